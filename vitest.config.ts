@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+// fast: no servers. real: the real NATS, PostgreSQL, Redis and ClickHouse (one set for the whole run).
+// stack: the whole product, driven by a real MCP client.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['libs/**/*.test.ts', 'services/**/*.test.ts', 'infra/**/*.test.ts', 'tests/*.test.ts', 'bench/**/*.test.ts'], exclude: ['**/node_modules/**', '**/*.it.test.ts'] } },
+      { test: { name: 'real', include: ['libs/**/*.it.test.ts', 'services/**/*.it.test.ts', 'infra/**/*.it.test.ts'], exclude: ['**/node_modules/**'], globalSetup: ['./libs/testkit/src/backing.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
+      { test: { name: 'stack', include: ['tests/e2e/*.e2e.test.ts'], testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false } },
+    ],
+  },
+})
