@@ -1,0 +1,118 @@
+// NATS in operator mode: one account, and for each service a user JWT with the subjects of its row of
+// flow.ts. The keys made here live in the data folder and nowhere else.
+import { Algorithms, encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt'
+import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { flow, type FlowRow, type ServiceName } from '@mcpshield/contracts/flow'
+import { inboxPrefix, permissionsOf, type Permissions } from './permissions.ts'
+
+/** Seeds of the operator and its accounts: secrets. */
+export type AccountSeeds = { operator: string; system: string; account: string }
+
+export type Accounts = {
+  operatorJwt: string
+  systemAccountId: string
+  /** Account id → account JWT, for the server's resolver. */
+  preload: Record<string, string>
+  /** Content of a .creds file for each service, for `provision` and for `system`. */
+  creds: Record<string, string>
+}
+
+export function newSeeds(): AccountSeeds {
+  const seed = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed())
+  return { operator: seed(createOperator()), system: seed(createAccount()), account: seed(createAccount()) }
+}
+
+export async function makeAccounts(seeds: AccountSeeds): Promise<Accounts> {
+  const [operator, system, account] = [seeds.operator, seeds.system, seeds.account].map((seed) =>
+    fromSeed(new TextEncoder().encode(seed)),
+  ) as [KeyPair, KeyPair, KeyPair]
+  const v2 = { algorithm: Algorithms.v2 }
+  const signed = { ...v2, signer: operator }
+  const operatorJwt = await encodeOperator(
+    'mcpshield',
+    operator,
+    { system_account: system.getPublicKey() },
+    v2,
+  )
+  const systemJwt = await encodeAccount('SYS', system, { limits: unlimited }, signed)
+  const accountJwt = await encodeAccount(
+    'MCPSHIELD',
+    account,
+    { limits: { ...unlimited, mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 } },
+    signed,
+  )
+  const creds: Record<string, string> = {}
+  for (const [name, row] of Object.entries(flow) as [ServiceName, FlowRow][]) {
+    creds[name] = await userCreds(name, account, permissionsOf(name, row), row.serves.length > 0)
+  }
+  creds.provision = await userCreds('provision', account, {
+    publish: ['$JS.API.>', '$KV.>'],
+    subscribe: [`${inboxPrefix('provision')}.>`],
+  })
+  creds.system = await userCreds('system', system, {
+    publish: ['$SYS.REQ.>'],
+    subscribe: [`${inboxPrefix('system')}.>`],
+  })
+  return {
+    operatorJwt,
+    systemAccountId: system.getPublicKey(),
+    preload: { [system.getPublicKey()]: systemJwt, [account.getPublicKey()]: accountJwt },
+    creds,
+  }
+}
+
+const unlimited = {
+  subs: -1,
+  data: -1,
+  payload: -1,
+  imports: -1,
+  exports: -1,
+  wildcards: true,
+  conn: -1,
+  leaf: -1,
+}
+
+async function userCreds(
+  name: string,
+  account: KeyPair,
+  allowed: Permissions,
+  answers = false,
+): Promise<string> {
+  const user = createUser()
+  const jwt = await encodeUser(
+    name,
+    user,
+    account,
+    {
+      pub: { allow: allowed.publish, deny: [] },
+      sub: { allow: allowed.subscribe, deny: [] },
+      subs: -1,
+      data: -1,
+      payload: -1,
+      // A service may answer each request once; the lifetime is in nanoseconds.
+      ...(answers ? { resp: { max: 1, ttl: 60_000_000_000 } } : {}),
+    },
+    { algorithm: Algorithms.v2 },
+  )
+  return new TextDecoder().decode(fmtCreds(jwt, user))
+}
+
+/** nats-server configuration for operator mode on loopback. */
+export function natsConfig(
+  accounts: Accounts,
+  options: { host: string; port: number; storeDir: string },
+): string {
+  return `server_name: mcpshield
+listen: "${options.host}:${options.port}"
+max_payload: 8388608
+jetstream { store_dir: ${JSON.stringify(options.storeDir)}, max_memory_store: 268435456, max_file_store: 42949672960 }
+operator: ${accounts.operatorJwt}
+system_account: ${accounts.systemAccountId}
+resolver: MEMORY
+resolver_preload: {
+${Object.entries(accounts.preload)
+  .map(([id, jwt]) => `  ${id}: ${jwt}`)
+  .join('\n')}
+}
+`
+}

@@ -1,0 +1,158 @@
+// Publishes audit events so that many share one acknowledged message: worth more than any other change
+// to the cost of recording. An event counts as recorded only when JetStream has said so.
+import { createHash } from 'node:crypto'
+import { createInbox, headers as natsHeaders, type Msg, type NatsConnection } from 'nats'
+import { auditSubject, type AuditEvent } from '@mcpshield/contracts/audit'
+import { AppError } from '@mcpshield/contracts/errors'
+import type { Log } from './log.ts'
+import { inboxPrefix } from './permissions.ts'
+
+export type AuditPublisher = {
+  /** Resolves when the event is stored for good; rejects (UNAVAILABLE) after `deadlineMs`, 5,000 by default. */
+  record(event: AuditEvent, deadlineMs?: number): Promise<void>
+}
+
+type Waiting = {
+  event: AuditEvent
+  json: string
+  deadline: number
+  resolve: () => void
+  reject: (error: Error) => void
+}
+type Sent = { subject: string; group: Waiting[]; resend: NodeJS.Timeout }
+
+const DEFAULT_DEADLINE_MS = 5_000
+const RESEND_AFTER_MS = 1_000
+/** Messages of one subject on their way at once; further events wait and travel together. */
+const MAX_IN_FLIGHT = 4
+const MAX_GROUP_EVENTS = 500
+const MAX_GROUP_BYTES = 512 * 1024
+
+export function auditPublisher(connection: NatsConnection, log: Log): AuditPublisher {
+  const inbox = createInbox(inboxPrefix(connectionName(connection)))
+  const waiting = new Map<string, Waiting[]>()
+  const inFlight = new Map<string, number>()
+  const sent = new Map<string, Sent>()
+  let counter = 0
+  let scheduled = false
+
+  connection.subscribe(`${inbox}.*`, {
+    callback: (error, message) => (error === null ? settle(message) : undefined),
+  })
+
+  function settle(message: Msg): void {
+    const token = message.subject
+    const entry = sent.get(token)
+    if (entry === undefined) return
+    const failure = refusal(message)
+    if (failure !== null) {
+      log.warn({ subject: entry.subject, failure }, 'audit not stored, trying again')
+      return // The resend timer tries again until the deadline.
+    }
+    finish(token, entry)
+    for (const each of entry.group) each.resolve()
+  }
+
+  function finish(token: string, entry: Sent): void {
+    sent.delete(token)
+    clearInterval(entry.resend)
+    const left = (inFlight.get(entry.subject) ?? 1) - 1
+    if (left === 0) inFlight.delete(entry.subject)
+    else inFlight.set(entry.subject, left)
+    if (waiting.has(entry.subject)) schedule()
+  }
+
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      for (const subject of [...waiting.keys()]) flush(subject)
+    })
+  }
+
+  function flush(subject: string): void {
+    const queue = waiting.get(subject)
+    while (queue !== undefined && queue.length > 0 && (inFlight.get(subject) ?? 0) < MAX_IN_FLIGHT) {
+      send(subject, takeGroup(queue))
+    }
+    if (queue?.length === 0) waiting.delete(subject)
+  }
+
+  function send(subject: string, group: Waiting[]): void {
+    const token = `${inbox}.${counter++}`
+    const payload = `[${group.map((each) => each.json).join(',')}]`
+    const headers = natsHeaders()
+    headers.set('Nats-Msg-Id', groupId(group))
+    const publish = () => connection.publish(subject, payload, { reply: token, headers })
+    const entry: Sent = {
+      subject,
+      group,
+      resend: setInterval(() => again(token, entry, publish), RESEND_AFTER_MS),
+    }
+    sent.set(token, entry)
+    inFlight.set(subject, (inFlight.get(subject) ?? 0) + 1)
+    publish()
+  }
+
+  function again(token: string, entry: Sent, publish: () => void): void {
+    const now = performance.now()
+    if (entry.group.every((each) => each.deadline <= now) || connection.isClosed()) {
+      finish(token, entry)
+      for (const each of entry.group)
+        each.reject(new AppError('UNAVAILABLE', 'The audit log did not acknowledge the record.'))
+      return
+    }
+    publish() // The same Nats-Msg-Id: stored once, however often it is sent.
+  }
+
+  return {
+    record(event, deadlineMs = DEFAULT_DEADLINE_MS) {
+      return new Promise<void>((resolve, reject) => {
+        const subject = auditSubject(event)
+        const entry = {
+          event,
+          json: JSON.stringify(event),
+          deadline: performance.now() + deadlineMs,
+          resolve,
+          reject,
+        }
+        const queue = waiting.get(subject)
+        if (queue === undefined) waiting.set(subject, [entry])
+        else queue.push(entry)
+        schedule()
+      })
+    },
+  }
+}
+
+function takeGroup(queue: Waiting[]): Waiting[] {
+  let bytes = 0
+  let count = 0
+  while (count < queue.length && count < MAX_GROUP_EVENTS) {
+    bytes += queue[count]?.json.length ?? 0
+    if (count > 0 && bytes > MAX_GROUP_BYTES) break
+    count++
+  }
+  return queue.splice(0, count)
+}
+
+/** The hash of the (id, phase) list: the same group sent again is the same message. */
+function groupId(group: Waiting[]): string {
+  const hash = createHash('sha256')
+  for (const { event } of group) hash.update(`${event.id}:${event.phase};`)
+  return hash.digest('hex')
+}
+
+/** Why JetStream did not store the message, or null when it did. */
+function refusal(message: Msg): string | null {
+  if (message.data.length === 0) return message.headers?.status ?? 'no answer'
+  const ack = message.json<{ error?: { description: string }; seq?: number }>()
+  return ack.error === undefined && typeof ack.seq === 'number'
+    ? null
+    : (ack.error?.description ?? 'not acknowledged')
+}
+
+function connectionName(connection: NatsConnection): string {
+  return (connection as unknown as { options: { name?: string } }).options.name ?? 'unnamed'
+}

@@ -1,0 +1,91 @@
+// One connection of one service to NATS, limited by types and by the server to its row of flow.ts.
+import { connect as connectNats, credsAuthenticator, type NatsConnection } from 'nats'
+import type { ConsumptionOf, EmittedBy, RpcCalledBy } from './limits.ts'
+import type { Consumption, FlowRow } from '@mcpshield/contracts/flow'
+import type { Handlers, Input, KvDef, Output, RpcDef } from '@mcpshield/contracts/define'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+import type { z } from 'zod'
+import { auditPublisher, type AuditPublisher } from './audit.ts'
+import { kvWriter, watchBucket, type BucketWatcher, type KvWriter, type Watching } from './kv.ts'
+import type { Log } from './log.ts'
+import { inboxPrefix } from './permissions.ts'
+import { callRpc, serveRpc, type Call, type CallOptions } from './rpc.ts'
+import { consumeStream, publishEvent, type StreamHandler } from './stream.ts'
+
+export type BusOptions = {
+  url: string
+  /** Content of the service's .creds file. */
+  creds: string
+  name: string
+  log: Log
+  /** How long to wait for the first connection, in milliseconds. */
+  connectTimeoutMs?: number
+}
+
+export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
+  /** Asks the owner and waits for its answer; an AppError when it refuses or does not answer in time. */
+  call<D extends RpcCalledBy<R>>(def: D, input: Input<D>, options?: CallOptions): Promise<Output<D>>
+  /** The same for callers that route by table and have only a definition at hand. */
+  serve<D extends Record<string, RpcDef>>(name: string, rpc: D, handlers: Handlers<D, Call>): Promise<void>
+  publish<E extends EmittedBy<R>>(def: E, payload: z.input<E['payload']>, id: string): Promise<void>
+  consume(consumption: ConsumptionOf<R>, handler: StreamHandler): Promise<AsyncDisposable>
+  watch<D extends R['watches'][number]>(
+    def: D,
+    watcher: BucketWatcher<z.output<D['value']>>,
+  ): Promise<Watching>
+  writer<D extends R['writes'][number]>(def: D): Promise<KvWriter<z.input<D['value']>>>
+  audit: AuditPublisher
+  /** Milliseconds a round trip to the server takes; throws when it does not answer. */
+  ping(): Promise<number>
+  connection: NatsConnection
+}
+
+/** Connects a service to the bus. Waits for the server up to `connectTimeoutMs` (default 30,000). */
+export async function connectBus<const R extends FlowRow>(options: BusOptions, row: R): Promise<Bus<R>> {
+  const connection = await connectNats({
+    servers: options.url,
+    name: options.name,
+    authenticator: credsAuthenticator(new TextEncoder().encode(options.creds)),
+    inboxPrefix: inboxPrefix(options.name),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    waitOnFirstConnect: true,
+    timeout: options.connectTimeoutMs ?? 30_000,
+    ignoreClusterUpdates: true,
+  })
+  void logStatus(connection, options.log)
+  return {
+    connection,
+    call: (def, input, callOptions) => callRpc(connection, def, input, callOptions),
+    serve: (name, rpc, handlers) => serveRpc(connection, name, rpc, handlers, options.log),
+    publish: (def, payload, id) => publishEvent(connection, def, payload, id),
+    consume: (consumption: Consumption, handler) =>
+      consumeStream(connection, consumption, handler, options.log),
+    watch: (def: KvDef, watcher) =>
+      watchBucket(connection, def, watcher as BucketWatcher<unknown>, options.log),
+    writer: (def: KvDef) => kvWriter(connection, def),
+    audit: row.audits ? auditPublisher(connection, options.log) : noAudit(options.name),
+    async ping() {
+      return connection.rtt()
+    },
+    async [Symbol.asyncDispose]() {
+      await connection.drain()
+    },
+  }
+}
+
+function noAudit(name: string): AuditPublisher {
+  return {
+    record: (_event: AuditEvent) =>
+      Promise.reject(new Error(`${name} has no right to publish audit events (flow.ts)`)),
+  }
+}
+
+async function logStatus(connection: NatsConnection, log: Log): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === 'disconnect' || status.type === 'reconnect')
+      log.warn({ status: status.type }, 'bus connection')
+    if (status.type === 'error') log.error({ error: status.error.message }, 'bus error')
+  }
+}

@@ -1,0 +1,46 @@
+// A service's NATS permissions, made from its row of flow.ts and from nothing else.
+import { AUDIT_CLASSES } from '@mcpshield/contracts/audit'
+import type { FlowRow } from '@mcpshield/contracts/flow'
+
+export type Permissions = { publish: string[]; subscribe: string[] }
+
+/** Inbox prefix of a service: nobody else may listen to its answers. */
+export function inboxPrefix(service: string): string {
+  return `_INBOX_${service}`
+}
+
+export function permissionsOf(service: string, row: FlowRow): Permissions {
+  const publish = [
+    ...row.calls.map((def) => def.subject),
+    ...row.emits.map((def) => def.subject),
+    ...(row.audits ? AUDIT_CLASSES.map((last) => `audit.*.*.${last}`) : []),
+    ...row.writes.flatMap((def) => [`$KV.${def.bucket}.>`, `$JS.API.STREAM.INFO.KV_${def.bucket}`]),
+    ...row.watches.flatMap((def) => readsBucket(def.bucket)),
+    ...row.consumes.flatMap(({ stream, durable }) => [
+      `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
+      `$JS.ACK.${stream}.${durable}.>`,
+    ]),
+    ...(row.consumes.length > 0 ? ['dead.>'] : []),
+  ]
+  const subscribe = [
+    `${inboxPrefix(service)}.>`,
+    ...row.serves.map((served) => `rpc.${served.name}.* ${served.name}`),
+  ]
+  return { publish: [...new Set(publish)].sort(), subscribe: subscribe.sort() }
+}
+
+function readsBucket(bucket: string): string[] {
+  const stream = `KV_${bucket}`
+  return [
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.INFO.${stream}.*`,
+    `$JS.API.CONSUMER.DELETE.${stream}.*`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    `$JS.FC.${stream}.>`,
+    `$JS.ACK.${stream}.>`,
+  ]
+}

@@ -1,0 +1,62 @@
+// Makes streams, buckets and durable consumers equal to what the contracts say. Run by migrations, never
+// by a serving process.
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream'
+import { Kvm } from '@nats-io/kv'
+import { nanos, type NatsConnection } from 'nats'
+import { consumption, flow, type Consumption } from '@mcpshield/contracts/flow'
+import { streams, type StreamSpec } from '@mcpshield/contracts/streams'
+
+export async function provision(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection)
+  for (const spec of Object.values(streams) as StreamSpec[]) await upsertStream(manager, spec)
+  const kvm = new Kvm(connection)
+  const buckets = new Set(Object.values(flow).flatMap((row) => row.writes.map((def) => def.bucket)))
+  for (const bucket of buckets)
+    await kvm.create(bucket, { history: 1, storage: StorageType.File, max_bytes: 512 * 1024 ** 2 })
+  for (const each of Object.values(consumption)) await upsertConsumer(manager, each)
+}
+
+type Manager = Awaited<ReturnType<typeof jetstreamManager>>
+
+async function upsertStream(manager: Manager, spec: StreamSpec): Promise<void> {
+  const config = {
+    name: spec.name,
+    subjects: spec.subjects,
+    retention: spec.retention === 'workqueue' ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_age: nanos(spec.maxAgeMs),
+    max_bytes: spec.maxBytes,
+    duplicate_window: nanos(spec.duplicateWindowMs),
+    discard: spec.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
+  }
+  try {
+    await manager.streams.info(spec.name)
+    await manager.streams.update(spec.name, config)
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    await manager.streams.add(config)
+  }
+}
+
+async function upsertConsumer(manager: Manager, each: Consumption): Promise<void> {
+  await manager.consumers.add(each.stream, {
+    durable_name: each.durable,
+    filter_subject: each.filter,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: nanos(each.ackWaitMs),
+    max_ack_pending: each.maxAckPending,
+    max_deliver: -1,
+  })
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && /not found/i.test(error.message)
+}

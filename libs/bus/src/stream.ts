@@ -1,0 +1,107 @@
+// Durable streams: publish with an id, consume with acknowledgement, back-off and a dead letter.
+import { jetstream, type JsMsg } from '@nats-io/jetstream'
+import { headers as natsHeaders, nanos, type NatsConnection } from 'nats'
+import type { EvtDef } from '@mcpshield/contracts/define'
+import { AppError } from '@mcpshield/contracts/errors'
+import type { Consumption } from '@mcpshield/contracts/flow'
+import type { z } from 'zod'
+import type { Log } from './log.ts'
+
+/** Publishes one event and waits until JetStream has stored it. A repeated id is stored once. */
+export async function publishEvent<E extends EvtDef>(
+  connection: NatsConnection,
+  def: E,
+  payload: z.input<E['payload']>,
+  id: string,
+): Promise<void> {
+  try {
+    await jetstream(connection, { timeout: 5_000 }).publish(def.subject, JSON.stringify(payload), {
+      msgID: id,
+    })
+  } catch (cause) {
+    throw new AppError('UNAVAILABLE', 'The event stream did not acknowledge the event.', { cause })
+  }
+}
+
+export type StreamMessage = {
+  subject: string
+  /** Position in the stream; grows by one per stored message. */
+  sequence: number
+  /** How often it was delivered, 1 at first. */
+  delivery: number
+  /** Number of messages behind this one. */
+  pending: number
+  bytes: Uint8Array
+  json(): unknown
+  ack(): void
+  /** Asks for the message again after a pause. */
+  retry(afterMs: number): void
+  /** Puts the message among the dead letters with its reason, and takes it off the consumer. */
+  bury(reason: string): Promise<void>
+}
+
+/** Called for each message; the handler acknowledges it, at once or later. */
+export type StreamHandler = (message: StreamMessage) => void | Promise<void>
+
+/** Consumes a durable consumer until disposed. A handler that throws gets the message again, later. */
+export async function consumeStream(
+  connection: NatsConnection,
+  consumption: Consumption,
+  handler: StreamHandler,
+  log: Log,
+): Promise<AsyncDisposable> {
+  const consumer = await jetstream(connection).consumers.getConsumerFromInfo(
+    await consumerInfo(connection, consumption),
+  )
+  const messages = await consumer.consume({ max_messages: Math.min(consumption.maxAckPending, 500) })
+  const done = (async () => {
+    for await (const message of messages) {
+      const wrapped = wrap(connection, message)
+      try {
+        await handler(wrapped)
+      } catch (error) {
+        log.error({ err: error, subject: message.subject }, 'consumer')
+        wrapped.retry(Math.min(30_000, 250 * 2 ** wrapped.delivery))
+      }
+    }
+  })()
+  return {
+    async [Symbol.asyncDispose]() {
+      await messages.close()
+      await done
+    },
+  }
+}
+
+async function consumerInfo(connection: NatsConnection, { stream, durable }: Consumption) {
+  const reply = await connection.request(`$JS.API.CONSUMER.INFO.${stream}.${durable}`, '', { timeout: 5_000 })
+  const info = reply.json<{ error?: { description: string } }>()
+  if (info.error !== undefined)
+    throw new Error(`consumer ${durable}: ${info.error.description}; run the migrations`)
+  return info as Parameters<ReturnType<typeof jetstream>['consumers']['getConsumerFromInfo']>[0]
+}
+
+function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
+  return {
+    subject: message.subject,
+    sequence: message.seq,
+    delivery: message.info.deliveryCount,
+    pending: message.info.pending,
+    bytes: message.data,
+    json: () => message.json(),
+    ack: () => message.ack(),
+    retry: (afterMs) => message.nak(afterMs),
+    async bury(reason) {
+      const headers = natsHeaders()
+      headers.set('Reason', reason.replace(/[\r\n]+/g, ' ').slice(0, 1_000))
+      await jetstream(connection, { timeout: 5_000 }).publish(`dead.${message.subject}`, message.data, {
+        headers,
+        msgID: `${message.info.stream}.${message.seq}`,
+      })
+      // Plain term(): with a reason, servers before 2.10 leave the message pending.
+      message.term()
+    },
+  }
+}
+
+export { nanos }

@@ -1,0 +1,100 @@
+// One declaration of a message gives its types, subject, validation, HTTP route, OpenAPI entry and client.
+// These are the only clever types of the project.
+import type { z } from 'zod'
+import type { ErrorCode } from './errors.ts'
+
+/** Who may call: anyone, a signed-in person, an API key, a person or a key, or only other services. */
+export type Access = 'public' | 'user' | 'api_key' | 'user_or_key' | 'internal'
+
+export type HttpRoute = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With `{name}` parameters, which are fields of the input. */
+  path: string
+  /** Status of success; 204 sends no body. */
+  status?: 200 | 201 | 202 | 204
+  /** Request headers that become fields of the input: `{ 'if-match': 'if_match' }`. */
+  headers?: Record<string, string>
+  /** Answer field sent as the ETag header. */
+  etag?: string
+  summary: string
+}
+
+type RpcSpec<I extends z.ZodType, O extends z.ZodType> = {
+  input: I
+  output: O
+  errors: readonly ErrorCode[]
+  access: Access
+  http?: HttpRoute
+  /** Deadline in milliseconds; 5,000 when absent. */
+  timeoutMs?: number
+}
+
+export type RpcDef<
+  S extends string = string,
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+> = RpcSpec<I, O> & {
+  kind: 'rpc'
+  subject: S
+}
+
+export type EvtDef<S extends string = string, P extends z.ZodType = z.ZodType> = {
+  kind: 'evt'
+  subject: S
+  payload: P
+}
+
+export type KvDef<B extends string = string, V extends z.ZodType = z.ZodType> = {
+  kind: 'kv'
+  bucket: B
+  value: V
+}
+
+export function rpc<I extends z.ZodType, O extends z.ZodType>(spec: RpcSpec<I, O>): RpcSpec<I, O> {
+  return spec
+}
+
+type NamedRpc<N extends string, R> = {
+  [K in keyof R & string]: R[K] extends RpcSpec<infer I, infer O> ? RpcDef<`rpc.${N}.${K}`, I, O> : never
+}
+type NamedEvt<N extends string, E> = {
+  [K in keyof E & string]: E[K] extends z.ZodType ? EvtDef<`evt.${N}.${K}`, E[K]> : never
+}
+type NamedKv<V> = { [K in keyof V & string]: V[K] extends z.ZodType ? KvDef<K, V[K]> : never }
+
+/** Names each endpoint after its key, so that nobody spells a subject by hand. */
+export function contract<
+  const N extends string,
+  R extends Record<string, RpcSpec<z.ZodType, z.ZodType>>,
+  E extends Record<string, z.ZodType> = Record<never, never>,
+  V extends Record<string, z.ZodType> = Record<never, never>,
+>(
+  name: N,
+  parts: { rpc: R; evt?: E; kv?: V },
+): { name: N; rpc: NamedRpc<N, R>; evt: NamedEvt<N, E>; kv: NamedKv<V> } {
+  const named = (source: object, make: (key: string, value: never) => object) =>
+    Object.fromEntries(Object.entries(source).map(([key, value]) => [key, make(key, value as never)]))
+  return {
+    name,
+    rpc: named(parts.rpc, (key, spec: object) => ({
+      kind: 'rpc',
+      subject: `rpc.${name}.${key}`,
+      ...spec,
+    })) as NamedRpc<N, R>,
+    evt: named(parts.evt ?? {}, (key, payload) => ({
+      kind: 'evt',
+      subject: `evt.${name}.${key}`,
+      payload,
+    })) as NamedEvt<N, E>,
+    kv: named(parts.kv ?? {}, (bucket, value) => ({ kind: 'kv', bucket, value })) as NamedKv<V>,
+  }
+}
+
+export type Input<D extends RpcDef> = z.input<D['input']>
+export type ParsedInput<D extends RpcDef> = z.output<D['input']>
+export type Output<D extends RpcDef> = z.output<D['output']>
+
+/** Handlers of a contract's endpoints, named like them. */
+export type Handlers<R extends Record<string, RpcDef>, C> = {
+  [K in keyof R]: (input: ParsedInput<R[K]>, call: C) => Promise<Output<R[K]>>
+}

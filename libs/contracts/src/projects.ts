@@ -1,0 +1,396 @@
+// Organisations, projects, policies with versions, API keys, upstream servers and connections.
+import { z } from 'zod'
+import { Role } from './caller.ts'
+import { contract, rpc } from './define.ts'
+import { Empty, Health, Id, Page, Time, pageOf } from './values.ts'
+
+const Name = z.string().trim().min(1).max(100)
+export const Environment = z.enum(['dev', 'staging', 'prod'])
+export const Infrastructure = z.enum(['postgresql', 'mysql', 'sqlite', 'mongodb', 'redis', 'files', 'http'])
+export const Mode = z.enum(['enforce', 'monitor'])
+const Slug = z.string().regex(/^[a-z0-9-]{1,24}$/, 'must be 1 to 24 of a-z, 0-9 and -')
+
+export const Project = z.object({
+  id: Id,
+  org_id: Id,
+  name: z.string(),
+  environment: Environment,
+  infrastructure: z.array(Infrastructure),
+  mode: Mode,
+  killed: z.boolean(),
+  policy_version: z.int(),
+  created_at: Time,
+  updated_at: Time,
+})
+export type Project = z.infer<typeof Project>
+
+export const Diagnostic = z.object({
+  line: z.int(),
+  column: z.int(),
+  severity: z.enum(['error', 'warning']),
+  code: z.string(),
+  message: z.string(),
+  fix: z.string().optional(),
+})
+
+export const PolicyVersion = z.object({
+  version: z.int(),
+  policy_yaml: z.string(),
+  hash: z.string(),
+  note: z.string().nullable(),
+  author_id: Id.nullable(),
+  created_at: Time,
+  diagnostics: z.array(Diagnostic),
+})
+
+export const ApiKey = z.object({
+  id: Id,
+  name: z.string(),
+  prefix: z.string(),
+  labels: z.array(z.string()),
+  upstreams: z.array(z.string()).nullable(),
+  expires_at: Time.nullable(),
+  last_used_at: Time.nullable(),
+  created_at: Time,
+  revoked_at: Time.nullable(),
+})
+
+const upstreamFields = {
+  transport: z.enum(['http', 'sse', 'stdio']),
+  url: z.url().max(2000).optional(),
+  headers: z.record(z.string().max(200), z.string().max(8000)).optional(),
+  command: z.string().min(1).max(1000).optional(),
+  args: z.array(z.string().max(4000)).max(100).optional(),
+  env: z.record(z.string().max(200), z.string().max(8000)).optional(),
+}
+/** Values of headers and env are sealed at rest and never shown again: only their names are. */
+export const Upstream = z.object({
+  id: Id,
+  slug: z.string(),
+  transport: z.enum(['http', 'sse', 'stdio']),
+  url: z.string().nullable(),
+  header_names: z.array(z.string()),
+  command: z.string().nullable(),
+  args: z.array(z.string()),
+  env_names: z.array(z.string()),
+  created_at: Time,
+})
+
+export const ConnectionKind = Infrastructure
+const connectionFields = {
+  url: z.string().min(1).max(2000).optional(),
+  path: z.string().min(1).max(4000).optional(),
+  options: z.record(z.string(), z.json()).optional(),
+}
+export const Connection = z.object({
+  id: Id,
+  name: z.string(),
+  kind: ConnectionKind,
+  has_url: z.boolean(),
+  path: z.string().nullable(),
+  options: z.record(z.string(), z.json()),
+  created_at: Time,
+})
+
+/** KV `policies`, key project id: what a decision point needs to decide a project's calls. */
+export const PolicySnapshot = z.object({
+  project_id: Id,
+  org_id: Id,
+  environment: Environment,
+  mode: Mode,
+  killed: z.boolean(),
+  policy_version: z.int(),
+  policy_hash: z.string(),
+  /** The checked policy document as JSON: YAML is parsed once, when it is saved. */
+  policy: z.unknown(),
+  /** Grows whenever upstreams or connections change: a gateway then asks for the runtime again. */
+  runtime_version: z.int(),
+  /** What facts need to know of connections: their names, kinds and public options. */
+  connections: z.array(
+    z.object({ name: z.string(), kind: ConnectionKind, search_path: z.array(z.string()).optional() }),
+  ),
+  upstreams: z.array(
+    z.object({ slug: z.string(), server: z.string().nullable(), root: z.string().nullable() }),
+  ),
+})
+export type PolicySnapshot = z.infer<typeof PolicySnapshot>
+
+/** KV `keys`, key SHA-256 (hex) of the API key. Deleted when revoked. */
+export const KeySnapshot = z.object({
+  key_id: Id,
+  project_id: Id,
+  org_id: Id,
+  name: z.string(),
+  labels: z.array(z.string()),
+  upstreams: z.array(z.string()).nullable(),
+  expires_at: Time.nullable(),
+})
+export type KeySnapshot = z.infer<typeof KeySnapshot>
+
+/** What the enforcing gateway needs to reach a project's systems, secrets included. */
+export const Runtime = z.object({
+  runtime_version: z.int(),
+  upstreams: z.array(
+    z.object({
+      slug: z.string(),
+      transport: z.enum(['http', 'sse', 'stdio']),
+      url: z.string().nullable(),
+      headers: z.record(z.string(), z.string()),
+      command: z.string().nullable(),
+      args: z.array(z.string()),
+      env: z.record(z.string(), z.string()),
+    }),
+  ),
+  connections: z.array(
+    z.object({
+      name: z.string(),
+      kind: ConnectionKind,
+      url: z.string().nullable(),
+      path: z.string().nullable(),
+      options: z.record(z.string(), z.json()),
+    }),
+  ),
+})
+export type Runtime = z.infer<typeof Runtime>
+
+const project = { project_id: Id }
+const at = (path: string) => `/projects/{project_id}${path}`
+const seen = ['UNAUTHENTICATED', 'NOT_FOUND'] as const
+const changed = [...seen, 'PERMISSION_DENIED', 'INVALID_ARGUMENT'] as const
+
+export const projects = contract('projects', {
+  rpc: {
+    listProjects: rpc({
+      input: z.strictObject({ ...Page }),
+      output: pageOf(Project),
+      errors: ['UNAUTHENTICATED'],
+      access: 'user',
+      http: { method: 'GET', path: '/projects', summary: 'Projects of the organisation' },
+    }),
+    createProject: rpc({
+      input: z.strictObject({
+        name: Name,
+        environment: Environment.default('dev'),
+        infrastructure: z.array(Infrastructure).max(7).default([]),
+      }),
+      output: Project,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: {
+        method: 'POST',
+        path: '/projects',
+        status: 201,
+        summary: 'Create a project with a default policy',
+      },
+    }),
+    getProject: rpc({
+      input: z.strictObject(project),
+      output: Project,
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at(''), summary: 'One project' },
+    }),
+    updateProject: rpc({
+      input: z.strictObject({
+        ...project,
+        name: Name.optional(),
+        environment: Environment.optional(),
+        infrastructure: z.array(Infrastructure).max(7).optional(),
+        mode: Mode.optional(),
+        killed: z.boolean().optional(),
+      }),
+      output: Project,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: { method: 'PATCH', path: at(''), summary: 'Change a project, its mode or its kill switch' },
+    }),
+    deleteProject: rpc({
+      input: z.strictObject(project),
+      output: Empty,
+      errors: changed,
+      access: 'user',
+      http: { method: 'DELETE', path: at(''), status: 204, summary: 'Delete a project and revoke its keys' },
+    }),
+    getPolicy: rpc({
+      input: z.strictObject(project),
+      output: PolicyVersion,
+      errors: seen,
+      access: 'user_or_key',
+      http: { method: 'GET', path: at('/policy'), etag: 'version', summary: 'The policy in force' },
+    }),
+    savePolicy: rpc({
+      input: z.strictObject({
+        ...project,
+        policy_yaml: z.string().max(256 * 1024),
+        note: z.string().max(500).optional(),
+        if_match: z.string().max(100).optional(),
+      }),
+      output: PolicyVersion,
+      errors: [...changed, 'PRECONDITION_REQUIRED', 'STALE', 'POLICY_INVALID'],
+      access: 'user',
+      http: {
+        method: 'PUT',
+        path: at('/policy'),
+        headers: { 'if-match': 'if_match' },
+        etag: 'version',
+        summary: 'Save a new version of the policy',
+      },
+    }),
+    validatePolicy: rpc({
+      input: z.strictObject({ ...project, policy_yaml: z.string().max(1024 * 1024) }),
+      output: z.object({ valid: z.boolean(), diagnostics: z.array(Diagnostic) }),
+      errors: seen,
+      access: 'user',
+      http: { method: 'POST', path: at('/policy/validate'), summary: 'Check a policy without saving it' },
+    }),
+    listPolicyVersions: rpc({
+      input: z.strictObject({ ...project, ...Page }),
+      output: pageOf(PolicyVersion.omit({ policy_yaml: true, diagnostics: true })),
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/policy/versions'), summary: 'Versions of the policy, newest first' },
+    }),
+    getPolicyVersion: rpc({
+      input: z.strictObject({ ...project, version: z.int().min(1) }),
+      output: PolicyVersion,
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/policy/versions/{version}'), summary: 'One version of the policy' },
+    }),
+    rollbackPolicy: rpc({
+      input: z.strictObject({ ...project, version: z.int().min(1) }),
+      output: PolicyVersion,
+      errors: [...changed, 'POLICY_INVALID'],
+      access: 'user',
+      http: {
+        method: 'POST',
+        path: at('/policy/rollback'),
+        etag: 'version',
+        summary: 'Save an old version as the newest',
+      },
+    }),
+    listKeys: rpc({
+      input: z.strictObject({ ...project, ...Page }),
+      output: pageOf(ApiKey),
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/keys'), summary: 'API keys of a project' },
+    }),
+    createKey: rpc({
+      input: z.strictObject({
+        ...project,
+        name: Name,
+        labels: z.array(z.string().min(1).max(100)).max(20).default([]),
+        expires_at: Time.optional(),
+        upstreams: z.array(Slug).max(100).optional(),
+      }),
+      output: ApiKey.extend({ api_key: z.string() }),
+      errors: changed,
+      access: 'user',
+      http: {
+        method: 'POST',
+        path: at('/keys'),
+        status: 201,
+        summary: 'Create an API key; it is shown only in this answer',
+      },
+    }),
+    revokeKey: rpc({
+      input: z.strictObject({ ...project, key_id: Id }),
+      output: Empty,
+      errors: changed,
+      access: 'user',
+      http: {
+        method: 'DELETE',
+        path: at('/keys/{key_id}'),
+        status: 204,
+        summary: 'Revoke an API key, in force within a second',
+      },
+    }),
+    listUpstreams: rpc({
+      input: z.strictObject({ ...project, ...Page }),
+      output: pageOf(Upstream),
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/upstreams'), summary: 'Upstream MCP servers' },
+    }),
+    createUpstream: rpc({
+      input: z.strictObject({ ...project, slug: Slug, ...upstreamFields }),
+      output: Upstream,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: { method: 'POST', path: at('/upstreams'), status: 201, summary: 'Add an upstream MCP server' },
+    }),
+    getUpstream: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id }),
+      output: Upstream,
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/upstreams/{upstream_id}'), summary: 'One upstream MCP server' },
+    }),
+    deleteUpstream: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id }),
+      output: Empty,
+      errors: changed,
+      access: 'user',
+      http: {
+        method: 'DELETE',
+        path: at('/upstreams/{upstream_id}'),
+        status: 204,
+        summary: 'Remove an upstream MCP server',
+      },
+    }),
+    listConnections: rpc({
+      input: z.strictObject({ ...project, ...Page }),
+      output: pageOf(Connection),
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/connections'), summary: 'Connections of the built-in connectors' },
+    }),
+    createConnection: rpc({
+      input: z.strictObject({
+        ...project,
+        name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -'),
+        kind: ConnectionKind,
+        ...connectionFields,
+      }),
+      output: Connection,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: { method: 'POST', path: at('/connections'), status: 201, summary: 'Add a connection' },
+    }),
+    deleteConnection: rpc({
+      input: z.strictObject({ ...project, connection_id: Id }),
+      output: Empty,
+      errors: changed,
+      access: 'user',
+      http: {
+        method: 'DELETE',
+        path: at('/connections/{connection_id}'),
+        status: 204,
+        summary: 'Remove a connection',
+      },
+    }),
+    checkHealth: rpc({ input: Empty, output: Health, errors: [], access: 'internal' }),
+    /** Organisation and role of a person; NOT_FOUND until the organisation exists. */
+    getMembership: rpc({
+      input: z.strictObject({ user_id: Id }),
+      output: z.object({ org_id: Id, role: Role }),
+      errors: ['NOT_FOUND'],
+      access: 'internal',
+    }),
+    getRuntime: rpc({
+      input: z.strictObject(project),
+      output: Runtime,
+      errors: ['NOT_FOUND'],
+      access: 'internal',
+    }),
+    /** Times of last use, sent in batches by decision points. */
+    reportKeyUse: rpc({
+      input: z.strictObject({ uses: z.array(z.strictObject({ key_id: Id, time: Time })).max(10_000) }),
+      output: Empty,
+      errors: [],
+      access: 'internal',
+    }),
+  },
+  kv: { policies: PolicySnapshot, keys: KeySnapshot },
+})

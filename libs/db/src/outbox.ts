@@ -1,0 +1,114 @@
+// The transactional outbox: a change and what it tells the world commit together. Rows are delivered in
+// order by one relay at a time (an advisory lock), at least once: what they deliver to must be idempotent.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
+import type { EntityManager } from '@mikro-orm/postgresql'
+import type { Db } from './connect.ts'
+
+/** Each service lists this entity among its own, so that the table lies in its schema. */
+export const OutboxRow = defineEntity({
+  name: 'OutboxRow',
+  tableName: 'outbox',
+  properties: {
+    id: p.bigint().primary().autoincrement(),
+    /** Which deliverer takes the row. */
+    topic: p.string(),
+    key: p.string(),
+    payload: p.json().nullable(),
+    message_id: p.uuid(),
+    created_at: p.datetime().defaultRaw('now()'),
+  },
+})
+export type OutboxRow = InferEntity<typeof OutboxRow>
+
+/** SQL of the outbox table, for a service's first migration. */
+export const OUTBOX_SQL = `create table outbox (
+  id bigserial primary key,
+  topic varchar(255) not null,
+  key varchar(255) not null,
+  payload jsonb null,
+  message_id uuid not null,
+  created_at timestamptz not null default now()
+)`
+
+/** Adds a row to the caller's transaction. */
+export function enqueue(em: EntityManager, topic: string, key: string, payload: unknown = null): void {
+  em.persist(
+    em.create(OutboxRow, {
+      topic,
+      key,
+      payload: payload as object,
+      message_id: randomUUID(),
+      created_at: new Date(),
+    }),
+  )
+}
+
+/** What to do with a row, by topic. Called in order of commit within a batch. */
+export type Deliverers = Record<
+  string,
+  (row: { key: string; payload: unknown; messageId: string }) => Promise<void>
+>
+
+export type Relay = AsyncDisposable & {
+  /** Says that a transaction with rows has committed: they go out at once, not at the next poll. */
+  wake(): void
+}
+
+type RelayLog = { error(fields: object, message: string): void }
+
+const POLL_MS = 500
+const BATCH = 200
+
+export function relayOutbox(db: Db, schema: string, deliverers: Deliverers, log: RelayLog): Relay {
+  const stop = new AbortController()
+  let wakeUp: () => void = () => undefined
+  const loop = async () => {
+    while (!stop.signal.aborted) {
+      const woken = new Promise<void>((resolve) => (wakeUp = resolve))
+      try {
+        while ((await deliverBatch(db, schema, deliverers)) === BATCH);
+      } catch (error) {
+        log.error({ err: error }, 'outbox')
+      }
+      await Promise.race([woken, sleep(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined)])
+    }
+  }
+  const done = loop()
+  return {
+    wake: () => wakeUp(),
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await done
+    },
+  }
+}
+
+/** Delivers and deletes up to BATCH rows; returns how many. Rows after a failed one wait for the next round. */
+async function deliverBatch(db: Db, schema: string, deliverers: Deliverers): Promise<number> {
+  return db.fork().transactional(async (em) => {
+    const [lock] = await em.execute<{ taken: boolean }[]>(
+      'select pg_try_advisory_xact_lock(hashtext(?)) as taken',
+      [`outbox:${schema}`],
+    )
+    if (lock?.taken !== true) return 0
+    const rows = await em.find(OutboxRow, {}, { orderBy: { id: 'asc' }, limit: BATCH })
+    const delivered: bigint[] = []
+    let failure: unknown
+    for (const row of rows) {
+      try {
+        const deliver = deliverers[row.topic]
+        if (deliver === undefined) throw new Error(`outbox: nobody delivers ${row.topic}`)
+        await deliver({ key: row.key, payload: row.payload, messageId: row.message_id })
+        delivered.push(BigInt(row.id))
+      } catch (error) {
+        failure = error
+        break
+      }
+    }
+    if (delivered.length > 0) await em.nativeDelete(OutboxRow, { id: { $in: delivered } })
+    if (failure !== undefined && delivered.length === 0) throw failure
+    return delivered.length
+  })
+}
