@@ -394,3 +394,11 @@ export const projects = contract('projects', {
   },
   kv: { policies: PolicySnapshot, keys: KeySnapshot },
 })
+
+/** Where unqualified PostgreSQL names of a connection are looked up: decided by it, and pinned when run. */
+export function searchPathOf(options: Record<string, unknown>): string[] {
+  const path = options.search_path
+  return Array.isArray(path) && path.length > 0 && path.every((each) => typeof each === 'string')
+    ? path
+    : ['public']
+}

@@ -1,0 +1,255 @@
+// THE decision point: the only way to an allow. Decides one call by the project's policy, takes its rate
+// limits, and hands the record to the audit log. Whatever is missing or fails means deny, with the reason.
+import { randomUUIDv7 } from 'node:crypto'
+import type { AuditPublisher } from '@mcpshield/bus/audit'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+import { drawFacts } from '@mcpshield/facts/draw'
+import { couldAllow } from '@mcpshield/policy/could-allow'
+import { decide } from '@mcpshield/policy/decide'
+import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
+import { isUnknown } from '@mcpshield/policy/facts'
+import type { Decision, Obligations } from '@mcpshield/policy/schema'
+import type { FactsCache } from './facts-cache.ts'
+import type { LimitStore, Window } from './limits.ts'
+import { decisionEvent, outcomeEvent, type CallOutcome } from './record.ts'
+import type { Credential, ProjectPolicy, Snapshots } from './snapshots.ts'
+
+export type PdpDeps = {
+  snapshots: Snapshots
+  limits: LimitStore
+  audit: AuditPublisher
+  factsCache: FactsCache
+  /** Key of the arguments' digest (HMAC-SHA-256). */
+  digestKey: Buffer
+  now(): Date
+}
+
+export type CallToDecide = {
+  credential: Credential
+  method: string
+  /** Canonical, or what the client sent when nothing canonical is known. */
+  tool: string
+  arguments: JsonObject
+  /** The client's own name for itself. */
+  agent: string | null
+  requestId: string | null
+}
+
+export type Verdict = {
+  /** Id of the decision and of its audit record. */
+  id: string
+  decision: Decision
+  facts: Facts | null
+  /** True when the call may go on: allowed, or a project in monitor mode. */
+  forward: boolean
+  /** True when running the call cannot change anything, as far as its facts tell. */
+  readOnly: boolean
+  policyVersion: number | null
+  /** Milliseconds until a rate-limited call may come again. */
+  retryAfterMs: number | null
+  /** Settles when the record is stored. Nothing of a call may be released before. */
+  recorded: Promise<void>
+  /** Sends the second event of the record; never rejects. */
+  finish(outcome: CallOutcome): Promise<void>
+}
+
+export type DecisionPoint = {
+  decideCall(call: CallToDecide): Promise<Verdict>
+  /** Whether some call of this tool could be allowed or asked for: what lists may show. */
+  couldShow(credential: Credential, method: string, tool: string): boolean
+}
+
+/** An outcome may be recorded late, but is not given up easily. */
+const OUTCOME_DEADLINE_MS = 60_000
+
+export function decisionPoint(deps: PdpDeps): DecisionPoint {
+  return {
+    async decideCall(call) {
+      const time = deps.now()
+      const id = randomUUIDv7()
+      const project = deps.snapshots.project(call.credential.project_id)
+      const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
+      const refused = refuseBeforePolicy(deps.snapshots, project, call)
+      let decision = refused ?? decideByPolicy(project, call, facts, time)
+      let retryAfterMs: number | null = null
+      if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
+        ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
+      }
+      const event = decisionEvent(
+        { ...call, id, time, project, facts, decision, requestId: call.requestId },
+        deps.digestKey,
+      )
+      return {
+        id,
+        decision,
+        facts,
+        retryAfterMs,
+        forward: refused === null && mayForward(decision, project, facts, call),
+        readOnly: facts !== null && onlyReads(facts),
+        policyVersion: project?.snapshot.policy_version ?? null,
+        recorded: recordDecision(deps.audit, event),
+        finish: (outcome) => recordOutcome(deps.audit, event, outcome),
+      }
+    },
+    couldShow(credential, method, tool) {
+      const project = deps.snapshots.project(credential.project_id)
+      if (project === undefined || project.snapshot.killed || !deps.snapshots.current()) return false
+      if (project.snapshot.mode === 'monitor') return true
+      return couldAllow(project.compiled, method, tool, contextOf(project, credential, null, deps.now()))
+    },
+  }
+}
+
+function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void> {
+  const recorded = audit.record(event)
+  // The caller awaits it; should the call fail before, this must not count as unhandled.
+  recorded.catch(() => undefined)
+  return recorded
+}
+
+async function recordOutcome(audit: AuditPublisher, event: AuditEvent, outcome: CallOutcome): Promise<void> {
+  await audit.record(outcomeEvent(event, outcome), OUTCOME_DEADLINE_MS).catch(() => undefined)
+}
+
+function factsOf(cache: FactsCache, project: ProjectPolicy, call: CallToDecide): Facts {
+  return cache.get(`${project.cacheId}|${call.method}|${call.tool}|`, call.arguments, () => {
+    const { snapshot, policy } = project
+    const slug = call.tool.split('/')[0]
+    const server = snapshot.upstreams.find((upstream) => upstream.slug === slug)?.server ?? undefined
+    return drawFacts(
+      { method: call.method, tool: call.tool, arguments: call.arguments },
+      {
+        connections: snapshot.connections,
+        ...(policy.facts === undefined ? {} : { declarations: policy.facts }),
+        ...(server === undefined ? {} : { server }),
+      },
+    )
+  })
+}
+
+/** Denials that stand above any policy and hold in monitor mode too; null when there is none. */
+function refuseBeforePolicy(
+  snapshots: Snapshots,
+  project: ProjectPolicy | undefined,
+  call: CallToDecide,
+): Decision | null {
+  if (!snapshots.current()) {
+    return denied('policy_unavailable', 'The policy cannot be read right now; try again in a moment.')
+  }
+  if (project === undefined) return denied('no_policy', 'This project has no policy in force.')
+  if (project.snapshot.killed)
+    return denied('killed', 'The project’s kill switch is on: every call is denied.')
+  const allowed = call.credential.upstreams
+  if (allowed !== null && !allowed.includes(call.tool.split(/[/.]/)[0] ?? '')) {
+    return denied('key_upstreams', 'This API key is not meant for this upstream.')
+  }
+  return null
+}
+
+function decideByPolicy(
+  project: ProjectPolicy | undefined,
+  call: CallToDecide,
+  facts: Facts | null,
+  time: Date,
+): Decision {
+  if (project === undefined || facts === null)
+    return denied('no_policy', 'This project has no policy in force.')
+  try {
+    return decide(project.compiled, facts, contextOf(project, call.credential, call.agent, time))
+  } catch {
+    // An error while evaluating denies and says so; it never skips a rule.
+    return denied('evaluation_error', 'The policy could not be evaluated for this call.')
+  }
+}
+
+function contextOf(
+  project: ProjectPolicy,
+  credential: Credential,
+  agent: string | null,
+  time: Date,
+): Context {
+  return {
+    environment: project.snapshot.environment,
+    key: credential.name,
+    labels: credential.labels,
+    time: time.toISOString(),
+    ...(agent === null ? {} : { agent }),
+  }
+}
+
+const NO_OBLIGATIONS: Obligations = { rate_limits: [], redact: [] }
+
+function denied(rule: string, reason: string): Decision {
+  return { decision: 'deny', rule, reason, obligations: NO_OBLIGATIONS }
+}
+
+/** Takes the decision's windows; a full one denies for good, and so does a store that does not answer. */
+async function takeLimits(
+  limits: LimitStore,
+  call: CallToDecide,
+  decision: Decision,
+  id: string,
+): Promise<{ decision: Decision; retryAfterMs: number | null }> {
+  const rates = decision.obligations.rate_limits
+  const windows: Window[] = rates.map((rate) => ({
+    key: `limit:${call.credential.project_id}:${rate.rule}:${rate.by}:${subjectOf(rate.by, call)}`,
+    calls: rate.calls,
+    perMs: rate.per_ms,
+  }))
+  try {
+    const taken = await limits.take(windows, id)
+    if (taken.taken) return { decision, retryAfterMs: null }
+    const rate = rates[taken.exceeded]
+    return {
+      decision: {
+        ...denied(rate?.rule ?? decision.rule, `rate_limited: try again in ${taken.retryAfterMs} ms.`),
+      },
+      retryAfterMs: taken.retryAfterMs,
+    }
+  } catch {
+    return {
+      decision: denied(
+        decision.rule,
+        'limit_unavailable: the rate limit could not be checked; try again in a moment.',
+      ),
+      retryAfterMs: null,
+    }
+  }
+}
+
+function subjectOf(by: 'key' | 'agent' | 'project' | 'user', call: CallToDecide): string {
+  if (by === 'key') return call.credential.key_id
+  if (by === 'agent') return call.agent ?? ''
+  return call.credential.project_id // One window for all where nobody is told apart.
+}
+
+function mayForward(
+  decision: Decision,
+  project: ProjectPolicy | undefined,
+  facts: Facts | null,
+  call: CallToDecide,
+): boolean {
+  if (decision.decision === 'allow') return true
+  if (project?.snapshot.mode !== 'monitor' || project.snapshot.killed) return false
+  // Monitoring forwards what policy would have stopped, never what a connector of ours could not understand.
+  return !isConnectorTool(call.tool) || (facts !== null && accessesKnown(facts))
+}
+
+/** `postgres.query` is ours; `github/search.issues` is not. */
+export function isConnectorTool(tool: string): boolean {
+  return /^[a-z]+\.[a-z]+$/.test(tool)
+}
+
+/** A connector never runs a call whose operation or resource is unknown, whatever the rules say. */
+export function accessesKnown(facts: Facts): boolean {
+  if (isUnknown(facts.accesses) || isUnknown(facts.paths) || isUnknown(facts.urls)) return false
+  return facts.accesses.every((access) => !isUnknown(access.operation) && !isUnknown(access.resource))
+}
+
+function onlyReads(facts: Facts): boolean {
+  return (
+    !isUnknown(facts.accesses) &&
+    facts.accesses.length > 0 &&
+    facts.accesses.every((each) => each.operation === 'read')
+  )
+}

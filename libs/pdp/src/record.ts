@@ -1,0 +1,119 @@
+// Pure: what was decided → the audit event, without secrets.
+import { createHmac } from 'node:crypto'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import type { Decision } from '@mcpshield/policy/schema'
+import { redactValue } from '@mcpshield/redact/redact-value'
+import { DEFAULT_DETECTORS } from '@mcpshield/redact/find'
+import type { Credential, ProjectPolicy } from './snapshots.ts'
+
+/** Longest text of one argument that the record keeps, in UTF-16 units; the digest covers all of it. */
+const MAX_TEXT_UNITS = 8_192
+
+export type Decided = {
+  id: string
+  time: Date
+  credential: Credential
+  project: ProjectPolicy | undefined
+  method: string
+  tool: string
+  arguments: JsonObject
+  facts: Facts | null
+  decision: Pick<Decision, 'decision' | 'rule' | 'reason'>
+  agent: string | null
+  requestId: string | null
+}
+
+export function decisionEvent(decided: Decided, digestKey: Buffer): AuditEvent {
+  const { snapshot } = decided.project ?? {}
+  return {
+    id: decided.id,
+    phase: 'decision',
+    time: decided.time.toISOString(),
+    kind: 'decision',
+    org_id: decided.credential.org_id,
+    project_id: decided.credential.project_id,
+    method: decided.method,
+    tool: clip(decided.tool),
+    arguments: redactForRecord(decided.arguments),
+    arguments_digest: createHmac('sha256', digestKey).update(JSON.stringify(decided.arguments)).digest('hex'),
+    facts: recordedFacts(decided.facts),
+    decision: decided.decision.decision,
+    rule: decided.decision.rule,
+    reason: decided.decision.reason,
+    policy_version: snapshot?.policy_version ?? null,
+    policy_hash: snapshot?.policy_hash ?? null,
+    mode: snapshot?.mode ?? 'enforce',
+    agent: decided.agent === null ? null : clip(decided.agent),
+    key_id: decided.credential.key_id,
+    user_id: null,
+    request_id: decided.requestId,
+    trace_id: null,
+    approved_by: null,
+    outcome: null,
+    duration_ms: null,
+    rows: null,
+    bytes: null,
+    redactions: null,
+    result_digest: null,
+  }
+}
+
+export type CallOutcome = {
+  outcome: NonNullable<AuditEvent['outcome']>
+  durationMs: number
+  rows: number | null
+  bytes: number | null
+  redactions: number
+  resultDigest: string | null
+}
+
+/** The second event of a decision's id: what came of the call. */
+export function outcomeEvent(decision: AuditEvent, result: CallOutcome): AuditEvent {
+  return {
+    ...decision,
+    phase: 'outcome',
+    // Told once, by the decision event.
+    arguments: null,
+    facts: null,
+    outcome: result.outcome,
+    duration_ms: Math.round(result.durationMs * 1000) / 1000,
+    rows: result.rows,
+    bytes: result.bytes,
+    redactions: result.redactions,
+    result_digest: result.resultDigest,
+  }
+}
+
+const defaultRedactions = DEFAULT_DETECTORS.map((detector) => ({ detector }))
+
+function redactForRecord(value: JsonValue): JsonValue {
+  return clipTexts(redactValue(value, defaultRedactions).value as JsonValue)
+}
+
+/** Facts without the arguments (recorded beside them) and without what the default detectors find. */
+function recordedFacts(facts: Facts | null): JsonValue {
+  if (facts === null) return null
+  const { paths, urls, accesses, guessed } = facts
+  return redactForRecord({
+    paths,
+    urls,
+    accesses,
+    ...(guessed === undefined ? {} : { guessed }),
+  } as unknown as JsonValue)
+}
+
+function clipTexts(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return clip(value)
+  if (Array.isArray(value)) return value.map(clipTexts)
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, clipTexts(each)]))
+  }
+  return value
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_TEXT_UNITS
+    ? text
+    : `${text.slice(0, MAX_TEXT_UNITS)}… [${text.length} characters]`
+}

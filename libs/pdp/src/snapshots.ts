@@ -1,0 +1,96 @@
+// What a decision point holds in memory: policies and keys, watched, so that a change is in force
+// everywhere within a second. Without a snapshot, or with a broken watch, calls are denied.
+import { createHash } from 'node:crypto'
+import type { Bus } from '@mcpshield/bus/connect'
+import type { Log } from '@mcpshield/bus/log'
+import { projects, type KeySnapshot, type PolicySnapshot } from '@mcpshield/contracts/projects'
+import type { FlowRow } from '@mcpshield/contracts/flow'
+import { compile, type CompiledPolicy } from '@mcpshield/policy/compile'
+import { checkPolicy } from '@mcpshield/policy/parse'
+import type { Policy } from '@mcpshield/policy/schema'
+
+/** A project's policy, compiled once when its snapshot arrives. */
+export type ProjectPolicy = {
+  snapshot: PolicySnapshot
+  policy: Policy
+  compiled: CompiledPolicy
+  /** Differs for every snapshot: prefix of cached facts, which so die with it. */
+  cacheId: number
+}
+
+export type Credential = KeySnapshot & { digest: string }
+
+export type Snapshots = AsyncDisposable & {
+  /** False while a watch is broken: nothing may be allowed on what may be old. */
+  current(): boolean
+  project(projectId: string): ProjectPolicy | undefined
+  /** The key's snapshot, unless it is unknown, revoked or expired. */
+  credential(apiKey: string, now: Date): Credential | undefined
+  credentialByDigest(digest: string, now: Date): Credential | undefined
+  /** Calls back whenever a project's snapshot changed or went. */
+  onChange(listener: (projectId: string) => void): void
+}
+
+/** What is watched by whoever decides (flow.ts). */
+type DecisionPoint = FlowRow & { watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys] }
+
+export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise<Snapshots> {
+  const policies = new Map<string, ProjectPolicy>()
+  const keys = new Map<string, KeySnapshot>()
+  const listeners: ((projectId: string) => void)[] = []
+  const changed = (projectId: string) => {
+    for (const listener of listeners) listener(projectId)
+  }
+  let nextCacheId = 0
+
+  const policyWatch = await bus.watch(projects.kv.policies, {
+    reset: () => policies.clear(),
+    remove(projectId) {
+      policies.delete(projectId)
+      changed(projectId)
+    },
+    put(projectId, snapshot) {
+      const checked = checkPolicy(snapshot.policy)
+      if (checked.policy === undefined) {
+        // Saved policies were checked; one that no longer passes is not guessed at.
+        log.error(
+          { projectId, version: snapshot.policy_version },
+          'policy snapshot not valid: calls are denied',
+        )
+        policies.delete(projectId)
+      } else {
+        const policy = checked.policy
+        policies.set(projectId, { snapshot, policy, compiled: compile(policy), cacheId: nextCacheId++ })
+      }
+      changed(projectId)
+    },
+  })
+  const keyWatch = await bus.watch(projects.kv.keys, {
+    reset: () => keys.clear(),
+    remove: (digest) => void keys.delete(digest),
+    put: (digest, snapshot) => void keys.set(digest, snapshot),
+  })
+
+  const credentialByDigest = (digest: string, now: Date): Credential | undefined => {
+    const key = keys.get(digest)
+    if (key === undefined) return undefined
+    if (key.expires_at !== null && Date.parse(key.expires_at) <= now.getTime()) return undefined
+    return { ...key, digest }
+  }
+  return {
+    current: () => policyWatch.current() && keyWatch.current(),
+    project: (projectId) => policies.get(projectId),
+    credential: (apiKey, now) => credentialByDigest(keyDigest(apiKey), now),
+    credentialByDigest,
+    onChange: (listener) => void listeners.push(listener),
+    async [Symbol.asyncDispose]() {
+      await policyWatch[Symbol.asyncDispose]()
+      await keyWatch[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** SHA-256 of an API key, in hex: what is stored and looked up instead of the key. */
+export function keyDigest(apiKey: string): string {
+  return createHash('sha256').update(apiKey).digest('hex')
+}

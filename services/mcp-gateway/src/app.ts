@@ -1,0 +1,187 @@
+// The HTTP side of the MCP endpoints: limits, guard, credential, session, one message per request.
+import { Fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import type { KeyUse } from '@mcpshield/pdp/key-use'
+import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
+import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
+import type { Log } from '@mcpshield/runtime/log'
+import type { Config } from './config.ts'
+import { answerRequest, type EndpointDeps } from './endpoint.ts'
+import { guard } from './guard.ts'
+import {
+  answerText,
+  INVALID_REQUEST,
+  PARSE_ERROR,
+  readMessage,
+  type Incoming,
+  type RpcAnswer,
+} from './json-rpc.ts'
+import { isSupportedVersion, PROTOCOL_VERSIONS, UNSUPPORTED_VERSION } from './protocol.ts'
+import type { Runtimes } from './runtimes.ts'
+import type { Sessions } from './session.ts'
+
+export type AppDeps = {
+  config: Config
+  log: Log
+  pdp: DecisionPoint
+  runtimes: Runtimes
+  snapshots: Pick<Snapshots, 'credential'>
+  uses: Pick<KeyUse, 'seen'>
+  sessions: Sessions
+}
+
+const UNAUTHORIZED = -32001
+const NO_SESSION = -32001
+const FORBIDDEN = -32000
+
+export function buildApp(deps: AppDeps): FastifyInstance {
+  const { config } = deps
+  const app = Fastify({
+    bodyLimit: config.MCP_BODY_LIMIT_BYTES,
+    logger: false,
+    keepAliveTimeout: 72_000,
+    requestTimeout: 0,
+    connectionTimeout: 0,
+  })
+  const refuse = guard({
+    hosts: config.MCP_ALLOWED_HOSTS,
+    origins: config.ALLOWED_ORIGINS,
+    port: () => config.MCP_PORT || (app.addresses()[0]?.port ?? 0),
+  })
+  const endpoint: EndpointDeps = {
+    pdp: deps.pdp,
+    runtimeOf: (projectId) => deps.runtimes.of(projectId),
+    upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
+    log: deps.log,
+    sessions: deps.sessions,
+  }
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  app.addHook('onRequest', async (request, reply) => {
+    const why = refuse(request.headers)
+    if (why !== null) return sendError(reply, 403, { code: FORBIDDEN, message: why })
+  })
+  app.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) deps.log.error({ err: error }, 'request failed')
+    const message = status >= 500 ? 'Something went wrong on our side.' : error.message
+    return sendError(reply, status, { code: status === 400 ? PARSE_ERROR : INVALID_REQUEST, message })
+  })
+
+  const post = (request: FastifyRequest, reply: FastifyReply) => servePost(deps, endpoint, request, reply)
+  app.post('/mcp', post)
+  app.post('/mcp/:upstream', post)
+  for (const url of ['/mcp', '/mcp/:upstream']) {
+    app.route({
+      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+      url,
+      handler: (_request, reply) =>
+        sendError(reply.header('allow', 'POST'), 405, {
+          code: FORBIDDEN,
+          message: 'Only POST: this endpoint opens no streams.',
+        }),
+    })
+  }
+  app.get('/health', async () => ({ ok: true }))
+  return app
+}
+
+async function servePost(
+  deps: AppDeps,
+  endpoint: EndpointDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const credential = credentialOf(deps, request)
+  if (credential === undefined) {
+    return sendError(reply.header('www-authenticate', 'Bearer realm="mcpshield"'), 401, {
+      code: UNAUTHORIZED,
+      message:
+        'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.',
+    })
+  }
+  const incoming = readBody(request.body)
+  if (incoming.kind === 'invalid') return sendError(reply, 400, incoming.error, incoming.id)
+  const version = request.headers['mcp-protocol-version']
+  if (version !== undefined && !isSupportedVersion(String(version))) {
+    return sendError(reply, 400, {
+      code: UNSUPPORTED_VERSION,
+      message: 'This protocol version is not supported.',
+      data: { supported: [...PROTOCOL_VERSIONS] },
+    })
+  }
+  const sessionId = request.headers['mcp-session-id']
+  const session =
+    sessionId === undefined ? { agent: null } : deps.sessions.find(String(sessionId), credential.key_id)
+  if (session === undefined)
+    return sendError(reply, 404, { code: NO_SESSION, message: 'There is no such session: initialize again.' })
+  if (incoming.kind === 'notification' && !incoming.notification.method.startsWith('notifications/')) {
+    return sendError(reply, 400, {
+      code: INVALID_REQUEST,
+      message: 'A request needs an id; without one it is not run.',
+    })
+  }
+  // Notifications and responses of the client ask for nothing that the gateway runs.
+  if (incoming.kind !== 'request') return reply.status(202).send()
+
+  deps.uses.seen(credential.key_id, new Date())
+  const { upstream } = request.params as { upstream?: string }
+  const answered = await answerRequest(endpoint, {
+    credential,
+    only: upstream ?? null,
+    request: incoming.request,
+    agent: session.agent,
+    requestId: randomUUID(),
+    signal: goneSignal(reply),
+  })
+  if (answered.sessionId !== undefined) void reply.header('mcp-session-id', answered.sessionId)
+  return sendAnswer(reply, incoming.request.id, answered.answer)
+}
+
+function credentialOf(deps: AppDeps, request: FastifyRequest): Credential | undefined {
+  const header = request.headers['x-api-key']
+  const bearer = /^Bearer (mcps_\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+  const given = [header, bearer].filter((each) => each !== undefined)
+  // Two different credentials in one request: neither is believed.
+  if (given.length === 0 || given.some((each) => each !== given[0])) return undefined
+  return deps.snapshots.credential(String(given[0]), new Date())
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function readBody(body: unknown): Incoming {
+  try {
+    return readMessage(body instanceof Buffer ? utf8.decode(body) : '')
+  } catch {
+    return {
+      kind: 'invalid',
+      error: { code: PARSE_ERROR, message: 'The body is not valid UTF-8.' },
+      id: null,
+    }
+  }
+}
+
+/** Aborts when the client closes the connection before its answer was sent. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort()
+  })
+  return controller.signal
+}
+
+function sendAnswer(reply: FastifyReply, id: string | number, answer: RpcAnswer): FastifyReply {
+  return reply.type('application/json').send(answerText(id, answer))
+}
+
+function sendError(
+  reply: FastifyReply,
+  status: number,
+  error: { code: number; message: string; data?: { supported: string[] } },
+  id: string | number | null = null,
+): FastifyReply {
+  return reply.status(status).type('application/json').send(answerText(id, { error }))
+}

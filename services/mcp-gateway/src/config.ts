@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { HOST, hexKey, NATS_CREDS, NATS_URL, port, REDIS_URL } from '@mcpshield/runtime/variables'
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== ''),
+  )
+
+export const Config = z.object({
+  NATS_URL,
+  NATS_CREDS,
+  /** Rate limits. */
+  REDIS_URL,
+  /** Key of the arguments' digest in audit records; the same in every decision point. */
+  AUDIT_DIGEST_KEY: hexKey,
+  /** Signs session ids; the same in every instance of the gateway. */
+  MCP_SESSION_KEY: hexKey,
+  HOST,
+  /** Port of the MCP endpoints. */
+  MCP_PORT: port(8100),
+  /** Host names, with port, that a request may name besides the loopback ones; comma separated. */
+  MCP_ALLOWED_HOSTS: list,
+  /** Origins of web pages that may call; comma separated, exact. */
+  ALLOWED_ORIGINS: list,
+  /** Largest request body, in bytes. */
+  MCP_BODY_LIMIT_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1024 * 1024),
+  /** How long an upstream may take for one call, in milliseconds. */
+  UPSTREAM_TIMEOUT_MS: z.coerce.number().int().positive().default(60_000),
+  /** PATH that upstream processes are started with; they see nothing else of our environment. */
+  UPSTREAM_PATH: z.string().default('/usr/local/bin:/usr/bin:/bin'),
+})
+export type Config = z.infer<typeof Config>

@@ -1,0 +1,49 @@
+// The open connectors of a project, by the name of their connection.
+import { AppError } from '@mcpshield/contracts/errors'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import { CONNECTOR_TOOLS, type ConnectionSpec, type Connector, type ConnectorToolName } from './connector.ts'
+import { postgresConnector } from './postgres.ts'
+import { sqliteConnector } from './sqlite.ts'
+
+export type Connectors = AsyncDisposable & {
+  /** Names of the connections that a tool can use. */
+  of(tool: ConnectorToolName): string[]
+  /** The connector a call means: by its `connection` argument, or the only one of its kind. */
+  choose(tool: ConnectorToolName, args: JsonObject): Connector
+}
+
+const OPEN = { postgresql: postgresConnector, sqlite: sqliteConnector } as const
+
+export function openConnectors(connections: ConnectionSpec[]): Connectors {
+  const open = new Map<string, Connector>()
+  const ofKind = (tool: ConnectorToolName) =>
+    connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind)
+  return {
+    of: (tool) => ofKind(tool).map((each) => each.name),
+    choose(tool, args) {
+      const candidates = ofKind(tool)
+      const named = args.connection
+      const chosen =
+        named === undefined && candidates.length === 1
+          ? candidates[0]
+          : candidates.find((each) => each.name === named)
+      if (chosen === undefined) {
+        const names = candidates.map((each) => each.name).join(', ')
+        throw new AppError(
+          'INVALID_ARGUMENT',
+          candidates.length === 0
+            ? `This project has no connection for ${tool}.`
+            : `Name the connection: one of ${names}.`,
+        )
+      }
+      const known = open.get(chosen.name)
+      if (known !== undefined) return known
+      const connector = OPEN[CONNECTOR_TOOLS[tool].kind](chosen)
+      open.set(chosen.name, connector)
+      return connector
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...open.values()].map((connector) => connector[Symbol.asyncDispose]()))
+    },
+  }
+}

@@ -1,0 +1,205 @@
+// PostgreSQL: one statement through the extended protocol, in a READ ONLY transaction when the decision
+// was for reading, with statement and lock timeouts, a pinned search path, a cursor that stops at the caps,
+// and a connection that is reset after every call.
+import pg from 'pg'
+import Cursor from 'pg-cursor'
+import { AppError } from '@mcpshield/contracts/errors'
+import { searchPathOf } from '@mcpshield/contracts/projects'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import type { ConnectionSpec, Connector, Grant, Table } from './connector.ts'
+
+const POOL_SIZE = 8
+const CHUNK_ROWS = 200
+const LOCK_TIMEOUT_MS = 2_000
+const CONNECT_TIMEOUT_MS = 5_000
+
+export function postgresConnector(connection: ConnectionSpec): Connector {
+  if (connection.url === null)
+    throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no URL.`)
+  const pool = new pg.Pool({
+    connectionString: connection.url,
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'mcpshield',
+    types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
+  })
+  pool.on('error', () => undefined) // An idle connection that broke is replaced by the next call.
+  const searchPath = searchPathOf(connection.options).map(quoteIdentifier).join(', ')
+  return {
+    async query(sql, grant) {
+      const client = await connect(pool, connection.name)
+      const cancel = () => void cancelBackend(pool, client)
+      grant.signal.addEventListener('abort', cancel, { once: true })
+      let healthy = false
+      try {
+        await begin(client, searchPath, grant)
+        const table = await runStatement(client, sql, grant)
+        await client.query('COMMIT')
+        await client.query('DISCARD ALL')
+        healthy = true
+        return table
+      } catch (error) {
+        healthy = await reset(client)
+        throw asQueryError(error, grant)
+      } finally {
+        grant.signal.removeEventListener('abort', cancel)
+        client.release(!healthy)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await pool.end()
+    },
+  }
+}
+
+async function connect(pool: pg.Pool, name: string): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect()
+  } catch (cause) {
+    throw new AppError('UNAVAILABLE', `The database behind the connection ${name} cannot be reached.`, {
+      cause,
+    })
+  }
+}
+
+async function begin(client: pg.PoolClient, searchPath: string, grant: Grant): Promise<void> {
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED ${grant.readOnly ? 'READ ONLY' : 'READ WRITE'}`)
+  await client.query(`SET LOCAL statement_timeout = ${Math.ceil(grant.timeoutMs)}`)
+  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
+  // Names resolve as they did when the call was judged.
+  await client.query(`SET LOCAL search_path = ${searchPath}`)
+  await client.query('SET LOCAL standard_conforming_strings = on')
+}
+
+/** Reads rows in chunks until the end or a cap. pg-cursor always speaks the extended protocol. */
+async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): Promise<Table> {
+  const cursor = client.query(new Cursor<JsonObject>(sql, [], { rowMode: 'array' } as object))
+  const rows: JsonObject[] = []
+  let columns: pg.FieldDef[] = []
+  let names: string[] = []
+  let bytes = 0
+  let cut = false
+  try {
+    for (;;) {
+      const chunk = await readChunk(cursor, Math.min(CHUNK_ROWS, grant.maxRows + 1 - rows.length))
+      columns = chunk.fields
+      if (names.length !== columns.length) names = uniqueNames(columns.map((field) => field.name))
+      for (const values of chunk.rows) {
+        const row = Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]))
+        bytes += JSON.stringify(row).length
+        if (rows.length === grant.maxRows || bytes > grant.maxBytes) cut = true
+        else rows.push(row)
+        if (cut) break
+      }
+      if (cut || chunk.rows.length === 0) break
+    }
+  } finally {
+    await cursor.close().catch(() => undefined)
+  }
+  const table: Table = { columns: names, rows, cut }
+  if (grant.needsSources) table.sources = await sourcesOf(client, columns, names)
+  return table
+}
+
+function readChunk(cursor: Cursor, count: number): Promise<{ rows: JsonValue[][]; fields: pg.FieldDef[] }> {
+  return new Promise((resolve, reject) => {
+    cursor.read(
+      count,
+      (error: Error | undefined, rows: JsonValue[][], result: pg.QueryResult | undefined) => {
+        if (error) reject(error)
+        else resolve({ rows, fields: result?.fields ?? [] })
+      },
+    )
+  })
+}
+
+/** A repeated output name gets a number, so that no column hides another. */
+export function uniqueNames(names: string[]): string[] {
+  const seen = new Map<string, number>()
+  return names.map((name) => {
+    const count = (seen.get(name) ?? 0) + 1
+    seen.set(name, count)
+    return count === 1 ? name : `${name}_${count}`
+  })
+}
+
+/** Which table column each output is; `unknown` for what was computed. */
+async function sourcesOf(
+  client: pg.PoolClient,
+  fields: pg.FieldDef[],
+  names: string[],
+): Promise<Table['sources']> {
+  const direct = fields.filter((field) => field.tableID !== 0)
+  const { rows } = await client.query<{ oid: string; column: string; number: string; path: string }>({
+    text: `select a.attrelid::text as oid, a.attnum::text as number, a.attname as column, n.nspname || '.' || c.relname as path
+           from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+           join pg_catalog.pg_namespace n on n.oid = c.relnamespace where a.attrelid = any($1::oid[])`,
+    values: [direct.map((field) => field.tableID)],
+  })
+  const column = (field: pg.FieldDef) =>
+    rows.find((row) => Number(row.oid) === field.tableID && Number(row.number) === field.columnID)
+  return Object.fromEntries(
+    fields.map((field, index) => {
+      const source = field.tableID === 0 ? undefined : column(field)
+      return [
+        names[index] ?? field.name,
+        source === undefined ? 'unknown' : [`${source.path}.${source.column}`],
+      ]
+    }),
+  )
+}
+
+/** Leaves nothing of a failed call behind; false when the connection must be thrown away. */
+async function reset(client: pg.PoolClient): Promise<boolean> {
+  try {
+    await client.query('ROLLBACK')
+    await client.query('DISCARD ALL')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Asks the server to stop the statement of a client that went away. */
+async function cancelBackend(pool: pg.Pool, client: pg.PoolClient): Promise<void> {
+  const { processID } = client as unknown as { processID: number | null }
+  if (processID !== null) await pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
+}
+
+const QUERY_CANCELED = '57014'
+
+/** The database's own message is about the caller's statement; nothing of ours is in it. */
+function asQueryError(error: unknown, grant: Grant): AppError {
+  if (error instanceof AppError) return error
+  if (error instanceof pg.DatabaseError) {
+    if (error.code === QUERY_CANCELED) {
+      return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
+        cause: error,
+      })
+    }
+    return new AppError('INVALID_ARGUMENT', `PostgreSQL: ${error.message}`, { cause: error })
+  }
+  return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+const [BOOL, INT8, INT2, INT4, OID, JSON_OID, FLOAT4, FLOAT8, JSONB] = [
+  16, 20, 21, 23, 26, 114, 700, 701, 3802,
+]
+
+/** Types that survive JSON: what does not fit a JSON number stays text, exactly as PostgreSQL writes it. */
+function parserOf(oid: number): (text: string) => JsonValue {
+  if (oid === BOOL) return (text) => text === 't'
+  if (oid === INT2 || oid === INT4 || oid === OID || oid === INT8) return integerOrText
+  if (oid === FLOAT4 || oid === FLOAT8) return (text) => (Number.isFinite(Number(text)) ? Number(text) : text)
+  if (oid === JSON_OID || oid === JSONB) return (text) => JSON.parse(text) as JsonValue
+  return (text) => text
+}
+
+function integerOrText(text: string): JsonValue {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : text
+}

@@ -1,0 +1,214 @@
+// One tool call: decide, record, run, redact, record what came of it. Nothing reaches an upstream before
+// the decision, and nothing is released before its record is stored.
+import { createHash } from 'node:crypto'
+import { AppError } from '@mcpshield/contracts/errors'
+import { accessesKnown, type DecisionPoint, type Verdict } from '@mcpshield/pdp/decide-call'
+import type { CallOutcome } from '@mcpshield/pdp/record'
+import type { Credential } from '@mcpshield/pdp/snapshots'
+import { isUnknown, type JsonObject } from '@mcpshield/policy/facts'
+import type { Log } from '@mcpshield/runtime/log'
+import {
+  isConnectorToolName,
+  type ConnectorToolName,
+  type Grant,
+  type Table,
+} from './connectors/connector.ts'
+import { failureResult, refusalResult } from './enforce.ts'
+import { INVALID_PARAMS, isObject, type RpcAnswer } from './json-rpc.ts'
+import { redactAnswer, redactTable } from './redaction.ts'
+import type { ProjectRuntime } from './runtimes.ts'
+
+export type ToolCall = {
+  credential: Credential
+  /** Canonical name. */
+  tool: string
+  /** Params as the client sent them, `name` and `arguments` included. */
+  params: JsonObject
+  agent: string | null
+  requestId: string
+  /** Aborted when the client goes away. */
+  signal: AbortSignal
+}
+
+export type ToolCallDeps = {
+  pdp: DecisionPoint
+  runtimeOf(projectId: string): Promise<ProjectRuntime>
+  upstreamTimeoutMs: number
+  log: Log
+}
+
+const DEFAULT_MAX_ROWS = 1_000
+const DEFAULT_MAX_BYTES = 1024 * 1024
+const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000
+
+/** What running a call gave, before and after redaction. */
+type Ran = { answer: RpcAnswer; outcome: CallOutcome['outcome']; rows: number | null; redactions: number }
+
+export async function serveToolCall(deps: ToolCallDeps, call: ToolCall): Promise<RpcAnswer> {
+  const args = call.params.arguments ?? {}
+  if (!isObject(args)) return { error: { code: INVALID_PARAMS, message: 'The arguments must be an object.' } }
+  const verdict = await deps.pdp.decideCall({
+    credential: call.credential,
+    method: 'tools/call',
+    tool: call.tool,
+    arguments: args,
+    agent: call.agent,
+    requestId: call.requestId,
+  })
+  if (!verdict.forward) return (await stored(verdict)) ?? { result: refusalResult(verdict) }
+  if (!verdict.readOnly) {
+    // A call that may change something waits for its record; a read runs beside it.
+    const failed = await stored(verdict)
+    if (failed !== undefined) return failed
+  }
+  const startedMs = performance.now()
+  const [ran, failed] = await Promise.all([runCall(deps, call, args, verdict), stored(verdict)])
+  const text = 'result' in ran.answer ? JSON.stringify(ran.answer.result) : JSON.stringify(ran.answer.error)
+  void verdict.finish({
+    outcome: ran.outcome,
+    durationMs: performance.now() - startedMs,
+    rows: ran.rows,
+    bytes: Buffer.byteLength(text),
+    redactions: ran.redactions,
+    resultDigest: createHash('sha256').update(text).digest('hex'),
+  })
+  return failed ?? ran.answer
+}
+
+/** Waits for the record; when it cannot be stored the client learns that, and nothing else. */
+async function stored(verdict: Verdict): Promise<RpcAnswer | undefined> {
+  try {
+    await verdict.recorded
+    return undefined
+  } catch {
+    return {
+      result: failureResult(
+        'Denied: the audit log did not acknowledge the record of this call; try again in a moment.',
+      ),
+    }
+  }
+}
+
+async function runCall(deps: ToolCallDeps, call: ToolCall, args: JsonObject, verdict: Verdict): Promise<Ran> {
+  try {
+    const runtime = await deps.runtimeOf(call.credential.project_id)
+    if (isConnectorToolName(call.tool)) return await runConnector(runtime, call.tool, call, args, verdict)
+    return await runUpstream(deps, runtime, call, args, verdict)
+  } catch (error) {
+    return failed(error, call, deps.log)
+  }
+}
+
+function failed(error: unknown, call: ToolCall, log: Log): Ran {
+  const known = error instanceof AppError
+  if (!known || error.code === 'UNAVAILABLE')
+    log.warn({ err: error, tool: call.tool, requestId: call.requestId }, 'call failed')
+  const outcome = call.signal.aborted
+    ? 'cancelled'
+    : known && error.code === 'DEADLINE_EXCEEDED'
+      ? 'timeout'
+      : 'error'
+  const message = known ? error.message : `Something went wrong on our side. Request ${call.requestId}.`
+  return { answer: { result: failureResult(message) }, outcome, rows: null, redactions: 0 }
+}
+
+async function runUpstream(
+  deps: ToolCallDeps,
+  runtime: ProjectRuntime,
+  call: ToolCall,
+  args: JsonObject,
+  verdict: Verdict,
+): Promise<Ran> {
+  const slash = call.tool.indexOf('/')
+  const upstream = slash < 0 ? undefined : runtime.upstream(call.tool.slice(0, slash))
+  if (upstream === undefined) {
+    const answer = { error: { code: INVALID_PARAMS, message: `There is no tool ${call.tool}.` } }
+    return { answer, outcome: 'error', rows: null, redactions: 0 }
+  }
+  const { obligations } = verdict.decision
+  // What is sent is written anew from what was judged, never the client's bytes.
+  const params = { ...call.params, name: call.tool.slice(slash + 1), arguments: args }
+  const answer = await upstream.send('tools/call', params, {
+    timeoutMs: obligations.timeout_ms ?? deps.upstreamTimeoutMs,
+    signal: call.signal,
+  })
+  const redacted = redactAnswer(answer, obligations.redact)
+  const limited = limitBytes(redacted.answer, obligations.max_bytes)
+  const isError = 'error' in answer || answer.result.isError === true
+  return {
+    answer: limited,
+    outcome: limited === redacted.answer ? (isError ? 'error' : 'ok') : 'cut',
+    rows: null,
+    redactions: redacted.count,
+  }
+}
+
+/** A result over the limit is withheld: half a message would be no message. */
+function limitBytes(answer: RpcAnswer, maxBytes: number | undefined): RpcAnswer {
+  if (maxBytes === undefined || !('result' in answer)) return answer
+  const bytes = Buffer.byteLength(JSON.stringify(answer.result))
+  if (bytes <= maxBytes) return answer
+  return {
+    result: failureResult(
+      `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`,
+    ),
+  }
+}
+
+async function runConnector(
+  runtime: ProjectRuntime,
+  tool: ConnectorToolName,
+  call: ToolCall,
+  args: JsonObject,
+  verdict: Verdict,
+): Promise<Ran> {
+  const { facts, decision } = verdict
+  if (facts === null || isUnknown(facts.accesses) || !accessesKnown(facts)) {
+    throw new AppError('PERMISSION_DENIED', 'Not run: what this statement touches could not be told.')
+  }
+  const sql = sqlOf(args)
+  const { obligations } = decision
+  const grant: Grant = {
+    accesses: facts.accesses,
+    readOnly: verdict.readOnly,
+    maxRows: obligations.max_rows ?? DEFAULT_MAX_ROWS,
+    maxBytes: obligations.max_bytes ?? DEFAULT_MAX_BYTES,
+    timeoutMs: obligations.timeout_ms ?? DEFAULT_STATEMENT_TIMEOUT_MS,
+    signal: call.signal,
+    needsSources: obligations.redact.some((each) => 'fields' in each),
+  }
+  const table = await runtime.connectors.choose(tool, args).query(sql, grant)
+  const redacted = redactTable(table, obligations.redact)
+  return {
+    answer: { result: tableResult(redacted.table) },
+    outcome: table.cut ? 'cut' : 'ok',
+    rows: table.rows.length,
+    redactions: redacted.count,
+  }
+}
+
+function sqlOf(args: JsonObject): string {
+  const { sql, connection, ...rest } = args
+  const unknown = Object.keys(rest)
+  if (unknown.length > 0)
+    throw new AppError('INVALID_ARGUMENT', `Not an argument of this tool: ${unknown.join(', ')}.`)
+  if (typeof sql !== 'string') throw new AppError('INVALID_ARGUMENT', 'The argument sql must be a string.')
+  if (connection !== undefined && typeof connection !== 'string') {
+    throw new AppError('INVALID_ARGUMENT', 'The argument connection must be a string.')
+  }
+  return sql
+}
+
+function tableResult(table: Table): JsonObject {
+  const content = {
+    columns: table.columns,
+    rows: table.rows,
+    row_count: table.rows.length,
+    ...(table.cut ? { cut: true, note: 'There is more; a limit cut the result here.' } : {}),
+  }
+  return {
+    content: [{ type: 'text', text: JSON.stringify(content) }],
+    structuredContent: content,
+    isError: false,
+  }
+}
