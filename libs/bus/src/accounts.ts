@@ -102,8 +102,7 @@ export function natsConfig(
   accounts: Accounts,
   options: { host: string; port: number; storeDir: string },
 ): string {
-  return `server_name: mcpshield
-listen: "${options.host}:${options.port}"
+  return `listen: "${options.host}:${options.port}"
 max_payload: 8388608
 jetstream { store_dir: ${JSON.stringify(options.storeDir)}, max_memory_store: 268435456, max_file_store: 42949672960 }
 operator: ${accounts.operatorJwt}

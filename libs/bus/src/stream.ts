@@ -34,6 +34,8 @@ export type StreamMessage = {
   bytes: Uint8Array
   json(): unknown
   ack(): void
+  /** Says that it is still being worked on: the wait for the acknowledgement begins anew. */
+  working(): void
   /** Asks for the message again after a pause. */
   retry(afterMs: number): void
   /** Puts the message among the dead letters with its reason, and takes it off the consumer. */
@@ -90,6 +92,7 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
     bytes: message.data,
     json: () => message.json(),
     ack: () => message.ack(),
+    working: () => message.working(),
     retry: (afterMs) => message.nak(afterMs),
     async bury(reason) {
       const headers = natsHeaders()

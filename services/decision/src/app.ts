@@ -1,5 +1,5 @@
 // `POST /policy/evaluate` for programs that reach the decision service directly.
-import { Fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance } from 'fastify'
 import { asAppError, fieldErrors } from '@mcpshield/bus/rpc'
 import { decision } from '@mcpshield/contracts/decision'
 import { AppError } from '@mcpshield/contracts/errors'
@@ -14,7 +14,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024
 type AppDeps = { service: ReturnType<typeof decisionService>; snapshots: DecisionDeps['snapshots']; log: Log }
 
 export function buildApp({ service, snapshots, log }: AppDeps): FastifyInstance {
-  const app = Fastify({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: 15_000, logger: false })
+  const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: 15_000, logger: false })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     const parsed = parseStrictJson(body as string)

@@ -1,5 +1,5 @@
 // The HTTP side of the MCP endpoints: limits, guard, credential, session, one message per request.
-import { Fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
@@ -15,6 +15,7 @@ import {
   readMessage,
   type Incoming,
   type RpcAnswer,
+  type RpcError,
 } from './json-rpc.ts'
 import { isSupportedVersion, PROTOCOL_VERSIONS, UNSUPPORTED_VERSION } from './protocol.ts'
 import type { Runtimes } from './runtimes.ts'
@@ -36,7 +37,7 @@ const FORBIDDEN = -32000
 
 export function buildApp(deps: AppDeps): FastifyInstance {
   const { config } = deps
-  const app = Fastify({
+  const app = fastify({
     bodyLimit: config.MCP_BODY_LIMIT_BYTES,
     logger: false,
     keepAliveTimeout: 72_000,
@@ -46,7 +47,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   const refuse = guard({
     hosts: config.MCP_ALLOWED_HOSTS,
     origins: config.ALLOWED_ORIGINS,
-    port: () => config.MCP_PORT || (app.addresses()[0]?.port ?? 0),
+    port: () => listeningPort(app, config.MCP_PORT),
   })
   const endpoint: EndpointDeps = {
     pdp: deps.pdp,
@@ -164,6 +165,13 @@ function readBody(body: unknown): Incoming {
   }
 }
 
+/** The configured port; with 0, the one the system chose. */
+function listeningPort(app: FastifyInstance, configured: number): number {
+  if (configured !== 0) return configured
+  const address = app.server.address()
+  return address === null || typeof address === 'string' ? 0 : address.port
+}
+
 /** Aborts when the client closes the connection before its answer was sent. */
 function goneSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
@@ -180,7 +188,7 @@ function sendAnswer(reply: FastifyReply, id: string | number, answer: RpcAnswer)
 function sendError(
   reply: FastifyReply,
   status: number,
-  error: { code: number; message: string; data?: { supported: string[] } },
+  error: RpcError,
   id: string | number | null = null,
 ): FastifyReply {
   return reply.status(status).type('application/json').send(answerText(id, { error }))

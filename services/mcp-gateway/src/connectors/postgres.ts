@@ -128,7 +128,7 @@ async function sourcesOf(
   client: pg.PoolClient,
   fields: pg.FieldDef[],
   names: string[],
-): Promise<Table['sources']> {
+): Promise<NonNullable<Table['sources']>> {
   const direct = fields.filter((field) => field.tableID !== 0)
   const { rows } = await client.query<{ oid: string; column: string; number: string; path: string }>({
     text: `select a.attrelid::text as oid, a.attnum::text as number, a.attname as column, n.nspname || '.' || c.relname as path

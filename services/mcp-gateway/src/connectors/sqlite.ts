@@ -80,6 +80,6 @@ function jobOf(path: string, sql: string, grant: Grant): SqliteJob {
 function names(accesses: Access[]): string[] {
   return accesses
     .map((access) => access.resource)
-    .filter((resource) => resource !== null && !isUnknown(resource))
+    .filter((resource): resource is string => resource !== null && !isUnknown(resource))
     .map((resource) => resource.toLowerCase())
 }

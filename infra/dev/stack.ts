@@ -1,0 +1,152 @@
+// The whole product on local stores: what `npm start` runs and what the stack's tests drive.
+import { connect as connectNats, credsAuthenticator } from 'nats'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { inboxPrefix } from '@mcpshield/bus/permissions'
+import { provision } from '@mcpshield/bus/provision'
+import { natsConfig } from '@mcpshield/bus/accounts'
+import { createRoles } from '../postgres/roles.ts'
+import { startBacking, type Backing } from './backing.ts'
+import { busAccounts } from './bus-accounts.ts'
+import type { DataDir } from './data-dir.ts'
+import { requireFree } from './ports.ts'
+import { migrateService, startServices, type LocalService, type ServiceEnv } from './services.ts'
+import { SetupError } from './setup-error.ts'
+
+export type Stack = AsyncDisposable & {
+  api: string
+  mcp: string
+  decisions: string
+  backing: Backing
+  credsFile(service: string): string
+  /** Process ids of stores and services, as of now. */
+  pids(): Record<string, number | undefined>
+}
+
+export type StackOptions = { dataDir: DataDir; env: NodeJS.ProcessEnv; progress: (line: string) => void }
+
+const WITH_DATABASE = ['auth', 'projects'] as const
+
+export async function startStack({ dataDir, env, progress }: StackOptions): Promise<Stack> {
+  const ports = {
+    api: Number(env.API_PORT ?? 8000),
+    mcp: Number(env.MCP_PORT ?? 8100),
+    decisions: Number(env.DECISION_PORT ?? 8200),
+  }
+  await requireFree({ name: 'the REST API', port: ports.api, variable: 'API_PORT' })
+  await requireFree({ name: 'the MCP gateway', port: ports.mcp, variable: 'MCP_PORT' })
+  await requireFree({ name: 'the decision service', port: ports.decisions, variable: 'DECISION_PORT' })
+
+  await using stack = new AsyncDisposableStack()
+  const { accounts, credsFile: localCredsFile } = await busAccounts(dataDir.path)
+  const credsFile = env.NATS_URL ? givenCreds(env) : localCredsFile
+  progress('starting PostgreSQL, NATS, Redis and ClickHouse')
+  const backing = stack.use(
+    await startBacking({
+      dataDir,
+      env,
+      progress,
+      natsConfig: (port, storeDir) => natsConfig(accounts, { host: '127.0.0.1', port, storeDir }),
+    }),
+  )
+  progress('migrating')
+  const passwords = Object.fromEntries(WITH_DATABASE.map((name) => [name, dataDir.secret(`postgres-${name}`)]))
+  await createRoles(backing.databaseUrl, passwords)
+  await provisionBus(backing.natsUrl, credsFile('provision'))
+  const envOf = serviceEnv({ dataDir, env, backing, passwords, credsFile, ports })
+  await Promise.all((['auth', 'projects', 'ingest'] as const).map((name) => migrateService(name, envOf(name))))
+  progress('starting the services')
+  const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
+
+  const kept = stack.move()
+  return {
+    api: `http://localhost:${ports.api}`,
+    mcp: `http://localhost:${ports.mcp}/mcp`,
+    decisions: `http://localhost:${ports.decisions}`,
+    backing,
+    credsFile,
+    pids: () => ({ ...backing.pids(), ...services.pids() }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+/** A NATS server of one's own comes with credentials of its own: a .creds file for each service. */
+function givenCreds(env: NodeJS.ProcessEnv): (service: string) => string {
+  const folder = env.NATS_CREDS_DIR
+  if (!folder) {
+    throw new SetupError(
+      'NATS_URL names a server, but NATS_CREDS_DIR does not say where the .creds files of the services are (auth.creds, projects.creds, …).',
+    )
+  }
+  return (service) => join(folder, `${service}.creds`)
+}
+
+async function provisionBus(url: string, credsFile: string): Promise<void> {
+  const connection = await connectNats({
+    servers: url,
+    authenticator: credsAuthenticator(readFileSync(credsFile)),
+    inboxPrefix: inboxPrefix('provision'),
+  })
+  try {
+    await provision(connection)
+  } finally {
+    await connection.close()
+  }
+}
+
+type EnvParts = {
+  dataDir: DataDir
+  env: NodeJS.ProcessEnv
+  backing: Backing
+  passwords: Record<string, string>
+  credsFile: (service: string) => string
+  ports: { api: number; mcp: number; decisions: number }
+}
+
+/** What each service is told: no more than its config.ts asks for. */
+function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvParts): ServiceEnv {
+  const hex = (name: string) => Buffer.from(dataDir.secret(name), 'base64url').toString('hex')
+  const given = (names: string[]) =>
+    Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]!]))
+  const database = (service: string) => roleUrl(backing.databaseUrl, service, passwords[service] ?? '')
+  const decisionPoint = { REDIS_URL: backing.redisUrl, AUDIT_DIGEST_KEY: hex('audit-digest-key') }
+  const own: Record<LocalService, Record<string, string>> = {
+    auth: {
+      DATABASE_URL: database('auth'),
+      REDIS_URL: backing.redisUrl,
+      MASTER_KEY: hex('master-key'),
+      ...given([
+        'LOGIN_RATE_LIMIT_ATTEMPTS',
+        'LOGIN_RATE_LIMIT_WINDOW_MINUTES',
+        'JWT_ACCESS_TOKEN_EXPIRE_MINUTES',
+        'JWT_REFRESH_TOKEN_EXPIRE_DAYS',
+      ]),
+    },
+    projects: { DATABASE_URL: database('projects'), MASTER_KEY: hex('master-key') },
+    ingest: { CLICKHOUSE_URL: backing.clickhouseUrl },
+    decision: { ...decisionPoint, DECISION_PORT: String(ports.decisions) },
+    'mcp-gateway': {
+      ...decisionPoint,
+      MCP_PORT: String(ports.mcp),
+      MCP_SESSION_KEY: hex('mcp-session-key'),
+      UPSTREAM_PATH: `${dirname(process.execPath)}:${env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
+      ...given(['ALLOWED_ORIGINS', 'MCP_ALLOWED_HOSTS', 'MCP_BODY_LIMIT_BYTES', 'UPSTREAM_TIMEOUT_MS']),
+    },
+    'rest-gateway': { API_PORT: String(ports.api), ...given(['ALLOWED_ORIGINS', 'API_URL', 'TRUST_PROXY']) },
+  }
+  return (service) => ({
+    ...given(['LOG_LEVEL', 'TZ', 'HOST']),
+    NATS_URL: backing.natsUrl,
+    NATS_CREDS_FILE: credsFile(service),
+    ...own[service],
+  })
+}
+
+/** The URL of a service's own role in the product's database. */
+function roleUrl(adminUrl: string, role: string, password: string): string {
+  const url = new URL(adminUrl)
+  url.username = role
+  url.password = password
+  url.pathname = '/mcpshield'
+  return url.href
+}

@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { auth } from '@mcpshield/contracts/auth'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+import { AppError } from '@mcpshield/contracts/errors'
+import { consumption } from '@mcpshield/contracts/flow'
+import { projects, type KeySnapshot } from '@mcpshield/contracts/projects'
+import { startTestBus, type TestBus } from '@mcpshield/testkit/bus'
+
+let server: TestBus
+beforeAll(async () => {
+  server = await startTestBus()
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+})
+
+const nobody = { kind: 'anonymous', address: '127.0.0.1' } as const
+
+describe('request and reply', () => {
+  test('an answer, a refusal and a bug reach the caller as what they are', async () => {
+    await using asked = await server.connect('auth')
+    await using asking = await server.connect('rest-gateway')
+    const session = { access_token: 'a', refresh_token: 'r', token_type: 'Bearer' as const, expires_in: 900 }
+    const user = { id: randomUUID(), first_name: 'A', last_name: 'B', is_email_verified: true, created_at: new Date().toISOString() }
+    const onlyLogin = { createSession: auth.rpc.createSession }
+    await asked.serve('auth', onlyLogin, {
+      async createSession(input, call) {
+        expect(call.caller).toEqual(nobody)
+        if (input.password === 'bug') throw new Error('a secret detail')
+        if (input.password !== 'right') throw new AppError('UNAUTHENTICATED', 'No.', { retry_after_ms: 5 })
+        return { ...session, user: { ...user, email: input.email } }
+      },
+    })
+    const login = (password: string) =>
+      asking.call(auth.rpc.createSession, { email: 'A@Example.org', password }, { caller: nobody })
+    expect((await login('right')).user.email).toBe('a@example.org')
+    await expect(login('wrong')).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message: 'No.', details: { retry_after_ms: 5 } })
+    await expect(login('bug')).rejects.toMatchObject({ code: 'INTERNAL', message: expect.not.stringContaining('secret detail') })
+    await expect(login('')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { errors: [{ path: 'password' }] } })
+  })
+
+  test('a service that does not run is UNAVAILABLE at once', async () => {
+    await using asking = await server.connect('mcp-gateway')
+    const startedMs = performance.now()
+    const call = asking.call(projects.rpc.getRuntime, { project_id: randomUUID() })
+    await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'The projects service is not running.' })
+    expect(performance.now() - startedMs).toBeLessThan(1_000)
+  })
+})
+
+describe('permissions', () => {
+  test('a service may not call what its row of flow.ts does not name', async () => {
+    const raw = await server.raw('mcp-gateway')
+    const errors: string[] = []
+    void (async () => {
+      for await (const status of raw.status()) if (status.type === 'error') errors.push(status.error.message)
+    })()
+    raw.publish('rpc.auth.createUser', '{}')
+    raw.publish('evt.auth.userRegistered', '{}')
+    raw.publish('$KV.policies.x', '{}')
+    raw.subscribe('rpc.auth.>')
+    raw.subscribe('audit.>')
+    await raw.flush()
+    await expect.poll(() => errors.length).toBe(5)
+    expect(errors.every((error) => /permissions violation/i.test(error))).toBe(true)
+    await raw.close()
+  })
+
+  test('nobody listens to the answers of another service', async () => {
+    const raw = await server.raw('ingest')
+    const errors: string[] = []
+    void (async () => {
+      for await (const status of raw.status()) if (status.type === 'error') errors.push(status.error.message)
+    })()
+    raw.subscribe('_INBOX_mcp-gateway.>')
+    raw.subscribe('_INBOX.>')
+    await raw.flush()
+    await expect.poll(() => errors.length).toBe(2)
+    await raw.close()
+  })
+
+  test('a stranger without credentials is not let in', async () => {
+    const { connect } = await import('nats')
+    await expect(connect({ servers: server.url, reconnect: false })).rejects.toThrow(/authorization/i)
+  })
+})
+
+describe('watched buckets', () => {
+  test('what is there is told first, then every change and removal', async () => {
+    await using writes = await server.connect('projects')
+    await using reads = await server.connect('decision')
+    const writer = await writes.writer(projects.kv.keys)
+    const snapshot = (name: string): KeySnapshot => ({
+      key_id: randomUUID(),
+      project_id: randomUUID(),
+      org_id: randomUUID(),
+      name,
+      labels: [],
+      upstreams: null,
+      expires_at: null,
+    })
+    await writer.put('aa', snapshot('first'))
+    await writer.put('bb', snapshot('gone'))
+    await writer.remove('bb')
+    const held = new Map<string, string>()
+    await using watching = await reads.watch(projects.kv.keys, {
+      reset: () => held.clear(),
+      put: (key, value) => void held.set(key, value.name),
+      remove: (key) => void held.delete(key),
+    })
+    expect(watching.current()).toBe(true)
+    expect([...held]).toEqual([['aa', 'first']])
+    const startedMs = performance.now()
+    await writer.put('cc', snapshot('second'))
+    await writer.remove('aa')
+    await expect.poll(() => [...held], { interval: 5 }).toEqual([['cc', 'second']])
+    expect(performance.now() - startedMs).toBeLessThan(1_000)
+  })
+})
+
+describe('audit', () => {
+  test('events of concurrent calls share messages, and each is acknowledged', async () => {
+    await using bus = await server.connect('mcp-gateway')
+    const raw = await server.raw('provision')
+    const manager = await jetstreamManager(raw)
+    const before = (await manager.streams.info('AUDIT')).state.messages
+    const org = randomUUID()
+    const project = randomUUID()
+    await Promise.all(Array.from({ length: 2_000 }, () => bus.audit.record(event(org, project))))
+    const after = (await manager.streams.info('AUDIT')).state.messages
+    expect(after - before).toBeLessThan(200)
+    expect(await countEvents(raw, `audit.${org}.${project}.allow`)).toBe(2_000)
+    await raw.close()
+  })
+
+  test('a record that JetStream does not take is refused, not silently dropped', async () => {
+    await using bus = await server.connect('mcp-gateway')
+    const raw = await server.raw('provision')
+    const manager = await jetstreamManager(raw)
+    const { config } = await manager.streams.info('AUDIT')
+    await manager.streams.update('AUDIT', { ...config, max_msgs: 1 })
+    try {
+      await expect(bus.audit.record(event(randomUUID(), randomUUID()), 500)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    } finally {
+      await manager.streams.update('AUDIT', config)
+      await raw.close()
+    }
+  })
+})
+
+describe('durable consumers', () => {
+  test('a message whose handler fails comes again; one that is buried is a dead letter', async () => {
+    await using publisher = await server.connect('auth')
+    await using consumer = await server.connect('projects')
+    const seen: number[] = []
+    const buried = Promise.withResolvers<void>()
+    await using _consuming = await consumer.consume(consumption.projectsOrganizations, async (message) => {
+      seen.push(message.delivery)
+      if (message.delivery === 1) throw new Error('not yet')
+      await message.bury('not understood')
+      buried.resolve()
+    })
+    const id = randomUUID()
+    await publisher.publish(auth.evt.userRegistered, { user_id: id, email: 'a@example.org', first_name: 'A' }, id)
+    await publisher.publish(auth.evt.userRegistered, { user_id: id, email: 'a@example.org', first_name: 'A' }, id)
+    await buried.promise
+    expect(seen).toEqual([1, 2])
+    const raw = await server.raw('provision')
+    const manager = await jetstreamManager(raw)
+    const dead = await manager.streams.getMessage('DEAD', { last_by_subj: 'dead.evt.auth.userRegistered' })
+    expect(dead?.header.get('Reason')).toBe('not understood')
+    await raw.close()
+  })
+})
+
+async function countEvents(raw: Awaited<ReturnType<TestBus['raw']>>, subject: string): Promise<number> {
+  const consumer = await jetstream(raw).consumers.get('AUDIT', { filter_subjects: subject })
+  const ids = new Set<string>()
+  const messages = await consumer.fetch({ max_messages: 5_000, expires: 1_000 })
+  for await (const message of messages) for (const each of message.json<AuditEvent[]>()) ids.add(each.id)
+  return ids.size
+}
+
+function event(org: string, project: string): AuditEvent {
+  return {
+    id: randomUUID(),
+    phase: 'decision',
+    time: new Date().toISOString(),
+    kind: 'decision',
+    org_id: org,
+    project_id: project,
+    method: 'tools/call',
+    tool: 'postgres.query',
+    arguments: {},
+    arguments_digest: null,
+    facts: null,
+    decision: 'allow',
+    rule: 'r',
+    reason: 'because',
+    policy_version: 1,
+    policy_hash: 'h',
+    mode: 'enforce',
+    agent: null,
+    key_id: null,
+    user_id: null,
+    request_id: null,
+    trace_id: null,
+    approved_by: null,
+    outcome: null,
+    duration_ms: null,
+    rows: null,
+    bytes: null,
+    redactions: null,
+    result_digest: null,
+  }
+}
