@@ -9,7 +9,10 @@ import { supervise, type Supervised } from './process.ts'
 const ROOT = join(import.meta.dirname, '../..')
 
 /** In the order in which they are started; those of one line start together. */
-export const START_ORDER = [['auth', 'projects', 'ingest'], ['decision', 'mcp-gateway', 'rest-gateway']] as const
+export const START_ORDER = [
+  ['auth', 'projects', 'ingest'],
+  ['decision', 'mcp-gateway', 'rest-gateway'],
+] as const
 export type LocalService = (typeof START_ORDER)[number][number]
 
 export type ServiceEnv = (service: LocalService) => Record<string, string>
@@ -70,7 +73,8 @@ export async function migrateService(service: LocalService, env: Record<string, 
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) throw new SetupError(`The migrations of ${service} failed:\n${output.slice(-2_000)}`)
 }

@@ -50,11 +50,15 @@ export async function startStack({ dataDir, env, progress }: StackOptions): Prom
     }),
   )
   progress('migrating')
-  const passwords = Object.fromEntries(WITH_DATABASE.map((name) => [name, dataDir.secret(`postgres-${name}`)]))
+  const passwords = Object.fromEntries(
+    WITH_DATABASE.map((name) => [name, dataDir.secret(`postgres-${name}`)]),
+  )
   await createRoles(backing.databaseUrl, passwords)
   await provisionBus(backing.natsUrl, credsFile('provision'))
   const envOf = serviceEnv({ dataDir, env, backing, passwords, credsFile, ports })
-  await Promise.all((['auth', 'projects', 'ingest'] as const).map((name) => migrateService(name, envOf(name))))
+  await Promise.all(
+    (['auth', 'projects', 'ingest'] as const).map((name) => migrateService(name, envOf(name))),
+  )
   progress('starting the services')
   const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
 

@@ -14,7 +14,8 @@ function progress(line: string): void {
 
 async function up(): Promise<void> {
   const stopped = Promise.withResolvers<string>()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stopped.resolve(signal))
   using dataDir = openDataDir(process.env.MCPSHIELD_DATA_DIR ?? '.mcpshield')
   progress(`data folder: ${dataDir.path}`)
   const starting = startStack({ dataDir, env: process.env, progress })
