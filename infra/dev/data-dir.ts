@@ -1,7 +1,7 @@
 // The one folder that holds everything a local installation keeps: databases, secrets, logs, fetched programs.
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { SetupError } from './setup-error.ts'
 
@@ -40,6 +40,13 @@ function makeFolders(path: string): void {
       { cause: error },
     )
   }
+}
+
+// Not mkdir's own recursion, which never ends where a file system answers "no such file" to mkdir, as /proc does.
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path), 0o755)
+  mkdirSync(path, { mode })
 }
 
 // An SQLite lock is the operating system's: it ends with the process, however that ended, so it can never be stale.
@@ -86,6 +93,7 @@ function reasonOf(error: unknown): string {
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
+    ENOENT: 'nothing can be created there',
     ENOTDIR: 'a file is in the way',
     EEXIST: 'a file is in the way',
   }

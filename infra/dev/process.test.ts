@@ -37,7 +37,7 @@ test('a program that never answers is stopped and reported', async () => {
     throw new Error('silence')
   }
   await expect(supervise(spec('sleep 60', { readyTimeoutMs: 200, ready }))).rejects.toThrow(
-    /not ready in time: Error: silence/,
+    /not ready in time: silence/,
   )
   expect(processIdentity(pid!)).toBeUndefined()
 })

@@ -116,7 +116,7 @@ async function startOnce(spec: ProcessSpec, cancel?: AbortSignal): Promise<Runni
       await stop(spec, running)
       throw new StartError(
         spec.name,
-        `not ready in time${lastError ? `: ${String(lastError)}` : ''}`,
+        `not ready in time${lastError instanceof Error ? `: ${lastError.message}` : ''}`,
         logFile,
       )
     }

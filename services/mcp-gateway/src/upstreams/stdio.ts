@@ -124,16 +124,12 @@ async function startProcess(spec: StdioSpec, log: Log, onExit: () => void): Prom
             'timeout',
           )
         pending.set(id, { resolve, reject, timer: setTimeout(late, timeoutMs) })
-        signal?.addEventListener(
-          'abort',
-          () => giveUp(new AppError('UNAVAILABLE', 'The client went away.'), 'client gone'),
-          {
-            once: true,
-          },
-        )
+        const gone = () => giveUp(new AppError('UNAVAILABLE', 'The client went away.'), 'client gone')
         if (child.exitCode !== null || child.signalCode !== null)
           failAll(`The upstream ${spec.slug} is not running.`)
         else write({ id, method, params })
+        if (signal?.aborted) gone()
+        else signal?.addEventListener('abort', gone, { once: true })
       })
     },
     async stop() {
