@@ -26,9 +26,8 @@ export function openDataDir(folder: string): DataDir {
 function makeFolders(path: string): void {
   try {
     // Others may pass through, never list: PostgreSQL runs as another user when this one is root.
-    mkdirSync(path, { recursive: true, mode: 0o711 })
-    for (const name of ['secrets', 'logs', 'run'])
-      mkdirSync(join(path, name), { recursive: true, mode: 0o700 })
+    makeFolder(path, 0o711)
+    for (const name of ['secrets', 'logs', 'run']) makeFolder(join(path, name), 0o700)
     const probe = join(path, 'run', `.writable-${process.pid}`)
     writeFileSync(probe, '')
     rmSync(probe)

@@ -23,11 +23,17 @@ export type Stack = AsyncDisposable & {
   pids(): Record<string, number | undefined>
 }
 
-export type StackOptions = { dataDir: DataDir; env: NodeJS.ProcessEnv; progress: (line: string) => void }
+export type StackOptions = {
+  dataDir: DataDir
+  /** Where fetched programs are kept; below the data folder where not given. */
+  programsDir?: string
+  env: NodeJS.ProcessEnv
+  progress: (line: string) => void
+}
 
 const WITH_DATABASE = ['auth', 'projects'] as const
 
-export async function startStack({ dataDir, env, progress }: StackOptions): Promise<Stack> {
+export async function startStack({ dataDir, programsDir, env, progress }: StackOptions): Promise<Stack> {
   const ports = {
     api: Number(env.API_PORT ?? 8000),
     mcp: Number(env.MCP_PORT ?? 8100),
@@ -44,6 +50,7 @@ export async function startStack({ dataDir, env, progress }: StackOptions): Prom
   const backing = stack.use(
     await startBacking({
       dataDir,
+      ...(programsDir === undefined ? {} : { programsDir }),
       env,
       progress,
       natsConfig: (port, storeDir) => natsConfig(accounts, { host: '127.0.0.1', port, storeDir }),

@@ -11,7 +11,7 @@ test('two fresh databases do not see each other, and a disposed one is gone', as
   await expect(second!.query('SELECT * FROM only_here')).rejects.toThrow('does not exist')
   await Promise.all([first!.end(), second!.end()])
   await Promise.all(databases.map((database) => database[Symbol.asyncDispose]()))
-  await expect(connected(databases[0]!.url)).rejects.toThrow('does not exist')
+  await expect(connected(databases[0].url)).rejects.toThrow('does not exist')
 })
 
 test('two fresh ClickHouse databases do not see each other', async () => {

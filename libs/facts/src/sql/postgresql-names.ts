@@ -1,0 +1,155 @@
+import { CannotTell, qualifiedName, type Entry } from './statement.ts'
+
+/** A node of the parser's tree, as it comes: one upper-case tag around a struct, or a bare struct. */
+export type Node = { [key: string]: unknown }
+
+/** How names are resolved. Without either, names are reported as written. */
+export type PostgresqlOptions = {
+  searchPath?: string[] | undefined
+  /** `schema.table` → its columns, in order. */
+  schema?: Record<string, string[]> | undefined
+  /** Functions the operator declares free of side effects, as they are written in statements. */
+  pureFunctions?: string[] | undefined
+}
+
+/** Something a column name may refer to: a table, a CTE, a sub-query or a function in FROM. */
+export type Item = {
+  name: string
+  schema?: string | undefined
+  /** The ledger's entries of the table; empty for what is not a table. */
+  entries: Entry[]
+  /** The visible column names; null when they are not known. */
+  columns: string[] | null
+  /** The table's own name of each visible column, where an alias list renames them. */
+  source?: string[] | undefined
+  /** The parts of a join under an alias. */
+  parts?: Item[]
+  /** The items inside a sub-query: its columns hide them, FOR UPDATE reaches them. */
+  lockable?: Item[]
+}
+
+/** What is visible at one place of a statement. `barrier`: columns further out are not. */
+export type Scope = {
+  parent: Scope | null
+  ctes: Map<string, string[] | null>
+  items: Item[]
+  barrier?: boolean
+}
+
+/** A scope inside another. */
+export function inside(parent: Scope | null, barrier = false): Scope {
+  return { parent, ctes: new Map(), items: [], barrier }
+}
+
+/** The columns of a common table expression that is in scope under this name; undefined when there is none. */
+export function findCte(scope: Scope, name: string): { columns: string[] | null } | undefined {
+  for (let s: Scope | null = scope; s; s = s.parent) {
+    const columns = s.ctes.get(name)
+    if (columns !== undefined) return { columns }
+  }
+  return undefined
+}
+
+/** The texts of a list of String nodes; `*` for a star. */
+export function strings(list: unknown): string[] {
+  if (!Array.isArray(list)) return []
+  return list.map((node: Node) => {
+    if ('A_Star' in node) return '*'
+    const text = (node['String'] as { sval?: string } | undefined)?.sval
+    if (text === undefined) throw new CannotTell('a name in the statement cannot be read')
+    return text
+  })
+}
+
+/** The resources an unqualified or qualified table name may mean, as the server would look it up. */
+export function resolveTable(schema: string | undefined, name: string, options: PostgresqlOptions): string[] {
+  if (schema) return [qualifiedName(schema, name)]
+  const { searchPath = options.schema ? ['public'] : undefined, schema: known } = options
+  if (!searchPath) return [qualifiedName(name)]
+  const inCatalogue = name.startsWith('pg_') && !searchPath.includes('pg_catalog')
+  const candidates = searchPath.map((place) => qualifiedName(place, name))
+  const found = known && candidates.find((candidate) => Object.hasOwn(known, candidate))
+  if (found) return [found]
+  return inCatalogue
+    ? [qualifiedName('pg_catalog', name)]
+    : candidates.length > 0
+      ? candidates
+      : [qualifiedName(name)]
+}
+
+/** Notes that one column of an item is used. */
+export function useColumn(item: Item, column: string): void {
+  const at = item.source && item.columns ? item.columns.indexOf(column) : -1
+  for (const entry of item.entries) entry.fields.add(at >= 0 ? (item.source?.[at] ?? column) : column)
+}
+
+/** Notes that all columns of an item, or of the items under its alias, are used. */
+export function useAll(item: Item): void {
+  for (const part of item.parts ?? []) useAll(part)
+  for (const entry of item.entries) {
+    const own = item.source ?? item.columns
+    if (own) for (const column of own) entry.fields.add(column)
+    else entry.allFields = true
+  }
+}
+
+/**
+ * Resolves an unqualified column. Where the columns of a table are not known, every table that the name may
+ * belong to is noted to use it: that may say too much of a table, never too little.
+ */
+export function useUnqualified(scope: Scope, column: string): void {
+  let placed = false
+  for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    const sure = s.items.filter((item) => has(item, column) === true)
+    for (const item of sure) useIn(item, column)
+    if (sure.length > 0) return
+    for (const item of s.items) {
+      if (has(item, column) === undefined) useIn(item, column)
+      if (item.name === column) useAll(item)
+      if (has(item, column) === undefined || item.name === column) placed = true
+    }
+  }
+  // A system column, or a listing that is out of date: every table in sight may be meant.
+  if (!placed)
+    for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent)
+      s.items.forEach((i) => useIn(i, column))
+}
+
+/**
+ * Resolves `qualifier.column` or `schema.table.column`. `no table`: none of that name is in scope. `no column`: the
+ * table is known not to have it, and so it is a function of the row, `users.touch` for `touch(users)`.
+ */
+export function useQualified(
+  scope: Scope,
+  schema: string | undefined,
+  qualifier: string,
+  column: string,
+): 'used' | 'no table' | 'no column' {
+  for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    const item = s.items.find(
+      (i) => i.name === qualifier && (!schema || i.schema === undefined || i.schema === schema),
+    )
+    if (!item) continue
+    if (column === '*') useAll(item)
+    else useIn(item, column)
+    return item.source && column !== '*' && has(item, column) === false && !systemColumns.has(column)
+      ? 'no column'
+      : 'used'
+  }
+  return 'no table'
+}
+
+const systemColumns = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
+
+function useIn(item: Item, column: string): void {
+  useColumn(item, column)
+  for (const part of item.parts ?? []) if (has(part, column) !== false) useIn(part, column)
+}
+
+/** Whether an item has a column: true, false, or undefined when its columns are not known. */
+function has(item: Item, column: string): boolean | undefined {
+  if (item.columns) return item.columns.includes(column)
+  // A function or sub-query named like the column stands for its own value.
+  if (item.entries.length === 0 && item.name === column) return true
+  return undefined
+}

@@ -1,0 +1,253 @@
+import { constants as c } from 'node:sqlite'
+import { qualifiedName, type Entry, type Ledger } from './statement.ts'
+import {
+  changingOpcodes,
+  classifyPragma,
+  isPureFunction,
+  isReadingTable,
+  isTableFunction,
+} from './sqlite-names.ts'
+import { stubColumn, type Stub } from './sqlite-stub.ts'
+
+/** One call of the authorizer. */
+export type Event = {
+  action: number
+  first: string | null
+  second: string | null
+  place: string | null
+  /** The trigger or view that asks; null for the statement itself. */
+  source: string | null
+}
+
+/** A compiled program, and the tables of the database it was compiled in. */
+export type Program = {
+  steps: { opcode: string; p1: number; p2: number; p3: number; p4: string | null; p5: number }[]
+  /** `database:root page` → the table it belongs to, also for an index. */
+  roots: Map<string, { place: string; table: string }>
+  /** `database.table` in lower case → whether it is a virtual table. */
+  tables: Map<string, boolean>
+}
+
+type Settings = { stub: Stub | undefined; planOnly: boolean }
+
+const schemaActions = new Set([
+  c.SQLITE_CREATE_INDEX,
+  c.SQLITE_CREATE_TABLE,
+  c.SQLITE_CREATE_TRIGGER,
+  c.SQLITE_CREATE_VIEW,
+  c.SQLITE_CREATE_TEMP_INDEX,
+  c.SQLITE_CREATE_TEMP_TABLE,
+  c.SQLITE_CREATE_TEMP_TRIGGER,
+  c.SQLITE_CREATE_TEMP_VIEW,
+  c.SQLITE_DROP_INDEX,
+  c.SQLITE_DROP_TABLE,
+  c.SQLITE_DROP_TRIGGER,
+  c.SQLITE_DROP_VIEW,
+  c.SQLITE_DROP_TEMP_INDEX,
+  c.SQLITE_DROP_TEMP_TABLE,
+  c.SQLITE_DROP_TEMP_TRIGGER,
+  c.SQLITE_DROP_TEMP_VIEW,
+  c.SQLITE_CREATE_VTABLE,
+  c.SQLITE_DROP_VTABLE,
+  c.SQLITE_ALTER_TABLE,
+  c.SQLITE_REINDEX,
+])
+const triggerActions = new Set([c.SQLITE_CREATE_TRIGGER, c.SQLITE_CREATE_TEMP_TRIGGER])
+const silentActions = new Set([c.SQLITE_SELECT, c.SQLITE_RECURSIVE])
+
+/** Enters into a ledger what the authorizer was asked and what the program opens. */
+export function readEvents(ledger: Ledger, events: Event[], program: Program, settings: Settings): void {
+  const changesSchema = events.some((e) => schemaActions.has(e.action) || e.action === c.SQLITE_ANALYZE)
+  const context = {
+    ledger,
+    program,
+    settings,
+    changesSchema,
+    alters: events.some((e) => e.action === c.SQLITE_ALTER_TABLE),
+  }
+  // A statement that asks for nothing is none that is known here, unless its program says what it is.
+  if (events.length === 0)
+    ledger.entry('admin', { unknown: 'the engine does not say what the statement touches' })
+  for (const event of events) readEvent(context, event, events)
+  readProgram(context, events)
+  noteFields(context)
+}
+
+type Context = {
+  ledger: Ledger
+  program: Program
+  settings: Settings
+  changesSchema: boolean
+  alters: boolean
+}
+
+function readEvent(context: Context, event: Event, events: Event[]): void {
+  const { ledger } = context
+  const { action, first, second, place } = event
+  if (silentActions.has(action)) return
+  if (action === c.SQLITE_READ) return readColumn(context, event, events)
+  if (action === c.SQLITE_FUNCTION) return callFunction(context, second ?? '')
+  if (action === c.SQLITE_INSERT || action === c.SQLITE_DELETE || action === c.SQLITE_UPDATE) {
+    if (context.changesSchema && isInternal(first)) return
+    if (context.changesSchema && action === c.SQLITE_DELETE) return
+    const entry = written(context, tableName(place, first))
+    if (action === c.SQLITE_UPDATE && second) entry.fields.add(second)
+    else entry.allFields = true
+  } else if (action === c.SQLITE_PRAGMA) {
+    const kind = classifyPragma(first ?? '', second)
+    if (kind === 'changes') ledger.entry('admin', null)
+    else
+      ledger.entry(
+        'read',
+        kind === 'asks' && second && !/^\d+$/.test(second) ? tableName(place, second) : null,
+      )
+  } else if (action === c.SQLITE_TRANSACTION || action === c.SQLITE_SAVEPOINT) {
+    ledger.entry('admin', null)
+  } else if (action === c.SQLITE_ATTACH || action === c.SQLITE_DETACH) {
+    ledger.entry('admin', { unknown: 'ATTACH and DETACH reach files beside the database' })
+  } else if (action === c.SQLITE_ANALYZE) {
+    ledger.entry('admin', tableName(place, first)).allFields = true
+  } else if (schemaActions.has(action)) {
+    changeSchema(context, event)
+  } else {
+    ledger.entry('admin', { unknown: `the engine asks for a right that is not known here (${action})` })
+  }
+}
+
+function isInternal(table: string | null): boolean {
+  return /^sqlite_/i.test(table ?? '')
+}
+
+function tableName(place: string | null, table: string | null): string {
+  return qualifiedName(place === 'main' || place === null ? undefined : place, table ?? '')
+}
+
+function written(context: Context, resource: string): Entry {
+  const { ledger, settings } = context
+  return settings.planOnly ? ledger.entry('read', resource, 'writes') : ledger.entry('write', resource)
+}
+
+function readColumn(context: Context, event: Event, events: Event[]): void {
+  const { first, second, place } = event
+  const { ledger, program } = context
+  const name = first ?? ''
+  // Making or dropping something reads the schema table for itself.
+  if (context.changesSchema && isInternal(name) && !(isCreatedFrom(events) && second !== 'ROWID')) return
+  const known = program.tables.has(`${place ?? 'main'}.${name}`.toLowerCase()) || isInternal(name)
+  if (!known && isTableFunction(name)) return ledger.call(name.toLowerCase())
+  if (!known && !isReadingTable(name)) {
+    ledger.entry('admin', { unknown: `${name} is a virtual table that is not known here` })
+  }
+  const resource = tableName(place, name)
+  const isTarget = events.some(
+    (e) =>
+      (e.action === c.SQLITE_UPDATE || e.action === c.SQLITE_DELETE) &&
+      e.first === first &&
+      e.place === place,
+  )
+  // A change reads the rows it changes; whether it also reads the table beside that, its program says.
+  const entry =
+    isTarget && !context.changesSchema ? written(context, resource) : ledger.entry('read', resource)
+  if (second === '' || second === null) return
+  if (second.startsWith(stubColumn) && context.settings.stub) entry.allFields = true
+  else entry.fields.add(second)
+}
+
+function isCreatedFrom(events: Event[]): boolean {
+  return events.some((e) => e.action === c.SQLITE_CREATE_TABLE || e.action === c.SQLITE_CREATE_TEMP_TABLE)
+}
+
+function callFunction(context: Context, name: string): void {
+  // ALTER TABLE is carried out with functions of its own.
+  if (context.alters) return
+  const { ledger, settings } = context
+  const known = name.toLowerCase()
+  ledger.call(known)
+  if (isPureFunction(known) && !settings.stub?.functions.has(known)) return
+  ledger.entry('admin', { unknown: `what ${known} touches cannot be told` })
+}
+
+function changeSchema(context: Context, event: Event): void {
+  const { action, first, second, place } = event
+  const { ledger } = context
+  if (
+    context.changesSchema &&
+    isInternal(action === c.SQLITE_ALTER_TABLE ? second : first) &&
+    action !== c.SQLITE_REINDEX
+  ) {
+    return
+  }
+  const ofTable = [
+    c.SQLITE_CREATE_INDEX,
+    c.SQLITE_CREATE_TEMP_INDEX,
+    c.SQLITE_CREATE_TRIGGER,
+    c.SQLITE_CREATE_TEMP_TRIGGER,
+    c.SQLITE_DROP_INDEX,
+    c.SQLITE_DROP_TEMP_INDEX,
+    c.SQLITE_DROP_TRIGGER,
+    c.SQLITE_DROP_TEMP_TRIGGER,
+  ].includes(action)
+  const resource =
+    action === c.SQLITE_ALTER_TABLE ? tableName(first, second) : tableName(place, ofTable ? second : first)
+  ledger.entry('schema', resource).allFields = true
+  if (triggerActions.has(action)) {
+    ledger.entry('schema', { unknown: 'what a trigger will run is not looked at' })
+  }
+}
+
+/** What the program opens and does, which the authorizer may not have been told (NATURAL JOIN, USING, VACUUM). */
+function readProgram(context: Context, events: Event[]): void {
+  const { ledger, program } = context
+  const told = new Set(ledger.entries().map((entry) => entry.resource))
+  const virtual = new Set<string>()
+  for (const step of program.steps) {
+    if (step.opcode === 'VOpen') virtual.add(step.p4 ?? '')
+    if (step.opcode === 'Vacuum')
+      ledger.entry('admin', { unknown: 'VACUUM rewrites or copies the whole database' })
+    if (!['OpenRead', 'OpenWrite', 'ReopenIdx'].includes(step.opcode)) continue
+    // A change of the schema opens pages that do not exist yet, and the schema table itself.
+    if (context.changesSchema && (step.p2 === 1 || (step.p5 & 16) !== 0)) continue
+    const opened = program.roots.get(`${step.p3}:${step.p2}`)
+    if (!opened) {
+      if (!context.changesSchema)
+        ledger.entry('read', { unknown: 'the statement opens a table that has no name' })
+      continue
+    }
+    const resource = tableName(opened.place, opened.table)
+    if (step.opcode === 'OpenWrite' && told.has(resource)) continue
+    if (isInternal(opened.table) && context.changesSchema) continue
+    if (step.opcode === 'OpenWrite' && /^sqlite_sequence$/i.test(opened.table)) continue
+    const seen = ledger.entries().some((e) => e.resource === resource && e.operation === 'read')
+    const entry = ledger.entry(step.opcode === 'OpenWrite' ? 'write' : 'read', resource)
+    if (!told.has(resource) || !seen) entry.allFields ||= !told.has(resource)
+  }
+  const named = new Set(
+    events.filter((e) => e.action === c.SQLITE_READ && isVirtual(program, e)).map((e) => e.first),
+  )
+  if (virtual.size > named.size + events.filter((e) => e.action === c.SQLITE_INSERT).length) {
+    ledger.entry('read', { unknown: 'the statement opens a virtual table that has no name' })
+  }
+  const changes = program.steps.some(
+    (step) => changingOpcodes.has(step.opcode) || (step.opcode === 'Transaction' && step.p2 > 0),
+  )
+  const entered = ledger.entries().some((entry) => entry.operation !== 'read')
+  if (changes && !entered && !context.settings.planOnly) {
+    ledger.entry('admin', { unknown: 'the statement changes something that has no name' })
+  }
+}
+
+function isVirtual(program: Program, event: Event): boolean {
+  const found = program.tables.get(`${event.place ?? 'main'}.${event.first ?? ''}`.toLowerCase())
+  return found ?? true
+}
+
+/** Over stub tables a column without its table may belong to any of them. */
+function noteFields({ ledger, settings }: Context): void {
+  const { stub } = settings
+  if (!stub) return
+  for (const entry of ledger.entries()) {
+    if (typeof entry.resource !== 'string' || entry.operation === 'schema') continue
+    if (!stub.isExact(entry.resource)) entry.allFields = true
+    if (entry.list === 'reads') for (const column of stub.unqualified) entry.fields.add(column)
+  }
+}

@@ -1,0 +1,63 @@
+// Secrets known by the name they are assigned to: `DB_PASSWORD=…`, `"clientSecret": "…"`, `<password>…</password>`,
+// `--token …`, `the password is …`. The name decides what may count as a secret (secret-names.ts); the value must
+// not be a stand-in for one (placeholder.ts).
+import { ALNUM, DOT, URL_MARK, isAt, runEnd, runStart } from '../characters.ts'
+import type { Emit } from '../finding.ts'
+import { isPlaceholder } from '../placeholder.ts'
+import { secretKindOf } from '../secret-names.ts'
+import type { SecretKind } from '../secret-names.ts'
+import { looksSecret } from '../secret-values.ts'
+import { readValue } from './assigned-value.ts'
+
+const NAME_PART =
+  /pass|pwd|\bpw\b|_pw\b|psw|secret|token|key|cred|auth|bearer|\bpsk|jwt|\bsas|\bsig\b|signature|sess|\bsid|senha|kennwort|wachtwoord|contrase|motdepasse|mnemonic|(?:seed|recovery)[ _-]?phrase|\botp\b/gi
+const NAME_CHARACTERS = ALNUM | URL_MARK | DOT
+const MAX_NAME = 80
+/** Past this, a rejected value is skipped as a whole: looking into it again and again would not be linear. */
+const MAX_REREAD = 48
+
+/** Finds the values of names that say "secret"; those of AWS names are reported as `aws_key`. */
+export function findGenericSecrets(
+  text: string,
+  wanted: ReadonlySet<string>,
+  emit: Emit<'generic_secret' | 'aws_key'>,
+): void {
+  const names = new RegExp(NAME_PART)
+  for (let match = names.exec(text); match !== null; match = names.exec(text)) {
+    const start = runStart(text, match.index, NAME_CHARACTERS, MAX_NAME)
+    const end = runEnd(text, names.lastIndex, NAME_CHARACTERS, names.lastIndex + MAX_NAME)
+    names.lastIndex = Math.max(names.lastIndex, end)
+    const nameStart = skipEscape(text, start)
+    const kind = secretKindOf(text.slice(nameStart, end))
+    if (kind === undefined) continue
+    const value = readValue(text, nameStart, end)
+    if (value === undefined) continue
+    const secret = text.slice(value.start, value.end)
+    if (isSecret(secret, kind, text.slice(nameStart, end), value.how)) {
+      const type = kind === 'aws' && wanted.has('aws_key') ? 'aws_key' : 'generic_secret'
+      if (wanted.has(type)) emit(type, value.start, value.end)
+      names.lastIndex = Math.max(names.lastIndex, value.end)
+    } else if (secret.length > MAX_REREAD) {
+      names.lastIndex = Math.max(names.lastIndex, value.end)
+    }
+  }
+}
+
+/** Whether a value under this name is secret, as for the members of a JSON object. */
+export function isSecretMember(name: string, value: string): boolean {
+  const kind = secretKindOf(name)
+  return kind !== undefined && isSecret(value, kind, name, 'quoted')
+}
+
+function isSecret(value: string, kind: SecretKind, name: string, how: 'quoted' | 'bare' | 'said'): boolean {
+  const trimmed = value.trim()
+  if (isPlaceholder(trimmed) || trimmed.toLowerCase() === name.toLowerCase()) return false
+  return looksSecret(trimmed, kind, how)
+}
+
+/** In `\npassword=…` of escaped text the `n` is no part of the name. */
+function skipEscape(text: string, start: number): number {
+  return text[start - 1] === '\\' && isAt(text, start, ALNUM) && 'nrt'.includes(text[start]!)
+    ? start + 1
+    : start
+}

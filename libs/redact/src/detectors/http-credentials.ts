@@ -1,0 +1,91 @@
+// Credentials as HTTP carries them: `Bearer …`, `Basic …`, `Token …`, session cookies, and `user:password` given
+// to curl.
+import { BASE64, BASE64URL, DOT, isAt, runEnd, startsWord } from '../characters.ts'
+import type { Emit } from '../finding.ts'
+import { isPlaceholder } from '../placeholder.ts'
+
+const SCHEME = /\b(bearer|basic|token|apikey|digest|negotiate|ntlm|oauth)(?: |%20|\+|: ?)["']?/gi
+const COOKIE = /\b(?:set-)?cookie["']? ?[:=] ?/gi
+const COOKIE_PAIR = /([\w.-]{1,64})=([^;\s"'\\]{8,4096})/y
+const SESSION_NAME =
+  /sess|sid\b|^sid|auth|token|jwt|remember|login|csrf|xsrf|identity|ticket|\.aspnet|secure/i
+const MAX_COOKIES = 64
+const TOKEN_CHARACTERS = BASE64 | BASE64URL | DOT
+
+/** Finds credentials in HTTP headers and in the commands that send them. */
+export function findHttpCredentials(text: string, emit: Emit<'http_credentials'>): void {
+  for (const match of text.matchAll(SCHEME)) findScheme(text, match, emit)
+  for (const match of text.matchAll(COOKIE)) findCookies(text, match.index + match[0].length, emit)
+  if (text.includes('curl')) findCurlUsers(text, emit)
+}
+
+function findScheme(text: string, match: RegExpExecArray, emit: Emit<'http_credentials'>): void {
+  const start = match.index + match[0].length
+  if (!startsWord(text, match.index)) return
+  const end = tokenEnd(text, start)
+  const value = text.slice(start, Math.min(end, start + 512))
+  const scheme = match[1]!.toLowerCase()
+  const carries = scheme === 'basic' ? isBasic(value) : isOpaque(text, match.index, scheme, value)
+  if (carries) emit('http_credentials', start, end)
+}
+
+function tokenEnd(text: string, start: number): number {
+  let end = start
+  for (;;) {
+    end = runEnd(text, end, TOKEN_CHARACTERS)
+    if (text[end] !== '~' && text[end] !== ':' && text[end] !== '|') break
+    if (!isAt(text, end + 1, TOKEN_CHARACTERS)) break
+    end++
+  }
+  while (end > start && text[end - 1] === '.') end--
+  return end
+}
+
+/** `user:password` in base64. */
+function isBasic(value: string): boolean {
+  if (value.length < 6 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) return false
+  try {
+    const decoded = atob(value.replaceAll('-', '+').replaceAll('_', '/'))
+    return /^[\x20-\x7e\x80-\xff]*:[\x20-\x7e\x80-\xff]+$/.test(decoded)
+  } catch (notBase64) {
+    if (notBase64 instanceof Error) return false
+    throw notBase64
+  }
+}
+
+/** A token nobody can read: `Bearer of news` and `token: string` are not. */
+function isOpaque(text: string, at: number, scheme: string, value: string): boolean {
+  const inHeader = /authorization["']? ?[:=,] ?["']?$/i.test(text.slice(Math.max(0, at - 24), at))
+  if (scheme !== 'bearer' && !inHeader) return false
+  if (value.length < (inHeader ? 8 : 12) || isPlaceholder(value)) return false
+  return /[0-9]/.test(value) || (value.length >= 20 && /[a-z]/.test(value) && /[A-Z]/.test(value))
+}
+
+function findCookies(text: string, start: number, emit: Emit<'http_credentials'>): void {
+  let at = start
+  for (let count = 0; count < MAX_COOKIES; count++) {
+    while (text[at] === ' ' || text[at] === ';' || text[at] === '"' || text[at] === "'") at++
+    COOKIE_PAIR.lastIndex = at
+    const pair = COOKIE_PAIR.exec(text)
+    if (pair === null) {
+      const next = text.slice(at, at + 128).search(/;/)
+      if (next === -1 || /[\r\n]/.test(text.slice(at, at + next))) return
+      at += next + 1
+      continue
+    }
+    const value = at + pair[1]!.length + 1
+    at = COOKIE_PAIR.lastIndex
+    if (SESSION_NAME.test(pair[1]!) && !isPlaceholder(pair[2]!)) emit('http_credentials', value, at)
+  }
+}
+
+/** `curl -u user:password` */
+function findCurlUsers(text: string, emit: Emit<'http_credentials'>): void {
+  for (const match of text.matchAll(
+    /(?:^|[\s"'])(?:-u|--user|--proxy-user|-U) ?=?["']?([^\s"':]{0,64}):([^\s"']{3,256})/g,
+  )) {
+    if (isPlaceholder(match[2]!)) continue
+    const end = match.index + match[0].length
+    emit('http_credentials', end - match[2]!.length, end)
+  }
+}

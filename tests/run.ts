@@ -1,0 +1,45 @@
+// `npm test`: every test, cheapest first, and one closing line with the totals. `npm test -- stack` runs
+// one part. A part that fails does not hide the others.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const PARTS = ['fast', 'real', 'stack']
+
+const wanted = process.argv.slice(2)
+const parts = wanted.length === 0 ? PARTS : wanted
+const folder = mkdtempSync(join(tmpdir(), 'mcpshield-test-run-'))
+const totals = { passed: 0, failed: 0, skipped: 0 }
+let broken = false
+
+for (const part of parts) {
+  const report = join(folder, `${part}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
+  const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', part, ...reporters], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) broken = true
+  add(report)
+}
+rmSync(folder, { recursive: true, force: true })
+
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+process.exitCode = broken || totals.failed > 0 || totals.passed === 0 ? 1 : 0
+
+function add(report: string): void {
+  try {
+    const counts = JSON.parse(readFileSync(report, 'utf8')) as {
+      numPassedTests: number
+      numFailedTests: number
+      numPendingTests: number
+    }
+    totals.passed += counts.numPassedTests
+    totals.failed += counts.numFailedTests
+    totals.skipped += counts.numPendingTests
+  } catch (error) {
+    console.error(`no report: ${(error as Error).message}`)
+    broken = true
+  }
+}
