@@ -3,6 +3,7 @@ import { qualifiedName, type Entry, type Ledger } from './statement.ts'
 import {
   changingOpcodes,
   classifyPragma,
+  isForeignTable,
   isPureFunction,
   isReadingTable,
   isTableFunction,
@@ -90,9 +91,7 @@ function readEvent(context: Context, event: Event, events: Event[]): void {
   if (action === c.SQLITE_INSERT || action === c.SQLITE_DELETE || action === c.SQLITE_UPDATE) {
     if (context.changesSchema && isInternal(first)) return
     if (context.changesSchema && action === c.SQLITE_DELETE) return
-    const entry = written(context, tableName(place, first))
-    if (action === c.SQLITE_UPDATE && second) entry.fields.add(second)
-    else entry.allFields = true
+    enterChange(ledger, event, context.settings.planOnly)
   } else if (action === c.SQLITE_PRAGMA) {
     const kind = classifyPragma(first ?? '', second)
     if (kind === 'changes') ledger.entry('admin', null)
@@ -122,9 +121,15 @@ function tableName(place: string | null, table: string | null): string {
   return qualifiedName(place === 'main' || place === null ? undefined : place, table ?? '')
 }
 
-function written(context: Context, resource: string): Entry {
-  const { ledger, settings } = context
-  return settings.planOnly ? ledger.entry('read', resource, 'writes') : ledger.entry('write', resource)
+function written(ledger: Ledger, resource: string, planOnly: boolean): Entry {
+  return planOnly ? ledger.entry('read', resource, 'writes') : ledger.entry('write', resource)
+}
+
+/** Enters a change of rows that the engine asked for. */
+export function enterChange(ledger: Ledger, event: Event, planOnly: boolean): void {
+  const entry = written(ledger, tableName(event.place, event.first), planOnly)
+  if (event.action === c.SQLITE_UPDATE && event.second) entry.fields.add(event.second)
+  else entry.allFields = true
 }
 
 function readColumn(context: Context, event: Event, events: Event[]): void {
@@ -133,9 +138,11 @@ function readColumn(context: Context, event: Event, events: Event[]): void {
   const name = first ?? ''
   // Making or dropping something reads the schema table for itself.
   if (context.changesSchema && isInternal(name) && !(isCreatedFrom(events) && second !== 'ROWID')) return
+  const stub = context.settings.stub !== undefined
   const known = program.tables.has(`${place ?? 'main'}.${name}`.toLowerCase()) || isInternal(name)
-  if (!known && isTableFunction(name)) return ledger.call(name.toLowerCase())
-  if (!known && !isReadingTable(name)) {
+  if ((!known || stub) && isTableFunction(name)) return ledger.call(name.toLowerCase())
+  // A stub table stands for a name of which nothing is known: it may be one of the engine's own.
+  if ((!known && !isReadingTable(name)) || (stub && isForeignTable(name))) {
     ledger.entry('admin', { unknown: `${name} is a virtual table that is not known here` })
   }
   const resource = tableName(place, name)
@@ -147,7 +154,9 @@ function readColumn(context: Context, event: Event, events: Event[]): void {
   )
   // A change reads the rows it changes; whether it also reads the table beside that, its program says.
   const entry =
-    isTarget && !context.changesSchema ? written(context, resource) : ledger.entry('read', resource)
+    isTarget && !context.changesSchema
+      ? written(ledger, resource, context.settings.planOnly)
+      : ledger.entry('read', resource)
   if (second === '' || second === null) return
   if (second.startsWith(stubColumn) && context.settings.stub) entry.allFields = true
   else entry.fields.add(second)
@@ -198,8 +207,9 @@ function changeSchema(context: Context, event: Event): void {
 /** What the program opens and does, which the authorizer may not have been told (NATURAL JOIN, USING, VACUUM). */
 function readProgram(context: Context, events: Event[]): void {
   const { ledger, program } = context
-  const told = new Set(ledger.entries().map((entry) => entry.resource))
   const virtual = new Set<string>()
+  // A change scans and writes its table through one cursor; a read beside that has a cursor of its own.
+  const targets = new Set(program.steps.filter((step) => step.opcode === 'OpenWrite').map((step) => step.p1))
   for (const step of program.steps) {
     if (step.opcode === 'VOpen') virtual.add(step.p4 ?? '')
     if (step.opcode === 'Vacuum')
@@ -213,13 +223,12 @@ function readProgram(context: Context, events: Event[]): void {
         ledger.entry('read', { unknown: 'the statement opens a table that has no name' })
       continue
     }
-    const resource = tableName(opened.place, opened.table)
-    if (step.opcode === 'OpenWrite' && told.has(resource)) continue
-    if (isInternal(opened.table) && context.changesSchema) continue
-    if (step.opcode === 'OpenWrite' && /^sqlite_sequence$/i.test(opened.table)) continue
-    const seen = ledger.entries().some((e) => e.resource === resource && e.operation === 'read')
-    const entry = ledger.entry(step.opcode === 'OpenWrite' ? 'write' : 'read', resource)
-    if (!told.has(resource) || !seen) entry.allFields ||= !told.has(resource)
+    if (isInternal(opened.table) && (context.changesSchema || step.opcode === 'OpenWrite')) continue
+    openTable(
+      context,
+      tableName(opened.place, opened.table),
+      step.opcode === 'OpenWrite' || targets.has(step.p1),
+    )
   }
   const named = new Set(
     events.filter((e) => e.action === c.SQLITE_READ && isVirtual(program, e)).map((e) => e.first),
@@ -233,6 +242,19 @@ function readProgram(context: Context, events: Event[]): void {
   const entered = ledger.entries().some((entry) => entry.operation !== 'read')
   if (changes && !entered && !context.settings.planOnly) {
     ledger.entry('admin', { unknown: 'the statement changes something that has no name' })
+  }
+}
+
+/** Enters a table that the program opens, unless what it opens it for is known already. */
+function openTable({ ledger }: Context, resource: string, changes: boolean): void {
+  const told = ledger.entries().filter((entry) => entry.resource === resource)
+  if (told.some((entry) => (entry.list === 'writes') === changes || entry.operation === 'admin')) return
+  // The authorizer says which columns; where it was not asked, any may be meant.
+  const entry = ledger.entry(changes ? 'write' : 'read', resource)
+  if (told.length === 0) entry.allFields = true
+  for (const other of told) {
+    entry.allFields ||= other.allFields
+    for (const field of other.fields) entry.fields.add(field)
   }
 }
 

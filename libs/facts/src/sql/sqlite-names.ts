@@ -68,7 +68,18 @@ export function isReadingTable(name: string): boolean {
 
 /** True for a table-valued function over its own arguments: it reads no stored data. */
 export function isTableFunction(name: string): boolean {
-  return /^jsonb?_(each|tree)$/i.test(name)
+  return /^(jsonb?_(each|tree)|generate_series)$/i.test(name)
+}
+
+const reading = /^pragma_/i
+const reaching = words(`
+fsdir zipfile csv vsv carray completion dbdata sqlite_dbdata sqlite_dbpage sqlite_dbptr sqlite_stmt bytecode
+tables_used unionvtab swarmvtab fts3tokenize lsmode wholenumber prefixes http_get http_do lines_read
+`)
+
+/** True for the names of tables of the engine, its shell and its extensions that do more than hold data. */
+export function isForeignTable(name: string): boolean {
+  return reaching.has(name.toLowerCase()) || (reading.test(name) && !isReadingTable(name))
 }
 
 /** The opcodes of a program that changes, or does something beside reading, whatever the authorizer was told. */

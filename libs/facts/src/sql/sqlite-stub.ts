@@ -15,21 +15,29 @@ type Table = {
   fts: boolean
 }
 
+/** What the engine complains of, and how to ask it again. */
+type Complaint = { message: string; sql: string; again: () => string | undefined }
+
 /** The tables made up for one text, and what was guessed of them. */
 export type Stub = {
-  /** Takes one step against the engine's complaint; `complaint()` compiles again and says what is wrong now. */
-  grow(message: string, sql: string, complaint: () => string | undefined): boolean
+  /** Takes one step against the engine's complaint; `again` compiles once more and says what is wrong then. */
+  grow(message: string, sql: string, again: () => string | undefined): boolean
   /** Columns that were named without their table, and so may belong to any. */
   unqualified: Set<string>
   /** Functions that SQLite itself does not have. */
   functions: Set<string>
-  /** Databases that the statement expects to be attached. */
-  attached: Set<string>
-  /** True where every column of the stub may be meant, although `*` was not seen. */
+  /** False where `*` over a table cannot be seen: every column of it may be meant. */
   isExact(table: string): boolean
 }
 
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
+const hasColumn = (table: Table, column: string) => table.columns.some((own) => same(own, column))
+const fullName = (table: Table) => `${quote(table.place)}.${quote(table.name)}`
+const localName = (name: string) => name.replace(/^(main|temp)\./i, '')
+
+// How many columns `*` is tried with where the engine wants a number it does not name; none at all comes first.
+const widths = [0, ...Array.from({ length: 31 }, (_, i) => i + 2)]
 
 /** Stub tables in an empty database; `quietly` runs a change of ours with the authorizer off. */
 export function createStub(db: DatabaseSync, quietly: (change: () => void) => void): Stub {
@@ -46,7 +54,6 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
       return false
     }
   }
-  const fullName = (table: Table) => `${quote(table.place)}.${quote(table.name)}`
   const make = (table: Table): boolean => {
     const fillers = Array.from({ length: table.fillers }, (_, i) =>
       i === 0 ? stubColumn : `${stubColumn}_${i}`,
@@ -54,174 +61,159 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     const columns = [...fillers, ...table.columns].map(quote)
     const unique = table.unique.map((list) => `UNIQUE(${list})`)
     run(`DROP TABLE IF EXISTS ${fullName(table)}`)
-    const body = table.fts ? columns.join() : [...columns, ...unique].join()
-    return run(
-      table.fts
-        ? `CREATE VIRTUAL TABLE ${fullName(table)} USING fts5(${body})`
-        : `CREATE TABLE ${fullName(table)}(${body})`,
-    )
+    if (table.fts) return run(`CREATE VIRTUAL TABLE ${fullName(table)} USING fts5(${columns.join()})`)
+    return run(`CREATE TABLE ${fullName(table)}(${[...columns, ...unique].join()})`)
   }
-  /** Changes a table, keeps the change when the complaint is another one then. */
-  const attempt = (
-    table: Table,
-    change: Partial<Table>,
-    message: string,
-    complaint: () => string | undefined,
-  ) => {
+  const isBetter = ({ message, again }: Complaint): boolean => {
+    const now = again()
+    // A column put into a table too far out makes an aggregate belong there: that is no progress.
+    return now !== message && !/^misuse of aggregate/.test(now ?? '')
+  }
+  /** Changes a table, and keeps the change when the complaint is another one then. */
+  const attempt = (table: Table, change: Partial<Table>, complaint: Complaint): boolean => {
     const before = { ...table }
     Object.assign(table, change)
-    if (make(table) && complaint() !== message) return true
+    if (make(table) && isBetter(complaint)) return true
     Object.assign(table, before)
     make(table)
     return false
   }
-  const hasColumn = (table: Table, column: string) =>
-    table.columns.some((c) => c.toLowerCase() === column.toLowerCase())
-  const addColumn = (column: string, message: string, complaint: () => string | undefined, only?: string) =>
-    tables
-      .filter(
-        (t) => (only === undefined || t.name.toLowerCase() === only.toLowerCase()) && !hasColumn(t, column),
-      )
-      .some((t) => attempt(t, { columns: [...t.columns, column] }, message, complaint))
+  // The tables last resolved are the innermost: a column is theirs before it is one of a query further out.
+  const innermostFirst = () => tables.toReversed()
+  const addColumn = (column: string, complaint: Complaint, only?: string): boolean =>
+    innermostFirst()
+      .filter((t) => (only === undefined || same(t.name, only)) && !hasColumn(t, column))
+      .some((t) => attempt(t, { columns: [...t.columns, column] }, complaint))
 
-  function addTable(text: string, message: string, complaint: () => string | undefined): boolean {
-    if (/^sqlite_sequence$/i.test(text))
+  const addTable = (text: string, complaint: Complaint): boolean => {
+    if (same(text, 'sqlite_sequence'))
       return run('CREATE TABLE stub_sequence(a INTEGER PRIMARY KEY AUTOINCREMENT)')
-    if (/^sqlite_stat1$/i.test(text)) return run('ANALYZE')
-    const dot = text.indexOf('.')
-    const place = dot > 0 ? text.slice(0, dot) : 'main'
-    const local = /^(main|temp)$/i.test(place)
-    const candidates = [{ place: 'main', name: text }]
-    if (dot > 0 && local) candidates.unshift({ place: place.toLowerCase(), name: text.slice(dot + 1) })
-    if (dot > 0 && !local) candidates.push({ place, name: text.slice(dot + 1) })
-    for (const candidate of candidates) {
-      const { place: where } = candidate
-      if (!/^(main|temp)$/i.test(where) && !attached.has(where)) {
-        if (!run(`ATTACH ':memory:' AS ${quote(where)}`)) continue
-        attached.add(where)
-      }
-      const table: Table = { ...candidate, columns: [], fillers: 1, unique: [], fts: false }
-      if (make(table) && complaint() !== message) {
-        tables.push(table)
-        return true
-      }
+    if (same(text, 'sqlite_stat1')) return run('ANALYZE')
+    return placesOf(text).some(({ place, name }) => {
+      if (!/^(main|temp)$/i.test(place) && !attach(place)) return false
+      const table: Table = { place, name, columns: [], fillers: 1, unique: [], fts: false }
+      if (make(table) && isBetter(complaint)) return tables.push(table) > 0
       run(`DROP TABLE IF EXISTS ${fullName(table)}`)
-    }
-    return false
+      return false
+    })
   }
-
-  function grow(message: string, sql: string, complaint: () => string | undefined): boolean {
-    const found = (pattern: RegExp) => pattern.exec(message)
-    let match: RegExpExecArray | null
-    if ((match = found(/^no such table: (.+)$/s))) return addTable(match[1] as string, message, complaint)
-    if ((match = found(/^unknown database:? (.+)$/s))) {
-      attached.add(match[1] as string)
-      return run(`ATTACH ':memory:' AS ${quote(match[1] as string)}`)
-    }
-    if ((match = found(/^no such column: (.+)$/s)))
-      return missingColumn(match[1] as string, message, complaint)
-    if ((match = found(/^table (.+) has no column named (.+)$/s)))
-      return addColumn(match[2] as string, message, complaint, match[1])
-    if ((match = found(/^cannot join using column (.+) - column not present in both tables$/s))) {
-      const column = match[1] as string
-      for (const t of tables.filter((table) => !hasColumn(table, column))) {
-        t.columns = [...t.columns, column]
-        make(t)
-      }
-      return complaint() !== message
-    }
-    if ((match = found(/^ambiguous column name: (?:.+\.)?(.+)$/s))) {
-      const column = match[1] as string
-      return tables
-        .filter((t) => hasColumn(t, column))
-        .some((t) =>
-          attempt(
-            t,
-            { columns: t.columns.filter((c) => c.toLowerCase() !== column.toLowerCase()) },
-            message,
-            complaint,
-          ),
-        )
-    }
-    if ((match = found(/^table (.+) has \d+ columns but (\d+) values were supplied$/s))) {
-      const wanted = Number(match[2])
-      return tables
-        .filter(
-          (t) =>
-            t.name.toLowerCase() === match?.[1]?.toLowerCase() &&
-            wanted >= t.columns.length &&
-            wanted < 2_000,
-        )
-        .some((t) => attempt(t, { fillers: wanted - t.columns.length }, message, complaint))
-    }
-    if (found(/do not have the same number of result columns$/))
-      return tables.some((t) =>
-        [2, 3, 4, 5, 6, 7, 8].some((fillers) => attempt(t, { fillers }, message, complaint)),
-      )
-    if ((match = found(/^no such function: (.+)$/s))) {
-      const name = match[1] as string
-      functions.add(name.toLowerCase())
-      quietly(() => db.function(name, { varargs: true }, () => null))
-      return true
-    }
-    if (found(/^unable to use function \S+ in the requested context$/))
-      return tables.some((t) => !t.fts && attempt(t, { fts: true }, message, complaint))
-    if ((match = found(/^'(.+)' is not a function$/s)))
-      return tables
-        .filter((t) => t.name.toLowerCase() === match?.[1]?.toLowerCase())
-        .some((t) => attempt(t, { fts: true }, message, complaint))
-    if ((match = found(/^no such index: (.+)$/s))) {
-      const name = quote(match[1] as string)
-      if (tables.length === 0) return run(`CREATE TABLE stub_index(a); CREATE INDEX ${name} ON stub_index(a)`)
-      return tables.some((t) => {
-        if (run(`CREATE INDEX ${name} ON ${quote(t.name)}(${quote(stubColumn)})`) && complaint() !== message)
-          return true
-        run(`DROP INDEX IF EXISTS ${name}`)
-        return false
-      })
-    }
-    if ((match = found(/^no such view: (.+)$/s)))
-      return run(`CREATE VIEW ${quote(last(match[1]))} AS SELECT 1`)
-    if ((match = found(/^no such trigger: (.+)$/s)))
-      return run(
-        `CREATE TABLE stub_trigger(a); CREATE TRIGGER ${quote(last(match[1]))} AFTER INSERT ON stub_trigger BEGIN SELECT 1; END`,
-      )
-    if (found(/^ON CONFLICT clause does not match/)) {
-      const list = /\bon\s+conflict\s*\(([^()]*)\)/i.exec(sql)?.[1]
-      return (
-        list !== undefined &&
-        tables.some(
-          (t) => !t.unique.includes(list) && attempt(t, { unique: [...t.unique, list] }, message, complaint),
-        )
-      )
-    }
-    return false
+  const attach = (place: string): boolean => {
+    if (attached.has(place)) return true
+    attached.add(place)
+    return run(`ATTACH ':memory:' AS ${quote(place)}`)
   }
-
-  const last = (name: string | undefined) => (name ?? '').replace(/^(main|temp)\./i, '')
-
-  function missingColumn(text: string, message: string, complaint: () => string | undefined): boolean {
+  const addMissingColumn = (text: string, complaint: Complaint): boolean => {
     const plain = text.replace(/ - should this be a string literal in single-quotes\?$/, '')
     const name = /^"(.*)"$/s.exec(plain)?.[1] ?? plain
     // A full-text table has a column of its own name.
-    const own = tables.find((t) => t.name.toLowerCase() === name.toLowerCase() && !t.fts)
-    if (own && attempt(own, { fts: true }, message, complaint)) return true
-    const candidates = [name]
-    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
-      candidates.splice(-1, 0, name.slice(dot + 1))
-    for (const candidate of candidates) {
-      if (!addColumn(candidate, message, complaint)) continue
-      if (candidate === name) unqualified.add(candidate)
-      return true
+    const own = tables.find((t) => same(t.name, name) && !t.fts)
+    if (own && attempt(own, { fts: true }, complaint)) return true
+    const found = columnsOf(name).find((candidate) => addColumn(candidate, complaint))
+    if (found === name) unqualified.add(name)
+    return found !== undefined
+  }
+  const addToBoth = (column: string, complaint: Complaint): boolean => {
+    for (const t of tables.filter((table) => !hasColumn(table, column))) {
+      t.columns = [...t.columns, column]
+      make(t)
     }
-    return false
+    return isBetter(complaint)
+  }
+  const removeColumn = (column: string, complaint: Complaint): boolean =>
+    tables
+      .filter((t) => hasColumn(t, column))
+      .some((t) => attempt(t, { columns: t.columns.filter((own) => !same(own, column)) }, complaint))
+  const setWidth = (name: string, width: number, complaint: Complaint): boolean =>
+    tables
+      .filter((t) => same(t.name, name) && width >= t.columns.length && width < 2_000)
+      .some((t) => attempt(t, { fillers: width - t.columns.length }, complaint))
+  const tryWidths = (complaint: Complaint): boolean =>
+    tables.some((t) => widths.some((fillers) => attempt(t, { fillers }, complaint)))
+  const addFunction = (name: string): boolean => {
+    functions.add(name.toLowerCase())
+    quietly(() => db.function(name, { varargs: true }, () => null))
+    return true
+  }
+  const makeFullText = (complaint: Complaint, only?: string): boolean =>
+    tables
+      .filter((t) => !t.fts && (only === undefined || same(t.name, only)))
+      .some((t) => attempt(t, { fts: true }, complaint))
+  const addIndex = (name: string, complaint: Complaint): boolean => {
+    const index = quote(name)
+    if (tables.length === 0) return run(`CREATE TABLE stub_index(a); CREATE INDEX ${index} ON stub_index(a)`)
+    return tables.some((t) => {
+      if (run(`CREATE INDEX ${index} ON ${quote(t.name)}(${quote(stubColumn)})`) && isBetter(complaint))
+        return true
+      run(`DROP INDEX IF EXISTS ${index}`)
+      return false
+    })
+  }
+  const addTrigger = (name: string): boolean =>
+    run('CREATE TABLE IF NOT EXISTS stub_trigger(a)') &&
+    run(`CREATE TRIGGER ${quote(localName(name))} AFTER INSERT ON stub_trigger BEGIN SELECT 1; END`)
+  const addUnique = (complaint: Complaint): boolean => {
+    const list = /\bon\s+conflict\s*\(([^()]*)\)/i.exec(complaint.sql)?.[1]
+    if (list === undefined) return false
+    return tables.some(
+      (t) => !t.unique.includes(list) && attempt(t, { unique: [...t.unique, list] }, complaint),
+    )
   }
 
+  // The engine's complaints, in its own words, and the step that may help.
+  const steps: [RegExp, (complaint: Complaint, first: string, second: string) => boolean][] = [
+    [/^no such table: (.+)$/s, (complaint, name) => addTable(name, complaint)],
+    [/^unknown database:? (.+)$/s, (_, name) => attach(name)],
+    [/^no such column: (.+)$/s, (complaint, name) => addMissingColumn(name, complaint)],
+    [
+      /^table (.+) has no column named (.+)$/s,
+      (complaint, table, column) => addColumn(column, complaint, table),
+    ],
+    [
+      /^cannot join using column (.+) - column not present in both tables$/s,
+      (complaint, name) => addToBoth(name, complaint),
+    ],
+    [/^ambiguous column name: (?:.+\.)?(.+)$/s, (complaint, name) => removeColumn(name, complaint)],
+    [
+      /^table (.+) has \d+ columns but (\d+) values were supplied$/s,
+      (complaint, table, width) => setWidth(table, Number(width), complaint),
+    ],
+    [/do not have the same number of result columns$/, tryWidths],
+    [/^sub-select returns \d+ columns - expected \d+$/, tryWidths],
+    [/^no such function: (.+)$/s, (_, name) => addFunction(name)],
+    [/^unable to use function \S+ in the requested context$/, (complaint) => makeFullText(complaint)],
+    [/^'(.+)' is not a function$/s, (complaint, name) => makeFullText(complaint, name)],
+    [/^no such index: (.+)$/s, (complaint, name) => addIndex(name, complaint)],
+    [/^no such view: (.+)$/s, (_, name) => run(`CREATE VIEW ${quote(localName(name))} AS SELECT 1`)],
+    [/^no such trigger: (.+)$/s, (_, name) => addTrigger(name)],
+    [/^ON CONFLICT clause does not match/, addUnique],
+  ]
   return {
-    grow,
+    grow(message, sql, again) {
+      const complaint = { message, sql, again }
+      return steps.some(([pattern, step]) => {
+        const match = pattern.exec(message)
+        return match !== null && step(complaint, match[1] ?? '', match[2] ?? '')
+      })
+    },
     unqualified,
     functions,
-    attached,
-    isExact: (name) => tables.every((t) => t.name.toLowerCase() !== name.toLowerCase() || t.fillers > 0),
+    isExact: (name) => tables.every((t) => !same(t.name, name) || t.fillers > 0),
   }
+}
+
+/** The tables that a name with dots in it may mean: the engine's message does not say which dot is which. */
+function placesOf(text: string): { place: string; name: string }[] {
+  const dot = text.indexOf('.')
+  const whole = { place: 'main', name: text }
+  if (dot <= 0) return [whole]
+  const split = { place: text.slice(0, dot), name: text.slice(dot + 1) }
+  return /^(main|temp)$/i.test(split.place) ? [split, whole] : [whole, split]
+}
+
+/** The columns that `a.b.c` may mean: after each dot, and as a whole. */
+function columnsOf(name: string): string[] {
+  const candidates: string[] = []
+  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
+    candidates.push(name.slice(dot + 1))
+  return [...candidates, name]
 }

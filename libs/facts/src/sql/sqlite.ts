@@ -10,7 +10,8 @@ import {
 } from './statement.ts'
 import { classifyPragma } from './sqlite-names.ts'
 import { createStub, type Stub } from './sqlite-stub.ts'
-import { readEvents, type Event, type Program } from './sqlite-events.ts'
+import { enterChange, readEvents, type Event, type Program } from './sqlite-events.ts'
+import { viewBody, withoutExplain, withoutIfExists } from './sqlite-text.ts'
 
 /** How names are resolved: over the CREATE statements of the database, or over stub tables where none are given. */
 export type SqliteOptions = { schema?: readonly string[] | undefined }
@@ -46,15 +47,16 @@ type Bench = {
   events: Event[]
   stub: Stub | undefined
   quietly: (change: () => void) => void
+  /** The same schema with foreign keys on: they write other tables, and their checks are no reads of the agent's. */
+  cascades?: Bench
 }
 
-function openBench(schema?: readonly string[]): Bench {
-  const db = new DatabaseSync(':memory:', { allowExtension: false })
+function openBench(schema?: readonly string[], foreignKeys = false): Bench {
+  const db = new DatabaseSync(':memory:', { allowExtension: false, enableForeignKeyConstraints: foreignKeys })
   const events: Event[] = []
   let quiet = false
   db.setAuthorizer((action, first, second, place, source) => {
-    if (quiet) return constants.SQLITE_OK
-    events.push({ action, first, second, place, source })
+    if (!quiet) events.push({ action, first, second, place, source })
     // A pragma may act while it is compiled, on the whole process: it is noted and passed over.
     const acts = action === constants.SQLITE_PRAGMA && classifyPragma(first ?? '', second) === 'changes'
     return acts ? constants.SQLITE_IGNORE : constants.SQLITE_OK
@@ -77,7 +79,7 @@ const benches = new WeakMap<readonly string[], Bench>()
 function knownBench(schema: readonly string[]): Bench {
   const found = benches.get(schema)
   if (found) return found
-  const made = openBench(schema)
+  const made = { ...openBench(schema), cascades: openBench(schema, true) }
   benches.set(schema, made)
   return made
 }
@@ -137,35 +139,32 @@ function compile(bench: Bench, sql: string, deadline: number): StatementSync | u
   return compiled
 }
 
-const explainPrefix =
-  /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*explain(?=[\s/-])(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+(query(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+plan(?![\w$]))?/i
-const leading = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/
-const ifExists = /^(drop\s+(?:table|view|index|trigger)\s+)if\s+exists\s+/i
-const viewBody = /^create\s+(?:temp(?:orary)?\s+)?view\b[\s\S]*?\sas\s+/i
+const createsView = new Set([constants.SQLITE_CREATE_VIEW, constants.SQLITE_CREATE_TEMP_VIEW])
+const changesRows = new Set([constants.SQLITE_INSERT, constants.SQLITE_UPDATE, constants.SQLITE_DELETE])
 
 function statement(bench: Bench, text: string, deadline: number): Ledger {
-  const explained = explainPrefix.exec(text)
-  let body = text.slice((explained ?? leading.exec(text))?.[0].length ?? 0)
-  // What does not exist would be dropped without a word: the name counts all the same.
-  body = body.replace(ifExists, '$1')
+  const { explained, body: whole } = withoutExplain(text)
+  const body = withoutIfExists(whole)
   const ledger = createLedger()
-  if (!compile(bench, body, deadline)) throw new CannotTell('the statement cannot be read')
-  const events = [...bench.events]
-  readEvents(ledger, events, program(bench, body), { stub: bench.stub, planOnly: explained !== null })
-  const view = viewBody.exec(body)
-  if (
-    view &&
-    events.some(
-      (e) => e.action === constants.SQLITE_CREATE_VIEW || e.action === constants.SQLITE_CREATE_TEMP_VIEW,
-    )
-  ) {
+  const actions = readInto(ledger, bench, body, explained, deadline)
+  if (actions.some((action) => createsView.has(action))) {
     // A view is not resolved when it is made; whoever reads it later reads what it reads.
-    const select = body.slice(view[0].length)
-    if (compile(bench, select, deadline)) {
-      readEvents(ledger, [...bench.events], program(bench, select), { stub: bench.stub, planOnly: false })
-    }
+    const query = viewBody(body)
+    if (query === undefined) ledger.entry('read', { unknown: 'what the view reads cannot be told' })
+    else readInto(ledger, bench, query, false, deadline)
+  }
+  if (bench.cascades && actions.some((action) => changesRows.has(action))) {
+    readCascades(ledger, bench.cascades, body, explained)
   }
   return ledger
+}
+
+/** Compiles one statement and enters what it touches; returns what the engine asked for. */
+function readInto(ledger: Ledger, bench: Bench, body: string, planOnly: boolean, deadline: number): number[] {
+  if (!compile(bench, body, deadline)) throw new CannotTell('the statement cannot be read')
+  const events = [...bench.events]
+  readEvents(ledger, events, program(bench, body), { stub: bench.stub, planOnly })
+  return events.map((event) => event.action)
 }
 
 /** The compiled program of a statement and the names behind its root pages. */
@@ -198,4 +197,11 @@ function program(bench: Bench, body: string): Program {
   })
   events.splice(0, events.length, ...kept)
   return result
+}
+
+/** Enters what foreign keys would change beside the statement's own tables. */
+function readCascades(ledger: Ledger, { db, events }: Bench, body: string, planOnly: boolean): void {
+  events.length = 0
+  db.prepare(body)
+  for (const event of events) if (changesRows.has(event.action)) enterChange(ledger, event, planOnly)
 }

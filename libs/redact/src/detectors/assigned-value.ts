@@ -58,7 +58,9 @@ function readOption(text: string, start: number): AssignedValue | undefined {
 function readNetrc(text: string, nameStart: number, nameEnd: number): AssignedValue | undefined {
   if (text[nameEnd] !== ' ' && text[nameEnd] !== '\n') return undefined
   const before = text.slice(Math.max(0, nameStart - 96), nameStart)
-  return /\blogin\s\S+\s+$/.test(before) ? readWritten(text, nameEnd + 1, 'bare') : undefined
+  return before.includes('login') && /\blogin\s\S+\s+$/.test(before)
+    ? readWritten(text, nameEnd + 1, 'bare')
+    : undefined
 }
 
 function readWritten(

@@ -68,10 +68,13 @@ function schemeStart(text: string, start: number, colon: number): number {
 function findDataSourceNames(text: string, emit: Emit<'connection_string'>): void {
   for (const protocol of ['@tcp(', '@unix(', '@tcp6(']) {
     for (let at = text.indexOf(protocol); at !== -1; at = text.indexOf(protocol, at + 1)) {
-      const start = at - (/[^\s"'`<>=]*$/.exec(text.slice(Math.max(0, at - 128), at))?.[0].length ?? 0)
+      let start = at
+      while (start > 0 && start > at - MAX_USER_INFO && !BEFORE_USER.test(text[start - 1]!)) start--
       const colon = text.slice(start, at).indexOf(':')
       if (colon === -1 || isPlaceholder(text.slice(start + colon + 1, at))) continue
-      emit('connection_string', start, tokenEnd(text, at))
+      const end = tokenEnd(text, at)
+      emit('connection_string', start, end)
+      at = Math.max(at, end - 1)
     }
   }
   for (let at = text.indexOf('thin:'); at !== -1; at = text.indexOf('thin:', at + 1)) {
@@ -81,4 +84,6 @@ function findDataSourceNames(text: string, emit: Emit<'connection_string'>): voi
       emit('connection_string', at, tokenEnd(text, THIN.lastIndex))
   }
 }
+const MAX_USER_INFO = 128
+const BEFORE_USER = /[\s"'`<>=]/
 const THIN = /thin:[\w.-]{1,64}\/([^\s@"']{1,128})@/y

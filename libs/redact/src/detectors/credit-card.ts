@@ -1,6 +1,6 @@
 // Payment card numbers (ISO/IEC 7812): 13 to 19 digits in one run or in groups, an issuer's prefix, a Luhn digit.
 import { DIGIT, isAt, runEnd } from '../characters.ts'
-import { digitsOf, goesOn, nextGroup } from './digit-groups.ts'
+import { goesOn, nextGroup } from './digit-groups.ts'
 
 /** Issuer prefixes as ranges, with the lengths the issuer uses. */
 const ISSUERS: [from: number, to: number, prefixDigits: number, lengths: number[]][] = [
@@ -49,49 +49,51 @@ const MAX_GROUPS = 5
 /** The end of the card number that starts with the digits from `start` to `groupEnd`, or -1. */
 export function creditCardEnd(text: string, start: number, groupEnd: number): number {
   const length = groupEnd - start
+  if (length > 19 || length < 4) return -1
   if (length >= 13)
-    return length <= 19 && !goesOn(text, groupEnd) && isCardNumber(text.slice(start, groupEnd))
-      ? groupEnd
-      : -1
-  if (length !== 4 && length !== 6 && length !== 8) return -1
-  return groupedEnd(text, start, groupEnd)
+    return !goesOn(text, groupEnd) && isCardNumber(text, start, groupEnd, length) ? groupEnd : -1
+  return length === 4 || length === 6 || length === 8 ? groupedEnd(text, start, groupEnd) : -1
 }
 
 /** A following group (an expiry date, a CVV) is no part of the number: every prefix of the groups is a candidate. */
 function groupedEnd(text: string, start: number, firstEnd: number): number {
   let end = firstEnd
-  let grouping = String(firstEnd - start)
+  let digits = firstEnd - start
+  let grouping = String(digits)
   let found = -1
   for (let groups = 1; groups < MAX_GROUPS; groups++) {
     const next = nextGroup(text, end, true)
     if (next === -1) break
     end = runEnd(text, next, DIGIT, next + 20)
+    digits += end - next
     grouping += `-${end - next}`
-    if (!GROUPINGS.has(grouping) || isAt(text, end, DIGIT)) continue
-    if (isCardNumber(digitsOf(text, start, end))) found = end
+    if (digits < 13 || !GROUPINGS.has(grouping) || isAt(text, end, DIGIT)) continue
+    if (isCardNumber(text, start, end, digits)) found = end
   }
   return found !== -1 && /[A-Za-z_]/.test(text[found] ?? ' ') ? -1 : found
 }
 
-/** Whether a string of digits is a card number of a known issuer with a right check digit. */
-export function isCardNumber(digits: string): boolean {
-  return hasIssuer(digits) && passesLuhn(digits)
+/** Whether the digits of a stretch of text are a number of a known issuer with a right check digit. */
+function isCardNumber(text: string, start: number, end: number, digits: number): boolean {
+  return hasIssuer(Number(text.slice(start, start + 4)), digits) && passesLuhn(text, start, end)
 }
 
-function hasIssuer(digits: string): boolean {
-  const four = Number(digits.slice(0, 4))
+function hasIssuer(firstFour: number, digits: number): boolean {
   return ISSUERS.some(([from, to, prefixDigits, lengths]) => {
-    const prefix = Math.floor(four / 10 ** (4 - prefixDigits))
-    return prefix >= from && prefix <= to && lengths.includes(digits.length)
+    const prefix = Math.floor(firstFour / 10 ** (4 - prefixDigits))
+    return prefix >= from && prefix <= to && lengths.includes(digits)
   })
 }
 
-function passesLuhn(digits: string): boolean {
+function passesLuhn(text: string, start: number, end: number): boolean {
   let sum = 0
-  for (let i = 0; i < digits.length; i++) {
-    const digit = digits.charCodeAt(digits.length - 1 - i) - 48
-    const doubled = i % 2 === 1 ? digit * 2 : digit
-    sum += doubled > 9 ? doubled - 9 : doubled
+  let doubles = false
+  for (let i = end - 1; i >= start; i--) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) continue
+    const value = doubles ? digit * 2 : digit
+    sum += value > 9 ? value - 9 : value
+    doubles = !doubles
   }
   return sum % 10 === 0
 }

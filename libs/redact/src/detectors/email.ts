@@ -1,5 +1,5 @@
 // Electronic mail addresses: a local part, `@` (or its URL escape), and a domain that can exist.
-import { isAt, ALNUM } from '../characters.ts'
+import { ALNUM, HEX, isAt } from '../characters.ts'
 import type { Emit } from '../finding.ts'
 
 const MAX_LOCAL = 64
@@ -33,15 +33,24 @@ function localStart(text: string, at: number): number {
   if (text[at - 1] === '.') return at
   if (text[at - 1] === '"') return quotedStart(text, at)
   const stop = Math.max(0, at - MAX_LOCAL)
-  let start = at
-  while (start > stop && isLocal(text, start - 1)) start--
+  let start = localRun(text, at, stop)
+  // In a URL, `user%2Btag%40…` goes on before the escape; in `mailto%3Auser%40…` the escape is no part of the name.
+  while (text[start - 1] === '%' && ESCAPED_LOCAL.test(text.slice(start - 1, start + 2)))
+    start = localRun(text, start - 1, stop)
+  if (text[start - 1] === '%' && at - start > 2 && isAt(text, start, HEX) && isAt(text, start + 1, HEX))
+    start += 2
   while (start < at && !isAt(text, start, ALNUM) && text.charCodeAt(start) < 128 && text[start] !== '_')
     start++
   // `\nuser@…` in escaped text starts after the escape.
   if (text[start - 1] === '\\' && start + 1 < at && 'nrt'.includes(text[start]!)) start++
-  // `mailto%3Auser%40…`: the escape before the name is no part of it.
-  const escaped = /^[0-9A-F]{2}(?=.)/.test(text.slice(start, start + 3)) && text[start - 1] === '%'
-  return escaped ? start + 2 : start
+  return start
+}
+const ESCAPED_LOCAL = /^%(?:2B|2D|2E|5F)$/i
+
+function localRun(text: string, end: number, stop: number): number {
+  let start = end
+  while (start > stop && isLocal(text, start - 1)) start--
+  return start
 }
 
 /** `"john doe"@example.com` */

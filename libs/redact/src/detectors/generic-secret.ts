@@ -7,6 +7,7 @@ import { isPlaceholder } from '../placeholder.ts'
 import { secretKindOf } from '../secret-names.ts'
 import type { SecretKind } from '../secret-names.ts'
 import { looksSecret } from '../secret-values.ts'
+import type { HowWritten } from '../secret-values.ts'
 import { readValue } from './assigned-value.ts'
 
 const NAME_PART =
@@ -23,12 +24,13 @@ export function findGenericSecrets(
   emit: Emit<'generic_secret' | 'aws_key'>,
 ): void {
   const names = new RegExp(NAME_PART)
+  const kinds = new Map<string, SecretKind | undefined>()
   for (let match = names.exec(text); match !== null; match = names.exec(text)) {
     const start = runStart(text, match.index, NAME_CHARACTERS, MAX_NAME)
     const end = runEnd(text, names.lastIndex, NAME_CHARACTERS, names.lastIndex + MAX_NAME)
     names.lastIndex = Math.max(names.lastIndex, end)
     const nameStart = skipEscape(text, start)
-    const kind = secretKindOf(text.slice(nameStart, end))
+    const kind = kindOf(text.slice(nameStart, end), kinds)
     if (kind === undefined) continue
     const value = readValue(text, nameStart, end)
     if (value === undefined) continue
@@ -43,16 +45,25 @@ export function findGenericSecrets(
   }
 }
 
+/** Texts repeat their names; each is judged once. */
+function kindOf(name: string, kinds: Map<string, SecretKind | undefined>): SecretKind | undefined {
+  if (kinds.has(name)) return kinds.get(name)
+  const kind = secretKindOf(name)
+  if (kinds.size < MAX_NAMES) kinds.set(name, kind)
+  return kind
+}
+const MAX_NAMES = 1000
+
 /** Whether a value under this name is secret, as for the members of a JSON object. */
 export function isSecretMember(name: string, value: string): boolean {
   const kind = secretKindOf(name)
   return kind !== undefined && isSecret(value, kind, name, 'quoted')
 }
 
-function isSecret(value: string, kind: SecretKind, name: string, how: 'quoted' | 'bare' | 'said'): boolean {
+function isSecret(value: string, kind: SecretKind, name: string, how: HowWritten): boolean {
   const trimmed = value.trim()
-  if (isPlaceholder(trimmed) || trimmed.toLowerCase() === name.toLowerCase()) return false
-  return looksSecret(trimmed, kind, how)
+  if (!looksSecret(trimmed, kind, how) || isPlaceholder(trimmed.replace(/[.:!?]$/, ''))) return false
+  return trimmed.toLowerCase() !== name.toLowerCase()
 }
 
 /** In `\npassword=…` of escaped text the `n` is no part of the name. */

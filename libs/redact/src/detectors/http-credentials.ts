@@ -10,23 +10,31 @@ const COOKIE_PAIR = /([\w.-]{1,64})=([^;\s"'\\]{8,4096})/y
 const SESSION_NAME =
   /sess|sid\b|^sid|auth|token|jwt|remember|login|csrf|xsrf|identity|ticket|\.aspnet|secure/i
 const MAX_COOKIES = 64
+/** Members without a value that matters, before reading gives up. */
+const MAX_FLAGS = 8
+/** A longer run that is no credential is not read again from its middle. */
+const MAX_REREAD = 256
 const TOKEN_CHARACTERS = BASE64 | BASE64URL | DOT
 
 /** Finds credentials in HTTP headers and in the commands that send them. */
 export function findHttpCredentials(text: string, emit: Emit<'http_credentials'>): void {
-  for (const match of text.matchAll(SCHEME)) findScheme(text, match, emit)
+  findSchemes(text, emit)
   for (const match of text.matchAll(COOKIE)) findCookies(text, match.index + match[0].length, emit)
   if (text.includes('curl')) findCurlUsers(text, emit)
 }
 
-function findScheme(text: string, match: RegExpExecArray, emit: Emit<'http_credentials'>): void {
-  const start = match.index + match[0].length
-  if (!startsWord(text, match.index)) return
-  const end = tokenEnd(text, start)
-  const value = text.slice(start, Math.min(end, start + 512))
-  const scheme = match[1]!.toLowerCase()
-  const carries = scheme === 'basic' ? isBasic(value) : isOpaque(text, match.index, scheme, value)
-  if (carries) emit('http_credentials', start, end)
+function findSchemes(text: string, emit: Emit<'http_credentials'>): void {
+  const schemes = new RegExp(SCHEME)
+  for (let match = schemes.exec(text); match !== null; match = schemes.exec(text)) {
+    const start = schemes.lastIndex
+    if (!startsWord(text, match.index)) continue
+    const end = tokenEnd(text, start)
+    const value = text.slice(start, Math.min(end, start + 512))
+    const scheme = match[1]!.toLowerCase()
+    const carries = scheme === 'basic' ? isBasic(value) : isOpaque(text, match.index, scheme, value)
+    if (carries) emit('http_credentials', start, end)
+    if (carries || end - start > MAX_REREAD) schemes.lastIndex = end
+  }
 }
 
 function tokenEnd(text: string, start: number): number {
@@ -55,19 +63,27 @@ function isBasic(value: string): boolean {
 
 /** A token nobody can read: `Bearer of news` and `token: string` are not. */
 function isOpaque(text: string, at: number, scheme: string, value: string): boolean {
-  const inHeader = /authorization["']? ?[:=,] ?["']?$/i.test(text.slice(Math.max(0, at - 24), at))
-  if (scheme !== 'bearer' && !inHeader) return false
-  if (value.length < (inHeader ? 8 : 12) || isPlaceholder(value)) return false
-  return /[0-9]/.test(value) || (value.length >= 20 && /[a-z]/.test(value) && /[A-Z]/.test(value))
+  if (value.length < MIN_IN_HEADER || !(scheme === 'bearer' || isHeader(text, at))) return false
+  if (value.length < MIN_BEARER && !isHeader(text, at)) return false
+  const random = /[0-9]/.test(value) || (value.length >= 20 && /[a-z]/.test(value) && /[A-Z]/.test(value))
+  return random && !isPlaceholder(value)
+}
+const MIN_IN_HEADER = 8
+const MIN_BEARER = 12
+
+function isHeader(text: string, at: number): boolean {
+  return /authorization\\?["']? ?[:=,] ?\\?["']?$/i.test(text.slice(Math.max(0, at - 24), at))
 }
 
 function findCookies(text: string, start: number, emit: Emit<'http_credentials'>): void {
   let at = start
+  let flags = 0
   for (let count = 0; count < MAX_COOKIES; count++) {
     while (text[at] === ' ' || text[at] === ';' || text[at] === '"' || text[at] === "'") at++
     COOKIE_PAIR.lastIndex = at
     const pair = COOKIE_PAIR.exec(text)
     if (pair === null) {
+      if (++flags > MAX_FLAGS) return
       const next = text.slice(at, at + 128).search(/;/)
       if (next === -1 || /[\r\n]/.test(text.slice(at, at + next))) return
       at += next + 1

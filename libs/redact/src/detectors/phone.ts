@@ -18,21 +18,23 @@ export function phoneSpan(text: string, start: number, groupEnd: number): Span |
   if (groupEnd - start > MAX_DIGITS) return undefined
   const opened = text[start - 1] === '(' && startsWord(text, start - 1) ? start - 1 : start
   const plus = (text[opened - 1] === '+' && !isAt(text, opened - 2, ALNUM)) || isEscapedPlus(text, opened)
-  if (!plus && (!startsAlone(text, opened) || !canStart(text, opened, start, groupEnd))) return undefined
+  if (!plus && (!startsAlone(text, opened) || !canStart(text, opened))) return undefined
   const end = longestNumber(text, opened, plus)
   if (end === -1) return undefined
   return { start: plus && text[opened - 1] === '+' ? opened - 1 : opened, end }
 }
 
 /** A cheap look before the number is read: how every form without a label begins, or a letter of a label before. */
-function canStart(text: string, opened: number, start: number, groupEnd: number): boolean {
-  const length = groupEnd - start
-  if (opened < start || text[start] === '0' || length === 3 || (length === 1 && text[start] === '1'))
-    return true
+function canStart(text: string, opened: number): boolean {
+  if (text[opened] === '0' || text[opened + 1] === '0') return true
+  NORTH_AMERICAN.lastIndex = opened
+  if (NORTH_AMERICAN.test(text)) return true
   let before = opened
   while (before > opened - MAX_LABEL_GAP && before > 0 && !isAt(text, before - 1, ALNUM)) before--
   return isAt(text, before - 1, LETTER)
 }
+const NORTH_AMERICAN =
+  /(?:1[^A-Za-z0-9]{1,2})?\(?[2-9][0-9]{2}[^A-Za-z0-9]{1,2}[2-9][0-9]{2}[^A-Za-z0-9]?[0-9]{4}/y
 
 /** `%2B` is a plus in a URL. */
 function isEscapedPlus(text: string, at: number): boolean {
