@@ -262,10 +262,13 @@ async function sql(statement: string, url = running.backing.databaseUrl): Promis
 
 async function redis<T>(use: (client: Redis) => Promise<T>, url = running.backing.redisUrl): Promise<T> {
   const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null })
-  client.on('error', () => {}) // shown by the rejected command
+  let cause: unknown // the rejected command alone says only that the connection closed
+  client.on('error', (error) => (cause = error))
   try {
     await client.connect()
     return await use(client)
+  } catch (error) {
+    throw cause ?? error
   } finally {
     client.disconnect()
   }

@@ -2,7 +2,7 @@
 // database of one never reach another; all sessions share the one engine and its data.
 import { randomUUID } from 'node:crypto'
 import { Session } from 'chdb'
-import { type ChRequest, isSelect, literal } from './chdb-request.ts'
+import { canStream, type ChRequest, literal } from './chdb-request.ts'
 
 export interface Answer {
   /** The bytes of the answer, piece by piece; the first piece is there already. */
@@ -41,7 +41,7 @@ export function openEngine(folder: string): Engine {
         request.readOnly ? 'SET readonly = 2' : '',
       ]
       await session.queryAsync(prelude.filter(Boolean).join('; '))
-      if (isSelect(request.statement)) return await streamed(session, request, signal, finish)
+      if (canStream(request)) return await streamed(session, request, signal, finish)
       return await whole(session, request, finish)
     } catch (error) {
       finish()
@@ -79,11 +79,6 @@ async function streamed(
   const pieces = stream[Symbol.asyncIterator]()
   // The first piece is asked for here, so that most errors come before the headers are sent.
   const first = await pieces.next()
-  if (first.done) {
-    // Nothing came: formats with a frame still have something to say about an empty result.
-    stream.cancel()
-    return whole(session, request, finish)
-  }
   // A reader that goes away before it reads leaves `rest` unstarted, and with it its `finally`.
   signal.addEventListener('abort', finish, { once: true })
   return { pieces: rest(), rowsRead: 0, bytesRead: 0 }

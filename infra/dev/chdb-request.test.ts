@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isAuthentic, isSelect, readRequest, tailAfterFirstStatement } from './chdb-request.ts'
+import { canStream, isAuthentic, readRequest, tailAfterFirstStatement } from './chdb-request.ts'
 
 const read = (query: string, body = '', method = 'POST') =>
   readRequest(method, new URLSearchParams(query), new Headers(), body)
@@ -58,13 +58,17 @@ test('a second statement is refused', () => {
 })
 
 test.for([
-  ['-- note\n /* x */ select 1', true],
-  ['(SELECT 1) UNION ALL (SELECT 2)', true],
-  ['WITH 1 AS x SELECT x', true],
-  ['SHOW TABLES', false],
-  ['SELECTION', false],
-] as const)('%s can be streamed: %s', ([sql, expected]) => {
-  expect(isSelect(sql)).toBe(expected)
+  ['-- note\n /* x */ select 1', 'TabSeparated', true],
+  ['(SELECT 1) UNION ALL (SELECT 2)', 'CSV', true],
+  ['WITH 1 AS x SELECT x FORMAT JSONEachRow', 'JSON', true],
+  ['SELECT 1 FORMAT JSONEachRow SETTINGS max_threads = 1;', 'JSON', true],
+  ['SELECT 1', 'JSON', false],
+  ['SELECT 1 FORMAT CSVWithNames', 'CSV', false],
+  ["SELECT ' FORMAT JSONEachRow'", 'JSON', false],
+  ['SHOW TABLES', 'TabSeparated', false],
+  ['SELECTION', 'TabSeparated', false],
+] as const)('%s, by default as %s, can be streamed: %s', ([statement, defaultFormat, expected]) => {
+  expect(canStream({ statement, defaultFormat })).toBe(expected)
 })
 
 test('the password is taken from each place ClickHouse takes it from, and a wrong or missing one is none', () => {

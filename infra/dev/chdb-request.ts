@@ -75,9 +75,20 @@ export const literal = (text: string) => `'${text.replace(/[\\']/g, '\\$&').repl
 const identifier = (name: string) => `\`${name.replace(/[\\`]/g, '\\$&')}\``
 
 export const isInsert = (statement: string) => /^\s*INSERT\b/i.test(withoutLeadingComments(statement))
-/** What the engine can answer piece by piece. */
-export const isSelect = (statement: string) =>
-  /^[\s(]*(SELECT|WITH)\b/i.test(withoutLeadingComments(statement))
+// Formats without a frame or heading. The engine gives each piece of a stream a frame of its own, so a
+// result in any other format is answered in one piece.
+const LINE_FORMATS =
+  /^(JSONEachRow|JSONStringsEachRow|JSONCompactEachRow|JSONCompactStringsEachRow|TabSeparated|TSV|TabSeparatedRaw|TSVRaw|CSV)$/i
+
+/** What can be answered piece by piece. */
+export function canStream({
+  statement,
+  defaultFormat,
+}: Pick<ChRequest, 'statement' | 'defaultFormat'>): boolean {
+  if (!/^[\s(]*(SELECT|WITH)\b/i.test(withoutLeadingComments(statement))) return false
+  const format = /\bFORMAT\s+(\w+)\s*(?:SETTINGS\b[^']*)?;?\s*$/i.exec(statement)?.[1] ?? defaultFormat
+  return LINE_FORMATS.test(format)
+}
 
 export const withoutLeadingComments = (sql: string) =>
   sql.replace(/^(\s+|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)+/, '')

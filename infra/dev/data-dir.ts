@@ -19,7 +19,7 @@ export function openDataDir(folder: string): DataDir {
   return {
     path,
     secret: (name) => readOrMakeSecret(join(path, 'secrets', name)),
-    [Symbol.dispose]: () => lock.close(),
+    [Symbol.dispose]: () => void (lock.isOpen && lock.close()),
   }
 }
 

@@ -62,8 +62,7 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
     publish: (def, payload, id) => publishEvent(connection, def, payload, id),
     consume: (consumption: Consumption, handler) =>
       consumeStream(connection, consumption, handler, options.log),
-    watch: (def: KvDef, watcher) =>
-      watchBucket(connection, def, watcher as BucketWatcher<unknown>, options.log),
+    watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),
     writer: (def: KvDef) => kvWriter(connection, def),
     audit: row.audits ? auditPublisher(connection, options.log) : noAudit(options.name),
     async ping() {

@@ -52,7 +52,7 @@ export async function consumeStream(
   handler: StreamHandler,
   log: Log,
 ): Promise<AsyncDisposable> {
-  const consumer = await jetstream(connection).consumers.getConsumerFromInfo(
+  const consumer = jetstream(connection).consumers.getConsumerFromInfo(
     await consumerInfo(connection, consumption),
   )
   const messages = await consumer.consume({ max_messages: Math.min(consumption.maxAckPending, 500) })

@@ -23,7 +23,13 @@ describe('request and reply', () => {
     await using asked = await server.connect('auth')
     await using asking = await server.connect('rest-gateway')
     const session = { access_token: 'a', refresh_token: 'r', token_type: 'Bearer' as const, expires_in: 900 }
-    const user = { id: randomUUID(), first_name: 'A', last_name: 'B', is_email_verified: true, created_at: new Date().toISOString() }
+    const user = {
+      id: randomUUID(),
+      first_name: 'A',
+      last_name: 'B',
+      is_email_verified: true,
+      created_at: new Date().toISOString(),
+    }
     const onlyLogin = { createSession: auth.rpc.createSession }
     await asked.serve('auth', onlyLogin, {
       async createSession(input, call) {
@@ -36,16 +42,29 @@ describe('request and reply', () => {
     const login = (password: string) =>
       asking.call(auth.rpc.createSession, { email: 'A@Example.org', password }, { caller: nobody })
     expect((await login('right')).user.email).toBe('a@example.org')
-    await expect(login('wrong')).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message: 'No.', details: { retry_after_ms: 5 } })
-    await expect(login('bug')).rejects.toMatchObject({ code: 'INTERNAL', message: expect.not.stringContaining('secret detail') })
-    await expect(login('')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { errors: [{ path: 'password' }] } })
+    await expect(login('wrong')).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      message: 'No.',
+      details: { retry_after_ms: 5 },
+    })
+    await expect(login('bug')).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.not.stringContaining('secret detail'),
+    })
+    await expect(login('')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { errors: [{ path: 'password' }] },
+    })
   })
 
   test('a service that does not run is UNAVAILABLE at once', async () => {
     await using asking = await server.connect('mcp-gateway')
     const startedMs = performance.now()
     const call = asking.call(projects.rpc.getRuntime, { project_id: randomUUID() })
-    await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'The projects service is not running.' })
+    await expect(call).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'The projects service is not running.',
+    })
     expect(performance.now() - startedMs).toBeLessThan(1_000)
   })
 })
@@ -142,7 +161,9 @@ describe('audit', () => {
     const { config } = await manager.streams.info('AUDIT')
     await manager.streams.update('AUDIT', { ...config, max_msgs: 1 })
     try {
-      await expect(bus.audit.record(event(randomUUID(), randomUUID()), 500)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await expect(bus.audit.record(event(randomUUID(), randomUUID()), 500)).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      })
     } finally {
       await manager.streams.update('AUDIT', config)
       await raw.close()
@@ -163,8 +184,16 @@ describe('durable consumers', () => {
       buried.resolve()
     })
     const id = randomUUID()
-    await publisher.publish(auth.evt.userRegistered, { user_id: id, email: 'a@example.org', first_name: 'A' }, id)
-    await publisher.publish(auth.evt.userRegistered, { user_id: id, email: 'a@example.org', first_name: 'A' }, id)
+    await publisher.publish(
+      auth.evt.userRegistered,
+      { user_id: id, email: 'a@example.org', first_name: 'A' },
+      id,
+    )
+    await publisher.publish(
+      auth.evt.userRegistered,
+      { user_id: id, email: 'a@example.org', first_name: 'A' },
+      id,
+    )
     await buried.promise
     expect(seen).toEqual([1, 2])
     const raw = await server.raw('provision')

@@ -6,7 +6,9 @@ test('the NATS permissions of every service', async () => {
   const all = Object.fromEntries(
     (Object.entries(flow) as [string, FlowRow][]).map(([name, row]) => [name, permissionsOf(name, row)]),
   )
-  await expect(`${JSON.stringify(all, null, 2)}\n`).toMatchFileSnapshot('../../../infra/nats/permissions.json')
+  await expect(`${JSON.stringify(all, null, 2)}\n`).toMatchFileSnapshot(
+    '../../../infra/nats/permissions.json',
+  )
 })
 
 test('nobody but projects may write a policy or a key', () => {
@@ -19,6 +21,8 @@ test('nobody but projects may write a policy or a key', () => {
 test('nobody may publish or subscribe everything', () => {
   for (const [name, row] of Object.entries(flow) as [string, FlowRow][]) {
     const { publish, subscribe } = permissionsOf(name, row)
-    expect([...publish, ...subscribe].filter((subject) => subject === '>' || subject.startsWith('*'))).toEqual([])
+    expect(
+      [...publish, ...subscribe].filter((subject) => subject === '>' || subject.startsWith('*')),
+    ).toEqual([])
   }
 })

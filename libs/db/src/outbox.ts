@@ -95,7 +95,7 @@ async function deliverBatch(db: Db, schema: string, deliverers: Deliverers): Pro
     if (lock?.taken !== true) return 0
     const rows = await em.find(OutboxRow, {}, { orderBy: { id: 'asc' }, limit: BATCH })
     const delivered: bigint[] = []
-    let failure: unknown
+    let failure: Error | undefined
     for (const row of rows) {
       try {
         const deliver = deliverers[row.topic]
@@ -103,7 +103,7 @@ async function deliverBatch(db: Db, schema: string, deliverers: Deliverers): Pro
         await deliver({ key: row.key, payload: row.payload, messageId: row.message_id })
         delivered.push(BigInt(row.id))
       } catch (error) {
-        failure = error
+        failure = error as Error
         break
       }
     }

@@ -3,7 +3,8 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { AuditPublisher } from '@mcpshield/bus/audit'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
-import { drawFacts } from '@mcpshield/facts/draw'
+import { searchPathOf, type PolicySnapshot } from '@mcpshield/contracts/projects'
+import { drawFacts, type Connection } from '@mcpshield/facts/draw'
 import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
@@ -100,6 +101,11 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
   }
 }
 
+/** PostgreSQL's connector pins the search path, so facts may rely on it. */
+function withSearchPath({ name, kind, search_path }: PolicySnapshot['connections'][number]): Connection {
+  return kind === 'postgresql' ? { name, kind, search_path: searchPathOf({ search_path }) } : { name, kind }
+}
+
 function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void> {
   const recorded = audit.record(event)
   // The caller awaits it; should the call fail before, this must not count as unhandled.
@@ -119,7 +125,7 @@ function factsOf(cache: FactsCache, project: ProjectPolicy, call: CallToDecide):
     return drawFacts(
       { method: call.method, tool: call.tool, arguments: call.arguments },
       {
-        connections: snapshot.connections,
+        connections: snapshot.connections.map(withSearchPath),
         ...(policy.facts === undefined ? {} : { declarations: policy.facts }),
         ...(server === undefined ? {} : { server }),
       },

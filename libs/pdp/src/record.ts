@@ -24,6 +24,11 @@ export type Decided = {
   requestId: string | null
 }
 
+/** Replaces a value by its keyed hash, so that equal values can be told without being read. */
+export function keyedHash(key: Buffer): (text: string) => string {
+  return (text) => createHmac('sha256', key).update(text).digest('hex').slice(0, 32)
+}
+
 export function decisionEvent(decided: Decided, digestKey: Buffer): AuditEvent {
   const { snapshot } = decided.project ?? {}
   return {
@@ -35,9 +40,9 @@ export function decisionEvent(decided: Decided, digestKey: Buffer): AuditEvent {
     project_id: decided.credential.project_id,
     method: decided.method,
     tool: clip(decided.tool),
-    arguments: redactForRecord(decided.arguments),
+    arguments: redactForRecord(decided.arguments, digestKey),
     arguments_digest: createHmac('sha256', digestKey).update(JSON.stringify(decided.arguments)).digest('hex'),
-    facts: recordedFacts(decided.facts),
+    facts: recordedFacts(decided.facts, digestKey),
     decision: decided.decision.decision,
     rule: decided.decision.rule,
     reason: decided.decision.reason,
@@ -87,20 +92,16 @@ export function outcomeEvent(decision: AuditEvent, result: CallOutcome): AuditEv
 
 const defaultRedactions = DEFAULT_DETECTORS.map((detector) => ({ detector }))
 
-function redactForRecord(value: JsonValue): JsonValue {
-  return clipTexts(redactValue(value, defaultRedactions).value as JsonValue)
+function redactForRecord(value: JsonValue, key: Buffer): JsonValue {
+  return clipTexts(redactValue(value, defaultRedactions, { keyedHash: keyedHash(key) }).value as JsonValue)
 }
 
 /** Facts without the arguments (recorded beside them) and without what the default detectors find. */
-function recordedFacts(facts: Facts | null): JsonValue {
+function recordedFacts(facts: Facts | null, key: Buffer): JsonValue {
   if (facts === null) return null
   const { paths, urls, accesses, guessed } = facts
-  return redactForRecord({
-    paths,
-    urls,
-    accesses,
-    ...(guessed === undefined ? {} : { guessed }),
-  } as unknown as JsonValue)
+  const told = { paths, urls, accesses, ...(guessed === undefined ? {} : { guessed }) }
+  return redactForRecord(told as unknown as JsonValue, key)
 }
 
 function clipTexts(value: JsonValue): JsonValue {

@@ -1,9 +1,9 @@
 // What stands where a secret would stand: variables, templates, masks, samples and names of types. Redacting these
 // would hide documentation and source code without protecting anything.
-import { varietyOf } from './characters.ts'
+import { ALNUM, isAt, varietyOf } from './characters.ts'
 
-/** References and templates, as a whole value. */
-const REFERENCES = [
+/** Templates and references that begin with a mark. */
+const MARKED = [
   /^\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+|[0-9]{1,2})$/, // $VAR
   /^\$\{[^}]*\}?$/, // ${VAR}
   /^\$\{?\{.*$/s, // ${{ secrets.X }}
@@ -18,9 +18,12 @@ const REFERENCES = [
   /^:\w{1,40}$/,
   /^@[\w.]{1,40}$/,
   /^[?]+$/,
+  /^!(?:vault|secret|env_var|Ref|GetAtt|Sub|reference)\b/,
+]
+/** References in source code and in configuration. */
+const NAMED = [
   /^(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|Deno\.env|System\.getenv|ENV|env|getenv|Environment)\b/,
   /^(?:vault|secret|secretsmanager|ssm|op|keyring|file|arn|projects|data|ref|gcp-?sm|awskms|env):[\w/:.@#{}$-]*$/i,
-  /^!(?:vault|secret|env_var|Ref|GetAtt|Sub|reference)\b/,
   /^(?:self|this|req|request|res|config|cfg|settings|options|opts|args|params|props|secrets|user|ctx|context|app|credentials|account|state|input|body|form|data|event|env|vars?|local|module|each|input|output)\b[?.[(]/,
   /^[A-Za-z_][\w.]*\(/, // a call
   /^(?:new|await|lambda|function|async)\b/,
@@ -48,7 +51,7 @@ export function isPlaceholder(value: string): boolean {
   const head = value.slice(0, 256)
   if (head.length === 0 || varietyOf(head, 3) < 3) return true
   if (WORDS.has(head.toLowerCase())) return true
-  if (REFERENCES.some((reference) => reference.test(head))) return true
+  if ((isAt(head, 0, ALNUM) ? NAMED : MARKED).some((reference) => reference.test(head))) return true
   return SAMPLE.test(head) || EXAMPLE_KEY.test(head) || isMasked(head)
 }
 

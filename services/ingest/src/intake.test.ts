@@ -38,7 +38,7 @@ function table(outcomes: ('ok' | 'down' | 'half')[] = [], refused: (tool: string
   return {
     stored,
     setDown: (value: boolean) => (down = value),
-    async insert({ decisions }: Rows) {
+    insert: async ({ decisions }: Rows) => {
       await sleep(0)
       const next = down ? 'down' : (outcomes.shift() ?? 'ok')
       if (next === 'down') throw new Error('connection refused')

@@ -9,6 +9,9 @@ import { startIntake } from './intake.ts'
 import { selectDecision, selectDecisions, selectOutcomes } from './queries.ts'
 import { ingestService } from './service.ts'
 
+/** How long a decision can be read after it was received. */
+const RETENTION_DAYS = 30
+
 export async function start(config: Config, log: Log): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
   const store = stack.use(connectClickhouse(config.CLICKHOUSE_URL))
@@ -34,7 +37,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       },
       isRefusal,
       ackWaitMs: consumption.ingestAudit.ackWaitMs,
-      retentionDays: config.AUDIT_RETENTION_DAYS,
+      retentionDays: RETENTION_DAYS,
       log,
     }),
   )

@@ -16,6 +16,7 @@ import {
 import { failureResult, refusalResult } from './enforce.ts'
 import { INVALID_PARAMS, isObject, type RpcAnswer } from './json-rpc.ts'
 import { redactAnswer, redactTable } from './redaction.ts'
+import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { ProjectRuntime } from './runtimes.ts'
 
 export type ToolCall = {
@@ -34,6 +35,8 @@ export type ToolCallDeps = {
   pdp: DecisionPoint
   runtimeOf(projectId: string): Promise<ProjectRuntime>
   upstreamTimeoutMs: number
+  /** For redactions that replace by a hash. */
+  keyedHash: KeyedHash
   log: Log
 }
 
@@ -92,7 +95,8 @@ async function stored(verdict: Verdict): Promise<RpcAnswer | undefined> {
 async function runCall(deps: ToolCallDeps, call: ToolCall, args: JsonObject, verdict: Verdict): Promise<Ran> {
   try {
     const runtime = await deps.runtimeOf(call.credential.project_id)
-    if (isConnectorToolName(call.tool)) return await runConnector(runtime, call.tool, call, args, verdict)
+    if (isConnectorToolName(call.tool))
+      return await runConnector(deps, runtime, call.tool, call, args, verdict)
     return await runUpstream(deps, runtime, call, args, verdict)
   } catch (error) {
     return failed(error, call, deps.log)
@@ -132,7 +136,7 @@ async function runUpstream(
     timeoutMs: obligations.timeout_ms ?? deps.upstreamTimeoutMs,
     signal: call.signal,
   })
-  const redacted = redactAnswer(answer, obligations.redact)
+  const redacted = redactAnswer(answer, obligations.redact, deps.keyedHash)
   const limited = limitBytes(redacted.answer, obligations.max_bytes)
   const isError = 'error' in answer || answer.result.isError === true
   return {
@@ -156,6 +160,7 @@ function limitBytes(answer: RpcAnswer, maxBytes: number | undefined): RpcAnswer 
 }
 
 async function runConnector(
+  deps: ToolCallDeps,
   runtime: ProjectRuntime,
   tool: ConnectorToolName,
   call: ToolCall,
@@ -178,7 +183,7 @@ async function runConnector(
     needsSources: obligations.redact.some((each) => 'fields' in each),
   }
   const table = await runtime.connectors.choose(tool, args).query(sql, grant)
-  const redacted = redactTable(table, obligations.redact)
+  const redacted = redactTable(table, obligations.redact, deps.keyedHash)
   return {
     answer: { result: tableResult(redacted.table) },
     outcome: table.cut ? 'cut' : 'ok',

@@ -26,13 +26,13 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   } else if (message.method === 'tools/call') call(message)
 })
 
-function call({ id, params }: Message): void {
+function call({ id, params }: Message): unknown {
   const answer = (text: string) => say({ id, result: { content: [{ type: 'text', text }] } })
   switch (params?.name) {
     case 'crash':
       return process.exit(3)
     case 'hang':
-      return
+      return undefined
     case 'nonsense':
       process.stdout.write('this is no JSON\n{"jsonrpc":"2.0","id":"somebody else","result":{}}\n[]\nnull\n')
       return answer('after nonsense')

@@ -20,7 +20,8 @@ export async function preparePostgresql(): Promise<void> {
 }
 
 // An expression this long or deep ends in the parser's stack; such an end costs memory that it never gives back.
-const maxOperators = 1_000
+const maxChain = 1_000
+const maxBrackets = 500
 
 /** What a text of PostgreSQL does; unknown where it does not parse or holds something not known here. */
 export function postgresqlFacts(sql: string, options: PostgresqlOptions = {}): StatementFacts | Unknown {
@@ -55,15 +56,25 @@ function walkOf(ledger: Ledger, options: PostgresqlOptions, depth: number): Walk
   return { ledger, options, planOnly: false, nested }
 }
 
-/** A chain of operators or brackets that the parser could not end. Quoted text does not count. */
+const depthTokens =
+  /[,;]|[([]|[)\]]|[-+*/<>=~!@#%^&|`?:]+|\b(?:and|or|not|is|isnull|notnull|collate|zone|case|end|union|except|intersect|join)\b/gi
+
+/** Chains of operators, and brackets, that the parser could not end. Quoted text does not count. */
 function refuseDepth(sql: string): string | undefined {
-  if (sql.length < maxOperators) return undefined
-  let run = 0
-  for (const part of sql
-    .replace(/'[^']*'/g, '')
-    .matchAll(/[,;]|[-+*/<>=~!@#%^&|`?:([]|\b(?:not|select|case|over|as)\b/gi)) {
-    run = part[0] === ',' || part[0] === ';' ? 0 : run + 1
-    if (run > maxOperators) return 'the SQL is nested too deeply'
+  if (sql.length < maxChain) return undefined
+  let operators = 0
+  let brackets = 0
+  let joins = 0
+  for (const [token] of sql.replace(/'[^']*'/g, '').matchAll(depthTokens)) {
+    const word = token.toLowerCase()
+    if (/^[([]$|^case$/.test(word)) brackets++
+    else if (/^[)\]]$|^end$/.test(word)) brackets--
+    else if (/^(union|except|intersect|join)$/.test(word)) joins++
+    // Lists, and chains of AND and OR, are flat in the tree.
+    else if (/^([,;]|and|or)$/.test(word)) operators = 0
+    else operators++
+    if (operators > maxChain || brackets > maxBrackets || joins > maxChain)
+      return 'the SQL is nested too deeply'
   }
   return undefined
 }

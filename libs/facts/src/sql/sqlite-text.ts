@@ -53,3 +53,62 @@ export function viewBody(body: string): string | undefined {
   const head = createView.exec(body)
   return head ? body.slice(head[0].length) : undefined
 }
+
+const token = new RegExp(`--[^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$)|${name}|\\S`, 'g')
+
+// The engine compiles a common table expression once for each use of it: ten that each use the one before twice
+// are a thousand queries, twenty a million, and nothing interrupts the engine meanwhile.
+const maxExpansions = 400
+
+/** True where common table expressions multiply beyond what the engine compiles in reasonable time. */
+export function expandsTooFar(text: string): boolean {
+  if (!/\bwith\b/i.test(text)) return false
+  const tokens = [...text.matchAll(token)].map((match) => word(match[0])).filter((found) => found !== '')
+  const bodies = cteBodies(tokens)
+  const cost = new Map<string, number>()
+  const costOf = (cte: string): number => {
+    const known = cost.get(cte)
+    if (known !== undefined) return known
+    // While its own body is counted, a name stands for its own recursion: one use.
+    cost.set(cte, 1)
+    let sum = 1
+    for (const used of bodies.get(cte) ?? []) {
+      if (bodies.has(used) && sum <= maxExpansions) sum += costOf(used)
+    }
+    cost.set(cte, sum)
+    return sum
+  }
+  let total = 0
+  for (const used of tokens) if (bodies.has(used)) total += costOf(used)
+  return total > maxExpansions
+}
+
+/** A token as the engine compares names: unquoted, in lower case; nothing for a comment. */
+function word(found: string): string {
+  if (found.startsWith('--') || found.startsWith('/*')) return ''
+  return (/^["'`[]/.test(found) && found.length > 1 ? found.slice(1, -1) : found).toLowerCase()
+}
+
+/** The tokens of every `name AS (…)` and `name (…) AS (…)`, whichever query it stands in. */
+function cteBodies(tokens: string[]): Map<string, string[]> {
+  const bodies = new Map<string, string[]>()
+  for (let i = 0; i + 2 < tokens.length; i++) {
+    let at = tokens[i + 1] === '(' ? afterBrackets(tokens, i + 1) : i + 1
+    if (tokens[at] !== 'as') continue
+    at++
+    while (tokens[at] === 'not' || tokens[at] === 'materialized') at++
+    if (tokens[at] !== '(') continue
+    const cte = tokens[i] as string
+    bodies.set(cte, [...(bodies.get(cte) ?? []), ...tokens.slice(at + 1, afterBrackets(tokens, at) - 1)])
+  }
+  return bodies
+}
+
+function afterBrackets(tokens: string[], from: number): number {
+  let depth = 0
+  for (let at = from; at < tokens.length; at++) {
+    if (tokens[at] === '(') depth++
+    if (tokens[at] === ')' && --depth === 0) return at + 1
+  }
+  return tokens.length
+}

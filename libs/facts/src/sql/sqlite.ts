@@ -11,13 +11,13 @@ import {
 import { classifyPragma } from './sqlite-names.ts'
 import { createStub, type Stub } from './sqlite-stub.ts'
 import { enterChange, readEvents, type Event, type Program } from './sqlite-events.ts'
-import { viewBody, withoutExplain, withoutIfExists } from './sqlite-text.ts'
+import { expandsTooFar, viewBody, withoutExplain, withoutIfExists } from './sqlite-text.ts'
 
 /** How names are resolved: over the CREATE statements of the database, or over stub tables where none are given. */
 export type SqliteOptions = { schema?: readonly string[] | undefined }
 
 // One text may not take longer than this, however its stub tables have to grow.
-const maxAttempts = 400
+const maxAttempts = 4_000
 const maxAnalysisMs = 200
 
 /**
@@ -27,6 +27,7 @@ const maxAnalysisMs = 200
 export function sqliteFacts(sql: string, options: SqliteOptions = {}): StatementFacts | Unknown {
   const refusal = refuseText(sql)
   if (refusal) return { unknown: refusal }
+  if (expandsTooFar(sql)) return { unknown: 'the common table expressions expand to too many queries' }
   let bench: Bench | undefined
   try {
     bench = options.schema ? knownBench(options.schema) : openBench()

@@ -11,7 +11,7 @@ const SESSION_NAME =
   /sess|sid\b|^sid|auth|token|jwt|remember|login|csrf|xsrf|identity|ticket|\.aspnet|secure/i
 const MAX_COOKIES = 64
 /** Members without a value that matters, before reading gives up. */
-const MAX_FLAGS = 8
+const MAX_FLAGS = 3
 /** A longer run that is no credential is not read again from its middle. */
 const MAX_REREAD = 256
 const TOKEN_CHARACTERS = BASE64 | BASE64URL | DOT

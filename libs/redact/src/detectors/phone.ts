@@ -26,7 +26,8 @@ export function phoneSpan(text: string, start: number, groupEnd: number): Span |
 
 /** A cheap look before the number is read: how every form without a label begins, or a letter of a label before. */
 function canStart(text: string, opened: number): boolean {
-  if (text[opened] === '0' || text[opened + 1] === '0') return true
+  if (text[opened] === '0' || text[opened + 1] === '0')
+    return text[opened] === '(' || !followsDigits(text, opened)
   NORTH_AMERICAN.lastIndex = opened
   if (NORTH_AMERICAN.test(text)) return true
   let before = opened
@@ -35,6 +36,10 @@ function canStart(text: string, opened: number): boolean {
 }
 const NORTH_AMERICAN =
   /(?:1[^A-Za-z0-9]{1,2})?\(?[2-9][0-9]{2}[^A-Za-z0-9]{1,2}[2-9][0-9]{2}[^A-Za-z0-9]?[0-9]{4}/y
+
+function followsDigits(text: string, start: number): boolean {
+  return isSeparator(text, start - 1) && isAt(text, start - 2, DIGIT)
+}
 
 /** `%2B` is a plus in a URL. */
 function isEscapedPlus(text: string, at: number): boolean {
@@ -61,7 +66,7 @@ function longestNumber(text: string, start: number, plus: boolean): number {
   let count = 0
   let dots = false
   // `4532 0151 1283 0367`: a group among others of a longer number or a table.
-  const after = isSeparator(text, start - 1) && isAt(text, start - 2, DIGIT)
+  const after = followsDigits(text, start)
   for (let at = text[start] === '(' ? start + 1 : start; at < limit;) {
     const stop = runEnd(text, at, DIGIT, limit)
     if (stop === at) break

@@ -75,7 +75,7 @@ async function begin(client: pg.PoolClient, searchPath: string, grant: Grant): P
 async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): Promise<Table> {
   const cursor = client.query(new Cursor<JsonObject>(sql, [], { rowMode: 'array' } as object))
   const rows: JsonObject[] = []
-  let columns: pg.FieldDef[] = []
+  let columns: pg.FieldDef[]
   let names: string[] = []
   let bytes = 0
   let cut = false

@@ -1,0 +1,286 @@
+import { headers as natsHeaders } from 'nats'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { createLog } from '@mcpshield/runtime/log'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+import { ingest } from '@mcpshield/contracts/ingest'
+import { startTestBus, silent } from '@mcpshield/testkit/bus'
+import { freshClickhouse } from '@mcpshield/testkit/fresh'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connectClickhouse, isRefusal, type ClickHouse } from '../src/clickhouse.ts'
+import { start } from '../src/start.ts'
+import { applyTables } from '../src/tables.ts'
+import { encode, makeEvent, ORG, OTHER_ORG, outcomeOf, PROJECT, subjectOf } from './events.ts'
+import { eventually, listAudits, newestFirst, personOf, shownOf, walk, type ListInput } from './stack.ts'
+
+const log = createLog('ingest', { level: 'fatal' })
+const stack = new AsyncDisposableStack()
+let store: ClickHouse
+let bus: Awaited<ReturnType<typeof startTestBus>>
+let gateway: Awaited<ReturnType<typeof connectGateway>>
+let publisher: Awaited<ReturnType<typeof connectPublisher>>
+
+const connectGateway = () => bus.connect('rest-gateway')
+const connectPublisher = () => bus.connect('mcp-gateway')
+
+beforeAll(async () => {
+  bus = stack.use(await startTestBus(silent))
+  const { url } = stack.use(await freshClickhouse())
+  store = stack.use(connectClickhouse(url))
+  await applyTables(store)
+  stack.use(await start({ NATS_URL: bus.url, NATS_CREDS: bus.creds('ingest'), CLICKHOUSE_URL: url }, log))
+  gateway = stack.use(await connectGateway())
+  publisher = stack.use(await connectPublisher())
+})
+afterAll(() => stack.disposeAsync())
+
+const record = (events: AuditEvent[]) => Promise.all(events.map((event) => publisher.audit.record(event)))
+
+/** An organisation of its own for each test, so that none sees another's events. */
+const newOrg = () => crypto.randomUUID()
+
+async function shown(org: string, count: number, input: ListInput = {}) {
+  const page = await eventually(
+    () => listAudits(gateway, { limit: 200, ...input }, org),
+    ({ items }) => items.length >= count,
+    10_000,
+  )
+  return page.items
+}
+
+test('making the tables twice changes nothing', async () => {
+  expect(await applyTables(store)).toEqual([])
+})
+
+describe('the record', () => {
+  test('has every field of the decision as it was sent, and what came of it', async () => {
+    const org_id = newOrg()
+    const decision = makeEvent({
+      org_id,
+      arguments: { sql: 'SELECT "a" FROM t', deep: [{ n: 1.5, nothing: null }], '\ud800': '\u0000' },
+      reason: 'tabs\tand\nlines, „Größe“ 🚀 \\ \'"',
+      policy_version: Number.MAX_SAFE_INTEGER,
+    })
+    const outcome = outcomeOf(decision, { duration_ms: 0.125, bytes: 2 ** 40 })
+    const admin = makeEvent({
+      org_id,
+      kind: 'admin',
+      project_id: null,
+      time: '2026-03-01T11:00:00.000Z',
+      arguments: null,
+      arguments_digest: null,
+      facts: null,
+      policy_version: null,
+      policy_hash: null,
+      agent: null,
+      key_id: null,
+      user_id: ORG,
+      request_id: null,
+    })
+    await record([outcome, decision, admin])
+    await eventually(
+      () => shown(org_id, 2),
+      (items) => items.some((item) => item.outcome !== null),
+      5_000,
+    )
+    const withoutPhase = ({ phase: _, ...rest }: AuditEvent) => rest
+    expect(await shown(org_id, 2)).toEqual([
+      withoutPhase({ ...outcome, arguments: decision.arguments, facts: decision.facts }),
+      withoutPhase(admin),
+    ])
+    const one = await gateway.call(ingest.rpc.getAudit, { id: decision.id }, personOf(org_id))
+    expect(one).toMatchObject({ id: decision.id, outcome: 'ok', facts: decision.facts })
+  })
+
+  test('does not show an outcome alone, and shows it once its decision is there', async () => {
+    const org_id = newOrg()
+    const [late, other] = [makeEvent({ org_id }), makeEvent({ org_id })]
+    await record([outcomeOf(late), other])
+    expect((await shown(org_id, 1)).map(({ id }) => id)).toEqual([other.id])
+    await record([late])
+    const items = await shown(org_id, 2)
+    expect(items.find(({ id }) => id === late.id)).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('shows a message that is sent twice, under another message id, once', async () => {
+    const org_id = newOrg()
+    const events = Array.from({ length: 20 }, () => makeEvent({ org_id }))
+    const raw = jetstream(publisher.connection)
+    const send = (msgID: string) => raw.publish(subjectOf(events), encode(events), { msgID })
+    const first = await send('one')
+    await shown(org_id, 20)
+    const second = await send('two')
+    expect(second.seq).toBeGreaterThan(first.seq)
+    const copies = () =>
+      store.select<{ n: number }>(
+        `SELECT count() AS n FROM ${store.database}.audit_decisions WHERE org_id = {org:UUID}`,
+        { org: org_id },
+      )
+    // Both copies are there, unmerged, and readers see one.
+    expect(await eventually(copies, ([row]) => row!.n >= 40, 5_000)).toEqual([{ n: 40 }])
+    const pages = await walk(
+      gateway,
+      await listAudits(gateway, { limit: 7 }, org_id),
+      'next_cursor',
+      { limit: 7 },
+      org_id,
+    )
+    expect(shownOf(pages).map(({ time, id }) => `${time} ${id}`)).toEqual(newestFirst(events))
+  })
+
+  test('of another organisation is not there: not in lists, not by id, not by project', async () => {
+    const mine = makeEvent({ org_id: newOrg() })
+    await record([mine])
+    expect(await shown(mine.org_id, 1)).toHaveLength(1)
+    expect(await shown(OTHER_ORG, 0)).toEqual([])
+    expect(await shown(OTHER_ORG, 0, { project_id: PROJECT })).toEqual([])
+    await expect(
+      gateway.call(ingest.rpc.getAudit, { id: mine.id }, personOf(OTHER_ORG)),
+    ).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    await expect(gateway.call(ingest.rpc.listAudits, {})).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+  })
+})
+
+test('paging forward and back gives each row exactly once and in order, also where rows share a time', async () => {
+  const org_id = newOrg()
+  const projects = [PROJECT, ORG, null]
+  const events = Array.from({ length: 300 }, (_, at) =>
+    makeEvent({
+      org_id,
+      project_id: projects[at % 3]!,
+      time: `2026-03-01T12:00:00.00${at % 4}Z`,
+      decision: (['allow', 'deny', 'ask'] as const)[(at % 5) % 3]!,
+    }),
+  )
+  await record(events)
+  await eventually(
+    () => shown(org_id, 200),
+    (items) => items.length === 200,
+    5_000,
+  )
+  for (const filter of [{}, { project_id: PROJECT }, { decision: 'deny' as const }]) {
+    const wanted = newestFirst(
+      events.filter((event) =>
+        Object.entries(filter).every(([key, value]) => event[key as 'tool'] === value),
+      ),
+    )
+    const input = { limit: 7, ...filter }
+    const pages = await walk(gateway, await listAudits(gateway, input, org_id), 'next_cursor', input, org_id)
+    const keys = (items: typeof pages) => shownOf(items).map(({ time, id }) => `${time} ${id}`)
+    expect(keys(pages)).toEqual(wanted)
+    expect(pages[0]!.prev_cursor).toBeNull()
+    const back = await walk(gateway, pages.at(-1)!, 'prev_cursor', input, org_id)
+    expect(keys(back.reverse())).toEqual(wanted)
+  }
+})
+
+describe('a filter', () => {
+  const org_id = newOrg()
+  const at = (hour: number) => `2026-03-01T${String(hour).padStart(2, '0')}:00:00.000Z`
+  const sample: Record<string, Partial<AuditEvent>> = {
+    issue: { tool: 'github/create_issue', rule: 'no-issues', decision: 'deny', time: at(1) },
+    xissue: { tool: 'github/createXissue', rule: 'no.issues', time: at(2) },
+    percent: { tool: 'shell.run', arguments: { text: '100% of "it\'s" \\ a_b' }, time: at(3) },
+    plain: { tool: 'shell.run', arguments: { text: '100 of its axb' }, agent: 'Größe', time: at(4) },
+    facts: { facts: { paths: ['/srv/Secret.txt'] }, reason: 'Reads a FILE.', time: at(5) },
+  }
+  const events = Object.entries(sample).map(([request_id, each]) =>
+    makeEvent({
+      org_id,
+      request_id,
+      tool: 'other',
+      rule: 'r',
+      reason: '',
+      facts: null,
+      arguments: {},
+      agent: null,
+      ...each,
+    }),
+  )
+  beforeAll(async () => {
+    await record(events)
+    await shown(org_id, events.length)
+  })
+
+  test.for<[ListInput, string[]]>([
+    [{ tool: 'github/create_issue' }, ['issue']],
+    [{ tool: 'GITHUB/create_issue' }, []],
+    [{ tool: 'github/create%' }, []],
+    [{ tool: 'github/*' }, ['xissue', 'issue']],
+    [{ tool: '*_issue' }, ['issue']],
+    [{ tool: 'github' }, []],
+    [{ rule: 'no-*' }, ['issue']],
+    [{ decision: 'deny' }, ['issue']],
+    [{ agent: 'Größe' }, ['plain']],
+    [{ agent: 'Gr*' }, []],
+    [{ from: at(4) }, ['facts', 'plain']],
+    [{ to: at(2) }, ['issue']],
+    [{ from: at(2), to: at(3) }, ['xissue']],
+    [{ from: '0001-01-01T00:00:00Z', to: '9999-01-01T00:00:00Z', tool: '*issue' }, ['xissue', 'issue']],
+    [{ q: '100%' }, ['percent']],
+    [{ q: 'A_B' }, ['percent']],
+    [{ q: '"it\'s" \\ a' }, ['percent']],
+    [{ q: 'GRÖSSE' }, []],
+    [{ q: 'GRÖßE' }, ['plain']],
+    [{ q: 'secret.TXT' }, ['facts']],
+    [{ q: 'a file.' }, ['facts']],
+    [{ q: 'NO.ISSUES' }, ['xissue']],
+    [{ q: "') OR 1=1 --" }, []],
+    [{ q: "x'; DROP TABLE audit_decisions; --" }, []],
+    [{ q: '{org:UUID}' }, []],
+    [{ q: '\t\n\0' }, []],
+    [{ q: '' }, ['facts', 'plain', 'percent', 'xissue', 'issue']],
+    [{ tool: "' OR ''='" }, []],
+    [{ tool: 'shell.*', q: 'axb' }, ['plain']],
+    [{ project_id: ORG }, []],
+  ])('%j finds %j', async ([input, wanted]) => {
+    const { items } = await listAudits(gateway, input, org_id)
+    expect(items.map((item) => item.request_id)).toEqual(wanted)
+  })
+
+  test.for(['', 'x', 'WyJvbGRlciIsMSwieCJd', "' OR 1=1"])(
+    'the cursor %j is INVALID_ARGUMENT',
+    async (cursor) => {
+      await expect(listAudits(gateway, { cursor }, org_id)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      })
+    },
+  )
+})
+
+test('a message that is no list of events goes to the dead letters with its reason, and the next is stored', async () => {
+  const org_id = newOrg()
+  const raw = jetstream(publisher.connection)
+  await raw.publish(`audit.${org_id}._.allow`, '[{"id":1}]', { msgID: 'bad', headers: natsHeaders() })
+  const good = makeEvent({ org_id })
+  await record([good])
+  expect((await shown(org_id, 1)).map(({ id }) => id)).toEqual([good.id])
+  const provision = await bus.raw('provision')
+  const manager = await jetstreamManager(provision)
+  const dead = await manager.streams.getMessage('DEAD', { last_by_subj: `dead.audit.${org_id}._.allow` })
+  expect(dead?.string()).toBe('[{"id":1}]')
+  expect(dead?.header.get('Reason')).toContain('0.id')
+  await provision.close()
+})
+
+test('a row that ClickHouse refuses is told from ClickHouse not being ready', async () => {
+  const failure = (insert: Promise<void>) =>
+    insert.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ time: 'yesterday' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ id: 'x' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ rows: 'many' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('not_migrated', [{ id: ORG }])))).toBe(false)
+  await using nobody = connectClickhouse('http://default:x@127.0.0.1:9/nothing')
+  expect(isRefusal(await failure(nobody.insert('audit_outcomes', [{ id: ORG }])))).toBe(false)
+})
+
+test('health tells of both stores', async () => {
+  expect(await gateway.call(ingest.rpc.checkHealth, {})).toEqual({
+    ok: true,
+    dependencies: { clickhouse: { ok: true }, nats: { ok: true } },
+  })
+})
