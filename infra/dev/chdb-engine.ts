@@ -79,6 +79,8 @@ async function streamed(
   const pieces = stream[Symbol.asyncIterator]()
   // The first piece is asked for here, so that most errors come before the headers are sent.
   const first = await pieces.next()
+  if (signal.aborted) stream.cancel()
+  signal.throwIfAborted()
   // A reader that goes away before it reads leaves `rest` unstarted, and with it its `finally`.
   signal.addEventListener('abort', finish, { once: true })
   return { pieces: rest(), rowsRead: 0, bytesRead: 0 }

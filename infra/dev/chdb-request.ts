@@ -51,7 +51,7 @@ export function readRequest(
     statement,
     prelude: preludeOf(parameters, headers),
     defaultFormat: parameters.get('default_format') ?? headers.get('x-clickhouse-format') ?? 'TabSeparated',
-    readOnly: method === 'GET',
+    readOnly: method === 'GET' && !['1', '2'].includes(parameters.get('readonly') ?? ''),
     rowsSent: isInsert(statement) ? countLines(body === statement ? '' : body) : 0,
   }
 }

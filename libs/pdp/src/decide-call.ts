@@ -9,6 +9,7 @@ import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
 import { isUnknown } from '@mcpshield/policy/facts'
+import { redactValue } from '@mcpshield/redact/redact-value'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
 import type { FactsCache } from './facts-cache.ts'
 import type { LimitStore, Window } from './limits.ts'
@@ -71,7 +72,8 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const project = deps.snapshots.project(call.credential.project_id)
       const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
       const refused = refuseBeforePolicy(deps.snapshots, project, call)
-      let decision = refused ?? decideByPolicy(project, call, facts, time)
+      let decision =
+        refused ?? denySecretArguments(decideByPolicy(project, call, facts, time), call.arguments)
       let retryAfterMs: number | null = null
       if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
         ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
@@ -166,6 +168,18 @@ function decideByPolicy(
     // An error while evaluating denies and says so; it never skips a rule.
     return denied('evaluation_error', 'The policy could not be evaluated for this call.')
   }
+}
+
+/** `{detector, on: arguments, deny: true}`: a call that carries such a thing is denied by that rule. */
+function denySecretArguments(decision: Decision, args: JsonObject): Decision {
+  if (decision.decision === 'deny') return decision
+  for (const { rule, detector } of decision.obligations.deny_arguments ?? []) {
+    // A value that is only looked at needs no hash.
+    const { count } = redactValue(args, [{ detector }], { keyedHash: () => '' })
+    if (count > 0)
+      return denied(rule, `The arguments carry something that looks like a secret (${detector}).`)
+  }
+  return decision
 }
 
 function contextOf(

@@ -27,11 +27,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       'auth',
       {
         userRegistered: ({ payload, messageId }) =>
-          bus.publish(
-            auth.evt.userRegistered,
-            auth.evt.userRegistered.payload.parse(payload),
-            messageId,
-          ),
+          bus.publish(auth.evt.userRegistered, auth.evt.userRegistered.payload.parse(payload), messageId),
       },
       log,
     ),

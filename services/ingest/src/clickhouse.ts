@@ -1,5 +1,5 @@
 // Insert and select, nothing else. Names of tables carry the database, so that nothing depends on a session.
-import { ClickHouseError, createClient } from '@clickhouse/client'
+import { ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { AppError } from '@mcpshield/contracts/errors'
 
 export type ClickHouse = AsyncDisposable & {
@@ -25,12 +25,22 @@ export function connectClickhouse(address: string): ClickHouse {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(database))
     throw new Error('CLICKHOUSE_URL: the database is to be of letters, digits and _')
   url.pathname = '/'
-  const client = createClient({ url: url.href, request_timeout: 30_000, application: 'mcpshield-ingest' })
+  const client = createClient({
+    url: url.href,
+    request_timeout: 30_000,
+    application: 'mcpshield-ingest',
+    // It would write rows it could not insert to the console, and with them arguments of calls.
+    log: { level: ClickHouseLogLevel.OFF },
+  })
   return {
     database,
     async insert(table, rows) {
       if (rows.length === 0) return
-      await client.insert({ table: `${database}.${table}`, values: rows, format: 'JSONEachRow' })
+      try {
+        await client.insert({ table: `${database}.${table}`, values: rows, format: 'JSONEachRow' })
+      } catch (error) {
+        throw new InsertError(error as Error)
+      }
     },
     async select<Row>(query: string, parameters: Record<string, unknown>) {
       try {
@@ -90,7 +100,19 @@ const REFUSALS = new Set([
   '376', // CANNOT_PARSE_UUID
 ])
 
-/** Whether ClickHouse refused the rows for what is in them. */
-export function isRefusal(error: unknown): error is ClickHouseError {
-  return error instanceof ClickHouseError && REFUSALS.has(error.code)
+/** Why rows were not stored, without what ClickHouse quotes of them. */
+export class InsertError extends Error {
+  override readonly name = 'InsertError'
+  /** For what is in the rows: they would be refused again. */
+  readonly refused: boolean
+
+  constructor(error: Error) {
+    const answered = error instanceof ClickHouseError
+    super(answered ? `ClickHouse refused: ${error.type ?? 'error'} (${error.code})` : error.message)
+    this.refused = answered && REFUSALS.has(error.code)
+  }
+}
+
+export function isRefusal(error: unknown): boolean {
+  return error instanceof InsertError && error.refused
 }

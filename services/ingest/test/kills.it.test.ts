@@ -40,7 +40,7 @@ test(
     const publisher = stack.use(await bus.connect('mcp-gateway'))
     const env = { NATS_URL: bus.url, NATS_CREDS: bus.creds('ingest'), CLICKHOUSE_URL: clickhouse.url }
     let ingest = await forkIngest(env)
-    stack.defer(() => killed(ingest, 'SIGKILL'))
+    stack.defer(async () => void (await killed(ingest, 'SIGKILL')))
 
     const decisions = Array.from({ length: EVENTS }, (_, at) =>
       makeEvent({ time: new Date(Date.UTC(2026, 2, 1) + Math.floor(at / 3)).toISOString() }),

@@ -61,6 +61,8 @@ const depthTokens =
 
 /** Chains of operators, and brackets, that the parser could not end. Quoted text does not count. */
 function refuseDepth(sql: string): string | undefined {
+  // The lexer looks at a run of operator characters again for each of them.
+  if (/[-+*/<>=~!@#%^&|`?]{500}/.test(sql)) return 'the SQL holds an operator that is too long'
   if (sql.length < maxChain) return undefined
   let operators = 0
   let brackets = 0

@@ -18,7 +18,7 @@ export type SqliteOptions = { schema?: readonly string[] | undefined }
 
 // One text may not take longer than this, however its stub tables have to grow.
 const maxAttempts = 4_000
-const maxAnalysisMs = 200
+const maxAnalysisMs = 1_000
 
 /**
  * What a text of SQLite does. The engine itself compiles it in a database in memory without a row, and its
