@@ -33,9 +33,10 @@ function makeFolders(path: string): void {
     rmSync(probe)
     if (process.getuid?.() === 0) chmodSync(path, 0o711)
   } catch (error) {
+    const takeOver = existsSync(path) ? ` — or take it over: sudo chown -R "$(id -u)" '${path}'` : ''
     throw new SetupError(
       `The data folder ${path} cannot be written (${reasonOf(error)}). ` +
-        `Choose another: MCPSHIELD_DATA_DIR=~/.mcpshield npm start — or take it over: sudo chown -R "$(id -u)" '${path}'`,
+        `Choose another: MCPSHIELD_DATA_DIR=~/.mcpshield npm start${takeOver}`,
       { cause: error },
     )
   }

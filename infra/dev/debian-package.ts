@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type Apt, firstComplaint, ownApt, systemApt } from './apt.ts'
 import { findBinary } from './binaries.ts'
 import type { ServerName } from './server-program.ts'
 
@@ -26,9 +27,13 @@ interface Options {
 /** A program unpacked at an earlier start. */
 export function unpackedDebianProgram(name: ServerName, programsDir: string): DebianProgram | undefined {
   const root = join(programsDir, name)
+  return existsSync(root) ? programIn(root, name) : undefined
+}
+
+function programIn(root: string, name: ServerName): DebianProgram {
   const command = ['usr/sbin', 'usr/bin'].map((folder) => join(root, folder, name)).find(existsSync)
-  if (!command) return undefined
-  const packages = readFileSync(join(root, 'packages'), 'utf8').trim()
+  if (!command) throw new Error(`the package has no program ${name}`)
+  const packages = readFileSync(join(root, 'packages'), 'utf8')
   return { command, libraryPath: libraryFolders(root).join(':'), packages }
 }
 
@@ -40,25 +45,26 @@ export async function fetchDebianProgram(
   if (!['apt-get', 'apt-cache', 'dpkg', 'dpkg-query'].every((tool) => findBinary(tool, env))) return undefined
   const root = join(programsDir, name)
   const draft = `${root}.new-${process.pid}`
-  rmSync(draft, { recursive: true, force: true })
-  mkdirSync(join(draft, 'debs'), { recursive: true })
-  progress(`${name}: fetching its Debian package`)
-  await download(name, join(draft, 'debs'), { programsDir, env, progress })
-  const debs = readdirSync(join(draft, 'debs')).filter((file) => file.endsWith('.deb'))
-  for (const deb of debs) await run('dpkg', ['-x', join(draft, 'debs', deb), draft], { env })
-  rmSync(join(draft, 'debs'), { recursive: true })
-  writeFileSync(
-    join(draft, 'packages'),
-    debs
-      .map((deb) => deb.split('_', 2).join(' '))
-      .map(decodeURIComponent)
-      .join(', '),
-  )
-  moveInto(draft, root)
-  const program = unpackedDebianProgram(name, programsDir)
-  if (!program) throw new Error(`the package has no program ${name}`)
-  await requireLibraries(program)
-  return program
+  const debs = join(draft, 'debs')
+  try {
+    mkdirSync(debs, { recursive: true })
+    progress(`${name}: fetching its Debian package`)
+    await download(name, debs, { programsDir, env, progress })
+    await unpack(debs, draft, env)
+    await requireLibraries(programIn(draft, name))
+    moveInto(draft, root)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+  return programIn(root, name)
+}
+
+async function unpack(debs: string, into: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const files = readdirSync(debs).filter((file) => file.endsWith('.deb'))
+  for (const file of files) await run('dpkg', ['-x', join(debs, file), into], { env })
+  rmSync(debs, { recursive: true })
+  const names = files.map((file) => decodeURIComponent(file.split('_', 2).join(' ')))
+  writeFileSync(join(into, 'packages'), names.join(', '))
 }
 
 // Whole or not at all. Another start may have been quicker: then its copy is as good.
@@ -66,59 +72,36 @@ function moveInto(draft: string, root: string): void {
   try {
     renameSync(draft, root)
   } catch (error) {
-    rmSync(draft, { recursive: true, force: true })
     if (!existsSync(root)) throw error
   }
 }
 
 // The system's package lists first; where they are missing or too old, lists of our own.
 async function download(name: string, into: string, { programsDir, env, progress }: Options): Promise<void> {
-  const options = process.getuid?.() === 0 ? ['-o', 'APT::Sandbox::User=root'] : []
   try {
-    return await downloadWith(options)
-  } catch {
-    progress(`${name}: the system's package lists do not do; fetching current ones`)
+    return await downloadWith(systemApt(env))
+  } catch (error) {
+    progress(
+      `${name}: the system's package lists do not do (${firstComplaint(error)}); fetching current ones`,
+    )
   }
-  const own = [...options, ...ownLists(join(programsDir, 'apt'))]
-  await run('apt-get', [...own, 'update', '-q'], { env, timeout: 300_000 })
-  await downloadWith(own)
+  await downloadWith(await ownApt(join(programsDir, 'apt'), env))
 
-  async function downloadWith(aptOptions: string[]): Promise<void> {
-    const packages = await missingPackages(name, aptOptions, env)
-    await run('apt-get', [...aptOptions, 'download', '-q', ...packages], { cwd: into, env, timeout: 300_000 })
+  async function downloadWith(apt: Apt): Promise<void> {
+    await apt.download(await missingPackages(name, apt, env), into)
   }
-}
-
-function ownLists(folder: string): string[] {
-  for (const part of ['lists/partial', 'cache/archives/partial'])
-    mkdirSync(join(folder, part), { recursive: true })
-  const settings = { 'Dir::State::lists': join(folder, 'lists'), 'Dir::Cache': join(folder, 'cache') }
-  return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
 }
 
 // The package, its sister packages, and the libraries these need that are not installed.
-async function missingPackages(
-  name: string,
-  aptOptions: string[],
-  env: NodeJS.ProcessEnv,
-): Promise<string[]> {
-  const { stdout } = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Abbrev}\n'], {
-    env,
-    maxBuffer: 1e8,
-  })
+async function missingPackages(name: string, apt: Apt, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const format = '${Package} ${db:Status-Abbrev}\n'
+  const { stdout } = await run('dpkg-query', ['-W', '-f', format], { env, maxBuffer: 1e8 })
   const installed = new Set(
-    stdout
-      .split('\n')
-      .filter((line) => / ii/.test(line))
-      .map((line) => line.split(' ')[0] ?? ''),
+    [...stdout.matchAll(/^(\S+) ii/gm)].map(([, installedName]) => installedName ?? ''),
   )
   const wanted = new Set([name])
   for (const each of wanted) {
-    const { stdout: record } = await run('apt-cache', [...aptOptions, 'show', '--no-all-versions', each], {
-      env,
-      maxBuffer: 1e8,
-    })
-    for (const dependency of neededPackages(record, installed)) wanted.add(dependency)
+    for (const dependency of neededPackages(await apt.show(each), installed)) wanted.add(dependency)
   }
   return [...wanted]
 }

@@ -24,6 +24,12 @@ export async function dockerAnswers(docker: string): Promise<boolean> {
   }
 }
 
+/** Fetches the image, which may take minutes; the start itself is then a matter of moments. */
+export async function pullImage(docker: string, name: ServerName): Promise<void> {
+  const exists = spawnSync(docker, ['image', 'inspect', IMAGES[name]], { stdio: 'ignore' }).status === 0
+  if (!exists) await promisify(execFile)(docker, ['pull', '--quiet', IMAGES[name]], { timeout: 600_000 })
+}
+
 /** How to run a server in the foreground in a container, with its folder at the same path as outside. */
 export function dockerLaunch(docker: string, name: ServerName, use: Use): Launch {
   const container = `mcpshield-${name}-${createHash('sha256').update(use.folder).digest('hex').slice(0, 12)}`

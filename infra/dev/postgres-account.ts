@@ -2,8 +2,17 @@
 // programs and its data: often not so below /root. Then its data lives outside, and the data folder says where.
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { SetupError } from './setup-error.ts'
 
 export interface Account {
@@ -76,12 +85,14 @@ function outsideFolder(dataDir: string): string {
   return path
 }
 
-// A deleted data folder takes its outside part along, at the next start of any other.
+// A deleted data folder takes its outside part along, at the next start of any other. Where the folder above
+// is gone too, a disk may only not be mounted: then nothing is removed.
 function removeAbandoned(): void {
   for (const name of foldersIn(OUTSIDE)) {
     const path = join(OUTSIDE, name)
     const owner = readText(join(path, 'belongs-to'))
-    if (owner && readText(markerOf(owner)) !== path) rmSync(path, { recursive: true, force: true })
+    if (owner && existsSync(dirname(owner)) && readText(markerOf(owner)) !== path)
+      rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -1,7 +1,7 @@
 // Where nats-server and redis-server come from: the PATH, a Debian package unpacked into the data folder, Docker.
 import { findBinary } from './binaries.ts'
 import { type DebianProgram, fetchDebianProgram, unpackedDebianProgram } from './debian-package.ts'
-import { dockerAnswers, dockerLaunch } from './docker.ts'
+import { dockerAnswers, dockerLaunch, pullImage } from './docker.ts'
 import type { Launch } from './process.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -45,10 +45,19 @@ export async function findServer(
     )
   }
   const docker = findBinary('docker', env)
-  if (docker && (await dockerAnswers(docker))) {
-    return { source: 'Docker', launch: (use) => dockerLaunch(docker, name, use) }
+  if (!docker) tried.push('there is no Docker')
+  else if (!(await dockerAnswers(docker))) tried.push('no Docker daemon answers')
+  else {
+    progress(`${name}: fetching its Docker image`)
+    try {
+      await pullImage(docker, name)
+      return { source: 'Docker', launch: (use) => dockerLaunch(docker, name, use) }
+    } catch (error) {
+      tried.push(
+        `its Docker image could not be fetched (${error instanceof Error ? error.message.trim() : String(error)})`,
+      )
+    }
   }
-  tried.push(docker ? 'no Docker daemon answers' : 'there is no Docker')
   throw new SetupError(
     `${tried.join('; ')}. Run: ${installCommand(name)} — or name a server: ${urlVariable[name]}`,
   )

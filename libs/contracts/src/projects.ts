@@ -77,6 +77,7 @@ export const Upstream = z.object({
 })
 
 export const ConnectionKind = Infrastructure
+const ConnectionName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -')
 const connectionFields = {
   url: z.string().min(1).max(2000).optional(),
   path: z.string().min(1).max(4000).optional(),
@@ -294,6 +295,24 @@ export const projects = contract('projects', {
         summary: 'Create an API key; it is shown only in this answer',
       },
     }),
+    updateKey: rpc({
+      input: z.strictObject({
+        ...project,
+        key_id: Id,
+        name: Name.optional(),
+        labels: z.array(z.string().min(1).max(100)).max(20).optional(),
+        expires_at: Time.nullable().optional(),
+        upstreams: z.array(Slug).max(100).nullable().optional(),
+      }),
+      output: ApiKey,
+      errors: changed,
+      access: 'user',
+      http: {
+        method: 'PATCH',
+        path: at('/keys/{key_id}'),
+        summary: 'Change what an API key is called and may reach',
+      },
+    }),
     revokeKey: rpc({
       input: z.strictObject({ ...project, key_id: Id }),
       output: Empty,
@@ -327,6 +346,23 @@ export const projects = contract('projects', {
       access: 'user',
       http: { method: 'GET', path: at('/upstreams/{upstream_id}'), summary: 'One upstream MCP server' },
     }),
+    updateUpstream: rpc({
+      input: z.strictObject({
+        ...project,
+        upstream_id: Id,
+        slug: Slug.optional(),
+        ...upstreamFields,
+        transport: upstreamFields.transport.optional(),
+      }),
+      output: Upstream,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: {
+        method: 'PATCH',
+        path: at('/upstreams/{upstream_id}'),
+        summary: 'Change an upstream MCP server; what is not given stays',
+      },
+    }),
     deleteUpstream: rpc({
       input: z.strictObject({ ...project, upstream_id: Id }),
       output: Empty,
@@ -349,7 +385,7 @@ export const projects = contract('projects', {
     createConnection: rpc({
       input: z.strictObject({
         ...project,
-        name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -'),
+        name: ConnectionName,
         kind: ConnectionKind,
         ...connectionFields,
       }),
@@ -357,6 +393,29 @@ export const projects = contract('projects', {
       errors: [...changed, 'CONFLICT'],
       access: 'user',
       http: { method: 'POST', path: at('/connections'), status: 201, summary: 'Add a connection' },
+    }),
+    getConnection: rpc({
+      input: z.strictObject({ ...project, connection_id: Id }),
+      output: Connection,
+      errors: seen,
+      access: 'user',
+      http: { method: 'GET', path: at('/connections/{connection_id}'), summary: 'One connection' },
+    }),
+    updateConnection: rpc({
+      input: z.strictObject({
+        ...project,
+        connection_id: Id,
+        name: ConnectionName.optional(),
+        ...connectionFields,
+      }),
+      output: Connection,
+      errors: [...changed, 'CONFLICT'],
+      access: 'user',
+      http: {
+        method: 'PATCH',
+        path: at('/connections/{connection_id}'),
+        summary: 'Change a connection; what is not given stays',
+      },
     }),
     deleteConnection: rpc({
       input: z.strictObject({ ...project, connection_id: Id }),

@@ -1,5 +1,5 @@
-// The transactional outbox: a change and what it tells the world commit together. Rows are delivered in
-// order by one relay at a time (an advisory lock), at least once: what they deliver to must be idempotent.
+// The transactional outbox: a change and what it tells the world commit together. Rows of a topic are delivered
+// in order by one relay at a time (an advisory lock), at least once: what they deliver to must be idempotent.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
@@ -45,11 +45,10 @@ export function enqueue(em: EntityManager, topic: string, key: string, payload: 
   )
 }
 
-/** What to do with a row, by topic. Called in order of commit within a batch. */
-export type Deliverers = Record<
-  string,
-  (row: { key: string; payload: unknown; messageId: string }) => Promise<void>
->
+type Deliver = (row: { key: string; payload: unknown; messageId: string }) => Promise<void>
+
+/** What to do with a row, by topic. Every topic that is enqueued needs its deliverer. */
+export type Deliverers = Record<string, Deliver>
 
 export type Relay = AsyncDisposable & {
   /** Says that a transaction with rows has committed: they go out at once, not at the next poll. */
@@ -61,23 +60,27 @@ type RelayLog = { error(fields: object, message: string): void }
 const POLL_MS = 500
 const BATCH = 200
 
+/**
+ * Delivers the outbox of a schema until disposed. Each topic goes its own way, in order: one that cannot be
+ * delivered now (a full stream) does not hold up the others (a revoked key).
+ */
 export function relayOutbox(db: Db, schema: string, deliverers: Deliverers, log: RelayLog): Relay {
   const stop = new AbortController()
-  let wakeUp: () => void = () => undefined
-  const loop = async () => {
+  const wakeUps = new Map<string, () => void>()
+  const loop = async (topic: string, deliver: Deliver) => {
     while (!stop.signal.aborted) {
-      const woken = new Promise<void>((resolve) => (wakeUp = resolve))
+      const woken = new Promise<void>((resolve) => wakeUps.set(topic, resolve))
       try {
-        while ((await deliverBatch(db, schema, deliverers)) === BATCH);
+        while ((await deliverBatch(db, schema, topic, deliver)) === BATCH);
       } catch (error) {
-        log.error({ err: error }, 'outbox')
+        log.error({ err: error, topic }, 'outbox')
       }
       await Promise.race([woken, sleep(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined)])
     }
   }
-  const done = loop()
+  const done = Promise.all(Object.entries(deliverers).map(([topic, deliver]) => loop(topic, deliver)))
   return {
-    wake: () => wakeUp(),
+    wake: () => wakeUps.forEach((wakeUp) => wakeUp()),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await done
@@ -85,25 +88,23 @@ export function relayOutbox(db: Db, schema: string, deliverers: Deliverers, log:
   }
 }
 
-/** Delivers and deletes up to BATCH rows; returns how many. Rows after a failed one wait for the next round. */
-async function deliverBatch(db: Db, schema: string, deliverers: Deliverers): Promise<number> {
+/** Delivers and deletes up to BATCH rows of a topic; returns how many. Rows after a failed one wait for the next round. */
+async function deliverBatch(db: Db, schema: string, topic: string, deliver: Deliver): Promise<number> {
   return db.fork().transactional(async (em) => {
     const [lock] = await em.execute<{ taken: boolean }[]>(
       'select pg_try_advisory_xact_lock(hashtext(?)) as taken',
-      [`outbox:${schema}`],
+      [`outbox:${schema}:${topic}`],
     )
     if (lock?.taken !== true) return 0
-    const rows = await em.find(OutboxRow, {}, { orderBy: { id: 'asc' }, limit: BATCH })
+    const rows = await em.find(OutboxRow, { topic }, { orderBy: { id: 'asc' }, limit: BATCH })
     const delivered: bigint[] = []
-    let failure: Error | undefined
+    let failure: unknown
     for (const row of rows) {
       try {
-        const deliver = deliverers[row.topic]
-        if (deliver === undefined) throw new Error(`outbox: nobody delivers ${row.topic}`)
         await deliver({ key: row.key, payload: row.payload, messageId: row.message_id })
         delivered.push(BigInt(row.id))
       } catch (error) {
-        failure = error as Error
+        failure = error
         break
       }
     }

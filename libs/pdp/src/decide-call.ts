@@ -97,6 +97,7 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
     couldShow(credential, method, tool) {
       const project = deps.snapshots.project(credential.project_id)
       if (project === undefined || project.snapshot.killed || !deps.snapshots.current()) return false
+      if (!reaches(credential, tool)) return false
       if (project.snapshot.mode === 'monitor') return true
       return couldAllow(project.compiled, method, tool, contextOf(project, credential, null, deps.now()))
     },
@@ -147,11 +148,15 @@ function refuseBeforePolicy(
   if (project === undefined) return denied('no_policy', 'This project has no policy in force.')
   if (project.snapshot.killed)
     return denied('killed', 'The project’s kill switch is on: every call is denied.')
-  const allowed = call.credential.upstreams
-  if (allowed !== null && !allowed.includes(call.tool.split(/[/.]/)[0] ?? '')) {
+  if (!reaches(call.credential, call.tool)) {
     return denied('key_upstreams', 'This API key is not meant for this upstream.')
   }
   return null
+}
+
+/** A key may be meant for some upstreams and connectors only. */
+function reaches(credential: Credential, tool: string): boolean {
+  return credential.upstreams === null || credential.upstreams.includes(tool.split(/[/.]/)[0] ?? '')
 }
 
 function decideByPolicy(

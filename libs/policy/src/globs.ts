@@ -71,9 +71,9 @@ let lastName = ''
 let lastFolded = ''
 
 function fold(name: string): string {
-  // Upper case first: some letters (ſ, ß, ς) meet their equals only there.
+  // Upper case last: some letters (ſ, ß, ς) meet their equals only there, and it depends on no neighbour.
   // eslint-disable-next-line no-control-regex
-  return /^[\u0000-\u007f]*$/.test(name) ? name.toLowerCase() : name.toUpperCase().toLowerCase()
+  return /^[\u0000-\u007f]*$/.test(name) ? name.toUpperCase() : name.toLowerCase().toUpperCase()
 }
 
 /**

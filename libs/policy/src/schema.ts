@@ -214,8 +214,10 @@ export type Obligations = z.infer<typeof Obligations>
 export const TraceEntry = z.object({
   rule: z.string(),
   decision: DecisionWord,
-  outcome: z.enum(['decided', 'marked', 'passed', 'not_reached']),
-  holds: z.enum(['true', 'false', 'unknown']),
+  /** `holds` for every fact, `may_hold` for some or for what is not known, or `no`. */
+  matches: z.enum(['holds', 'may_hold', 'no']),
+  /** `decided`, `marked` (the call needs approval), `added` (its obligations only), or `passed`. */
+  outcome: z.enum(['decided', 'marked', 'added', 'passed']),
   why: z.string(),
 })
 export type TraceEntry = z.infer<typeof TraceEntry>

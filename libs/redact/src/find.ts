@@ -1,5 +1,6 @@
 // Finds what must not leave in a text. Every detector reads the text a constant number of times, so the time is
 // linear in its length whatever it holds.
+import { findCommandPasswords } from './detectors/command-line.ts'
 import { findConnectionStrings } from './detectors/connection-string.ts'
 import { findEmails } from './detectors/email.ts'
 import { findGenericSecrets } from './detectors/generic-secret.ts'
@@ -57,6 +58,7 @@ export function findSecrets(
   if (wanted.has('email')) findEmails(text, emit)
   if (wanted.has('http_credentials')) findHttpCredentials(text, emit)
   if (wanted.has('generic_secret') || wanted.has('aws_key')) findGenericSecrets(text, wanted, emit)
+  if (wanted.has('generic_secret')) findCommandPasswords(text, emit)
   findNumbers(text, wanted, emit)
   if (detectors.some((detector) => vendorNames.has(detector))) {
     findVendorTokens(text, wanted, emit)

@@ -10,23 +10,24 @@ const MARKED = [
   /^\$\(.*$/s, // $(command)
   /^\$env:\w+$/i,
   /^\{\{.*$/s,
-  /^\{[\w .:$-]*\}?$/,
+  /^\{[\w .:$-]*\}$/,
   /^<[^<>]*>?$/,
-  /^%[\w()]{1,40}[%s]?$/,
+  /^%(?:[sdv]|\(\w{1,40}\)s|\w{1,40}%)$/,
   /^#\{.*$/s,
-  /^\[[^\]]*\]?$/,
-  /^:\w{1,40}$/,
-  /^@[\w.]{1,40}$/,
+  /^\[[^\]]*\]$/,
+  /^:[a-z_]{1,40}$/i,
+  /^@[A-Za-z_]+(?:\.[A-Za-z_]+)+$/,
   /^[?]+$/,
   /^!(?:vault|secret|env_var|Ref|GetAtt|Sub|reference)\b/,
 ]
 /** References in source code and in configuration. */
 const NAMED = [
-  /^(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|Deno\.env|System\.getenv|ENV|env|getenv|Environment)\b/,
+  /^(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|Deno\.env|System\.getenv)\b/,
+  /^(?:ENV|env|getenv|Environment)[.[(]/,
   /^(?:vault|secret|secretsmanager|ssm|op|keyring|file|arn|projects|data|ref|gcp-?sm|awskms|env):[\w/:.@#{}$-]*$/i,
   /^(?:self|this|req|request|res|config|cfg|settings|options|opts|args|params|props|secrets|user|ctx|context|app|credentials|account|state|input|body|form|data|event|env|vars?|local|module|each|input|output)\b[?.[(]/,
   /^[A-Za-z_][\w.]*\(/, // a call
-  /^(?:new|await|lambda|function|async)\b/,
+  /^(?:new|await|lambda|function|async)(?:\s|$)/,
 ]
 
 /** Words that are never a secret in use, compared without case. */
@@ -41,7 +42,7 @@ const WORDS = new Set(
   ).split(' '),
 )
 const SAMPLE =
-  /^(?:your|my|insert|enter|replace|put|fill|add|paste|set|use|some|the|a|an)[-_ ].*(?:key|token|secret|password|passwd|pass|pwd|here|value|credentials?|me|this)\b|(?:^|[^a-z])your(?:[-_ ]|$)|^your[a-z]*(?:key|token|secret|password|pass)$|_here$|-here$|change[-_ ]?(?:me|it|this)|placeholder|redacted|replace[-_ ]?(?:me|this|with)|example(?:key|token|secret|password)?$|^example|^(?:dummy|sample|fake)[-_]?(?:key|token|secret|password|value)?$/i
+  /^(?:your|my|insert|enter|replace|put|fill|paste)[-_ ][a-z_ -]*(?:key|token|secret|password|passwd|pass|pwd|here|value|credentials?)$|(?:^|[^a-z])your(?:[-_ ]|$)|^your[a-z]*(?:key|token|secret|password|pass)$|_here$|-here$|change[-_ ]?(?:me|it|this)|placeholder|redacted|replace[-_ ]?(?:me|this|with)|example(?:key|token|secret|password)?$|^example(?:$|[-_ .])|^(?:dummy|sample|fake)[-_]?(?:key|token|secret|password|value)?$/i
 const EXAMPLE_KEY = /EXAMPLE/
 /** What masks are made of, and the bytes that follow a visible beginning or precede a visible end. */
 const MASK = /[*•●xX.…_#-]{6}|[*•●…]{3}|\.\.\.$/

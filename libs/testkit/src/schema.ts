@@ -8,8 +8,7 @@ export async function freshSchema(schema: string): Promise<Fresh> {
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   await client.query(`create schema ${pg.escapeIdentifier(schema)}`)
+  await client.query(`alter database ${database.name} set search_path to ${pg.escapeIdentifier(schema)}`)
   await client.end()
-  const url = new URL(database.url)
-  url.searchParams.set('options', `-c search_path=${schema}`)
-  return { url: url.href, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() }
+  return database
 }

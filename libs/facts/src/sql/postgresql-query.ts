@@ -454,12 +454,12 @@ export function functionCall(walk: Walk, node: Node, scope: Scope): void {
     const literal = textLiteral(args[0])
     walk.ledger.entry(
       'write',
-      literal ? sequenceName(literal) : { unknown: `the sequence of ${name} is not a literal` },
+      literal ? nameInText(literal) : { unknown: `the sequence of ${name} is not a literal` },
     )
   }
   if (kind === 'text') {
     walk.ledger.entry('admin', { unknown: `${name} reads what a string names` })
-    for (const arg of args) nestedText(walk, textLiteral(arg))
+    args.forEach((arg, at) => nestedText(walk, name, at, textLiteral(arg)))
   }
   expression(walk, [args, node['agg_order'], node['agg_filter']], scope)
   expression(walk, node['over'], scope, true)
@@ -473,7 +473,8 @@ function textLiteral(node: Node | undefined): string | undefined {
   return (constant?.['sval'] as { sval?: string } | undefined)?.sval
 }
 
-function sequenceName(literal: string): string {
+/** A name as regclass reads it. */
+function nameInText(literal: string): string {
   return literal
     .split('.')
     .map((part) => (/^".*"$/.test(part) ? part.slice(1, -1) : part.toLowerCase()))
@@ -481,9 +482,9 @@ function sequenceName(literal: string): string {
 }
 
 // What a string names is reported where it can be read; that the access is unknown stays.
-function nestedText(walk: Walk, text: string | undefined): void {
-  if (!text) return
-  if (/^[\w"]+(\.[\w"]+)?$/.test(text)) walk.ledger.entry('read', sequenceName(text))
+function nestedText(walk: Walk, call: string, at: number, text: string | undefined): void {
+  if (text === undefined) return
+  if (call.startsWith('table_to_') && at === 0) walk.ledger.entry('read', nameInText(text)).allFields = true
   else walk.nested(text)
 }
 

@@ -107,7 +107,7 @@ function isFalse(arg: Node | undefined): boolean {
 
 function copy(walk: Walk, node: Node): void {
   const toFile = node['is_program'] === true || node['filename'] !== undefined
-  if (toFile) walk.ledger.entry('admin', null)
+  if (toFile) walk.ledger.entry('admin', { unknown: 'COPY reaches a file or a program of the server' })
   if (node['query']) inner(walk, node['query'])
   if (!node['relation']) return
   const columns = strings(node['attlist'])
@@ -161,6 +161,10 @@ function collect(walk: Walk, operation: Operation, value: unknown): boolean {
   const [tag] = Object.keys(node)
   if (tag && /^(Select|Insert|Update|Delete|Merge)Stmt$/.test(tag)) {
     inner(walk, node)
+    return false
+  }
+  if (tag === 'TableLikeClause') {
+    tables(walk, [{ RangeVar: (node[tag] as Node)['relation'] }], 'read')
     return false
   }
   if (tag === 'FuncCall') {

@@ -20,13 +20,18 @@ export type Event = {
   source: string | null
 }
 
+/** One instruction of a compiled program, as EXPLAIN lists it. */
+export type Step = { opcode: string; p1: number; p2: number; p3: number; p4: string | null; p5: number }
+
 /** A compiled program, and the tables of the database it was compiled in. */
 export type Program = {
-  steps: { opcode: string; p1: number; p2: number; p3: number; p4: string | null; p5: number }[]
+  steps: Step[]
   /** `database:root page` → the table it belongs to, also for an index. */
   roots: Map<string, { place: string; table: string }>
   /** `database.table` in lower case → whether it is a virtual table. */
   tables: Map<string, boolean>
+  /** `database.index` in lower case → its table. */
+  indexes: Map<string, string>
 }
 
 type Settings = { stub: Stub | undefined; planOnly: boolean }
@@ -53,17 +58,22 @@ const schemaActions = new Set([
   c.SQLITE_ALTER_TABLE,
   c.SQLITE_REINDEX,
 ])
+const indexActions = new Set([c.SQLITE_CREATE_INDEX, c.SQLITE_CREATE_TEMP_INDEX])
 const triggerActions = new Set([c.SQLITE_CREATE_TRIGGER, c.SQLITE_CREATE_TEMP_TRIGGER])
 const silentActions = new Set([c.SQLITE_SELECT, c.SQLITE_RECURSIVE])
 
+/** True for a statement that makes, changes or examines something of the schema. */
+export function changesSchema(actions: number[]): boolean {
+  return actions.some((action) => schemaActions.has(action) || action === c.SQLITE_ANALYZE)
+}
+
 /** Enters into a ledger what the authorizer was asked and what the program opens. */
 export function readEvents(ledger: Ledger, events: Event[], program: Program, settings: Settings): void {
-  const changesSchema = events.some((e) => schemaActions.has(e.action) || e.action === c.SQLITE_ANALYZE)
   const context = {
     ledger,
     program,
     settings,
-    changesSchema,
+    changesSchema: changesSchema(events.map((e) => e.action)),
     alters: events.some((e) => e.action === c.SQLITE_ALTER_TABLE),
   }
   // A statement that asks for nothing is none that is known here, unless its program says what it is.
@@ -107,13 +117,18 @@ function readEvent(context: Context, event: Event, events: Event[]): void {
   } else if (action === c.SQLITE_ANALYZE) {
     ledger.entry('admin', tableName(place, first)).allFields = true
   } else if (schemaActions.has(action)) {
-    changeSchema(context, event)
+    changeSchema(
+      context,
+      event,
+      events.some((e) => indexActions.has(e.action)),
+    )
   } else {
     ledger.entry('admin', { unknown: `the engine asks for a right that is not known here (${action})` })
   }
 }
 
-function isInternal(table: string | null): boolean {
+/** True for SQLite's own tables, the schema among them. */
+export function isInternal(table: string | null): boolean {
   return /^sqlite_/i.test(table ?? '')
 }
 
@@ -146,13 +161,13 @@ function readColumn(context: Context, event: Event, events: Event[]): void {
     ledger.entry('admin', { unknown: `${name} is a virtual table that is not known here` })
   }
   const resource = tableName(place, name)
-  const isTarget = events.some(
-    (e) =>
-      (e.action === c.SQLITE_UPDATE || e.action === c.SQLITE_DELETE) &&
-      e.first === first &&
-      e.place === place,
-  )
-  // A change reads the rows it changes; whether it also reads the table beside that, its program says.
+  // A change reads the rows it changes, and a trigger those it is called for; whether the table is also read beside
+  // that, the program says.
+  const isTarget = events.some((e) => {
+    const changes = e.action === c.SQLITE_UPDATE || e.action === c.SQLITE_DELETE
+    const fires = e.action === c.SQLITE_INSERT && event.source !== null
+    return (changes || fires) && e.first === first && e.place === place
+  })
   const entry =
     isTarget && !context.changesSchema
       ? written(ledger, resource, context.settings.planOnly)
@@ -176,7 +191,7 @@ function callFunction(context: Context, name: string): void {
   ledger.entry('admin', { unknown: `what ${known} touches cannot be told` })
 }
 
-function changeSchema(context: Context, event: Event): void {
+function changeSchema(context: Context, event: Event, builds: boolean): void {
   const { action, first, second, place } = event
   const { ledger } = context
   if (
@@ -196,12 +211,20 @@ function changeSchema(context: Context, event: Event): void {
     c.SQLITE_DROP_TRIGGER,
     c.SQLITE_DROP_TEMP_TRIGGER,
   ].includes(action)
-  const resource =
-    action === c.SQLITE_ALTER_TABLE ? tableName(first, second) : tableName(place, ofTable ? second : first)
+  // A new index is also built.
+  if (action === c.SQLITE_REINDEX && builds) return
+  const resource = schemaResource(context, event, ofTable)
   ledger.entry('schema', resource).allFields = true
   if (triggerActions.has(action)) {
     ledger.entry('schema', { unknown: 'what a trigger will run is not looked at' })
   }
+}
+
+function schemaResource({ program }: Context, event: Event, ofTable: boolean): string {
+  const { action, first, second, place } = event
+  if (action === c.SQLITE_ALTER_TABLE) return tableName(first, second)
+  if (action !== c.SQLITE_REINDEX) return tableName(place, ofTable ? second : first)
+  return tableName(place, program.indexes.get(`${place ?? 'main'}.${first ?? ''}`.toLowerCase()) ?? first)
 }
 
 /** What the program opens and does, which the authorizer may not have been told (NATURAL JOIN, USING, VACUUM). */
@@ -209,7 +232,8 @@ function readProgram(context: Context, events: Event[]): void {
   const { ledger, program } = context
   const virtual = new Set<string>()
   // A change scans and writes its table through one cursor; a read beside that has a cursor of its own.
-  const targets = new Set(program.steps.filter((step) => step.opcode === 'OpenWrite').map((step) => step.p1))
+  const cursor = (step: Step) => `${step.p1}:${openedBy(program, step)?.table}`
+  const targets = new Set(program.steps.filter((step) => step.opcode === 'OpenWrite').map(cursor))
   for (const step of program.steps) {
     if (step.opcode === 'VOpen') virtual.add(step.p4 ?? '')
     if (step.opcode === 'Vacuum')
@@ -217,18 +241,16 @@ function readProgram(context: Context, events: Event[]): void {
     if (!['OpenRead', 'OpenWrite', 'ReopenIdx'].includes(step.opcode)) continue
     // A change of the schema opens pages that do not exist yet, and the schema table itself.
     if (context.changesSchema && (step.p2 === 1 || (step.p5 & 16) !== 0)) continue
-    const opened = program.roots.get(`${step.p3}:${step.p2}`)
+    const opened = openedBy(program, step)
     if (!opened) {
       if (!context.changesSchema)
         ledger.entry('read', { unknown: 'the statement opens a table that has no name' })
       continue
     }
-    if (isInternal(opened.table) && (context.changesSchema || step.opcode === 'OpenWrite')) continue
-    openTable(
-      context,
-      tableName(opened.place, opened.table),
-      step.opcode === 'OpenWrite' || targets.has(step.p1),
-    )
+    const changes = step.opcode === 'OpenWrite' || targets.has(cursor(step))
+    // SQLite keeps its own tables up to date by itself.
+    if (isInternal(opened.table) && (context.changesSchema || changes)) continue
+    openTable(context, tableName(opened.place, opened.table), changes)
   }
   const named = new Set(
     events.filter((e) => e.action === c.SQLITE_READ && isVirtual(program, e)).map((e) => e.first),
@@ -245,9 +267,14 @@ function readProgram(context: Context, events: Event[]): void {
   }
 }
 
+function openedBy(program: Program, step: Step): { place: string; table: string } | undefined {
+  return program.roots.get(`${step.p3}:${step.p2}`)
+}
+
 /** Enters a table that the program opens, unless what it opens it for is known already. */
-function openTable({ ledger }: Context, resource: string, changes: boolean): void {
+function openTable({ ledger, changesSchema }: Context, resource: string, changes: boolean): void {
   const told = ledger.entries().filter((entry) => entry.resource === resource)
+  if (changesSchema && told.length > 0) return
   if (told.some((entry) => (entry.list === 'writes') === changes || entry.operation === 'admin')) return
   // The authorizer says which columns; where it was not asked, any may be meant.
   const entry = ledger.entry(changes ? 'write' : 'read', resource)

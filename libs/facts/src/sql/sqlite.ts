@@ -10,7 +10,14 @@ import {
 } from './statement.ts'
 import { classifyPragma } from './sqlite-names.ts'
 import { createStub, type Stub } from './sqlite-stub.ts'
-import { enterChange, readEvents, type Event, type Program } from './sqlite-events.ts'
+import {
+  changesSchema,
+  enterChange,
+  isInternal,
+  readEvents,
+  type Event,
+  type Program,
+} from './sqlite-events.ts'
 import { expandsTooFar, viewBody, withoutExplain, withoutIfExists } from './sqlite-text.ts'
 
 /** How names are resolved: over the CREATE statements of the database, or over stub tables where none are given. */
@@ -154,7 +161,7 @@ function statement(bench: Bench, text: string, deadline: number): Ledger {
     if (query === undefined) ledger.entry('read', { unknown: 'what the view reads cannot be told' })
     else readInto(ledger, bench, query, false, deadline)
   }
-  if (bench.cascades && actions.some((action) => changesRows.has(action))) {
+  if (bench.cascades && !changesSchema(actions) && actions.some((action) => changesRows.has(action))) {
     readCascades(ledger, bench.cascades, body, explained)
   }
   return ledger
@@ -172,7 +179,7 @@ function readInto(ledger: Ledger, bench: Bench, body: string, planOnly: boolean,
 function program(bench: Bench, body: string): Program {
   const { db, events, quietly } = bench
   const kept = [...events]
-  const result: Program = { steps: [], roots: new Map(), tables: new Map() }
+  const result: Program = { steps: [], roots: new Map(), tables: new Map(), indexes: new Map() }
   quietly(() => {
     if (!/^pragma\b/i.test(body)) {
       result.steps = db.prepare(`EXPLAIN ${body}`).all() as unknown as Program['steps']
@@ -191,6 +198,7 @@ function program(bench: Bench, body: string): Program {
         rootpage: number
       }[]) {
         if (row.rootpage > 0) result.roots.set(`${seq}:${row.rootpage}`, { place: name, table: row.tbl_name })
+        if (row.type === 'index') result.indexes.set(`${name}.${row.name}`.toLowerCase(), row.tbl_name)
         if (row.type === 'index') continue
         result.tables.set(`${name}.${row.name}`.toLowerCase(), row.rootpage === 0 && row.type === 'table')
       }
@@ -204,5 +212,7 @@ function program(bench: Bench, body: string): Program {
 function readCascades(ledger: Ledger, { db, events }: Bench, body: string, planOnly: boolean): void {
   events.length = 0
   db.prepare(body)
-  for (const event of events) if (changesRows.has(event.action)) enterChange(ledger, event, planOnly)
+  for (const event of events) {
+    if (changesRows.has(event.action) && !isInternal(event.first)) enterChange(ledger, event, planOnly)
+  }
 }

@@ -11,7 +11,8 @@ const ASSIGNMENT =
   /\\?["'`]?\]?[ \t]{0,16}(?::=|=>|={1,3}|:|->|%3D|%3A|\\u003d)[ \t]{0,16}(?:\r?\n[ \t]{1,16}(?=["']))?/iy
 /** `"name": "PASSWORD", "value": "…"`, `key="password" value="…"`, and the same on two lines of YAML. */
 const NAMED_PAIR = /\\?["']?,?[ \t]{0,8}\r?\n?[ \t]{0,32}\\?["']?value\\?["']?[ \t]{0,8}[:=][ \t]{0,8}/iy
-const SAID = / (?:is|was|are|will be|to|set to|reads)(?: now| set to)?:? (?=["'`]?[^\s"'`])/iy
+const SAID =
+  / (?:is|was|are|will be|to|set to|reads)(?: now| set to| changed to| reset to)?:? (?=["'`]?[^\s"'`])/iy
 const SQL = /[ \t]{1,4}(?:by[ \t]{1,4})?(?=['"])/iy
 const ENDS_BARE = /[\s"<>`]/
 /** After one of `,;&` these show that the value has ended: space, the end, a quote, or the next assignment. */
@@ -21,7 +22,11 @@ const NEXT_PAIR = /[,;&](?:amp;)?(?:\s|$|["'}\])]|[\w .-]{1,40}[=:])/y
 export function readValue(text: string, nameStart: number, nameEnd: number): AssignedValue | undefined {
   if (text[nameEnd] === '>' && text[nameStart - 1] === '<') return readElement(text, nameEnd + 1)
   const assigned = after(ASSIGNMENT, text, nameEnd)
-  if (assigned !== -1) return readWritten(text, assigned, 'bare', text[nameStart - 1])
+  if (assigned !== -1) {
+    const value = readWritten(text, assigned, 'bare', text[nameStart - 1])
+    // `password === confirmation` compares two variables.
+    return value?.how === 'bare' && text.slice(nameEnd, assigned).includes('==') ? undefined : value
+  }
   const paired = after(NAMED_PAIR, text, nameEnd)
   if (paired !== -1) return readWritten(text, paired, 'bare')
   if (isOption(text, nameStart) && (text[nameEnd] === ' ' || text[nameEnd] === '\t'))
@@ -42,8 +47,9 @@ function after(pattern: RegExp, text: string, at: number): number {
 
 /** `<password>…</password>` */
 function readElement(text: string, start: number): AssignedValue | undefined {
-  const close = text.slice(start, start + MAX_ELEMENT).indexOf('</')
-  return close < 1 ? undefined : { start, end: start + close, how: 'quoted' }
+  const length = text.slice(start, start + MAX_ELEMENT).search(/[<\r\n]/)
+  return length < 1 || !text.startsWith('</', start + length) ? undefined : { start, end: start + length, how: 'quoted' }
+}
 }
 
 function isOption(text: string, nameStart: number): boolean {

@@ -14,8 +14,8 @@ const NAME_PART =
   /pass|pwd|\bpw\b|_pw\b|psw|secret|token|key|cred|auth|bearer|\bpsk|jwt|\bsas|\bsig\b|signature|sess|\bsid|senha|kennwort|wachtwoord|contrase|motdepasse|mnemonic|(?:seed|recovery)[ _-]?phrase|\botp\b/gi
 const NAME_CHARACTERS = ALNUM | URL_MARK | DOT
 const MAX_NAME = 80
-/** Past this, a rejected value is skipped as a whole: looking into it again and again would not be linear. */
-const MAX_REREAD = 48
+/** Inside a rejected value another name may stand. All values together are read this often, which keeps it linear. */
+const READS_PER_CHARACTER = 8
 
 /** Finds the values of names that say "secret"; those of AWS names are reported as `aws_key`. */
 export function findGenericSecrets(
@@ -24,6 +24,7 @@ export function findGenericSecrets(
   emit: Emit<'generic_secret' | 'aws_key'>,
 ): void {
   const names = new RegExp(NAME_PART)
+  let budget = READS_PER_CHARACTER * text.length
   const kinds = new Map<string, SecretKind | undefined>()
   for (let match = names.exec(text); match !== null; match = names.exec(text)) {
     const start = runStart(text, match.index, NAME_CHARACTERS, MAX_NAME)
@@ -39,9 +40,10 @@ export function findGenericSecrets(
       const type = kind === 'aws' && wanted.has('aws_key') ? 'aws_key' : 'generic_secret'
       if (wanted.has(type)) emit(type, value.start, value.end)
       names.lastIndex = Math.max(names.lastIndex, value.end)
-    } else if (secret.length > MAX_REREAD) {
-      names.lastIndex = Math.max(names.lastIndex, value.end)
+      continue
     }
+    budget -= secret.length
+    if (budget < 0) names.lastIndex = Math.max(names.lastIndex, value.end)
   }
 }
 

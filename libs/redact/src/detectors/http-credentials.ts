@@ -12,8 +12,8 @@ const SESSION_NAME =
 const MAX_COOKIES = 64
 /** Members without a value that matters, before reading gives up. */
 const MAX_FLAGS = 3
-/** A longer run that is no credential is not read again from its middle. */
-const MAX_REREAD = 256
+/** Inside a run that is no credential a scheme may stand. All runs together are read this often. */
+const READS_PER_CHARACTER = 8
 const TOKEN_CHARACTERS = BASE64 | BASE64URL | DOT
 
 /** Finds credentials in HTTP headers and in the commands that send them. */
@@ -25,6 +25,7 @@ export function findHttpCredentials(text: string, emit: Emit<'http_credentials'>
 
 function findSchemes(text: string, emit: Emit<'http_credentials'>): void {
   const schemes = new RegExp(SCHEME)
+  let budget = READS_PER_CHARACTER * text.length
   for (let match = schemes.exec(text); match !== null; match = schemes.exec(text)) {
     const start = schemes.lastIndex
     if (!startsWord(text, match.index)) continue
@@ -33,7 +34,8 @@ function findSchemes(text: string, emit: Emit<'http_credentials'>): void {
     const scheme = match[1]!.toLowerCase()
     const carries = scheme === 'basic' ? isBasic(value) : isOpaque(text, match.index, scheme, value)
     if (carries) emit('http_credentials', start, end)
-    if (carries || end - start > MAX_REREAD) schemes.lastIndex = end
+    budget -= carries ? 0 : end - start
+    if (carries || budget < 0) schemes.lastIndex = Math.max(start, end)
   }
 }
 

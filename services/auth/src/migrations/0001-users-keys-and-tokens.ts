@@ -6,7 +6,7 @@ export class FirstTables extends Migration {
     this.addSql(OUTBOX_SQL)
     this.addSql(`create table users (
       id uuid primary key,
-      email varchar(254) not null unique,
+      email varchar(254) not null constraint users_email_unique unique,
       password_hash varchar(255) not null,
       first_name varchar(100) not null,
       last_name varchar(100) not null,

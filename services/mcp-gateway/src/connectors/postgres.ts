@@ -75,15 +75,18 @@ async function begin(client: pg.PoolClient, searchPath: string, grant: Grant): P
 async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): Promise<Table> {
   const cursor = client.query(new Cursor<JsonObject>(sql, [], { rowMode: 'array' } as object))
   const rows: JsonObject[] = []
-  let columns: pg.FieldDef[]
+  let columns: pg.FieldDef[] = []
   let names: string[] = []
   let bytes = 0
   let cut = false
   try {
     for (;;) {
       const chunk = await readChunk(cursor, Math.min(CHUNK_ROWS, grant.maxRows + 1 - rows.length))
-      columns = chunk.fields
-      if (names.length !== columns.length) names = uniqueNames(columns.map((field) => field.name))
+      if (columns.length === 0) {
+        // Only the first portion describes its columns.
+        columns = chunk.fields
+        names = uniqueNames(columns.map((field) => field.name))
+      }
       for (const values of chunk.rows) {
         const row = Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]))
         bytes += JSON.stringify(row).length
@@ -115,11 +118,15 @@ function readChunk(cursor: Cursor, count: number): Promise<{ rows: JsonValue[][]
 
 /** A repeated output name gets a number, so that no column hides another. */
 export function uniqueNames(names: string[]): string[] {
-  const seen = new Map<string, number>()
+  const taken = new Set(names)
+  const used = new Set<string>()
   return names.map((name) => {
-    const count = (seen.get(name) ?? 0) + 1
-    seen.set(name, count)
-    return count === 1 ? name : `${name}_${count}`
+    let free = name
+    for (let number = 2; used.has(free); number++) {
+      free = taken.has(`${name}_${number}`) ? free : `${name}_${number}`
+    }
+    used.add(free)
+    return free
   })
 }
 

@@ -1,0 +1,161 @@
+// The second wall alone: the connector is told that a statement only reads, and the statement does not.
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freshDatabase } from '@mcpshield/testkit/fresh'
+import type { Connector, Grant } from '../src/connectors/connector.ts'
+import { postgresConnector } from '../src/connectors/postgres.ts'
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let admin: pg.Client
+let connector: Connector
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  admin = new pg.Client({ connectionString: database.url })
+  admin.on('error', () => undefined)
+  await admin.connect()
+  await admin.query(`
+    create schema hr;
+    create table public.events (id bigint primary key, note text, amount numeric, at timestamptz, raw bytea, ok boolean);
+    insert into public.events values (1, 'one', 1.10, '2026-01-02T03:04:05Z', '\\x00ff', true), (9007199254740993, null, 'NaN', null, null, false);
+    create table hr.events (id int); insert into hr.events values (666);
+    create table public.many as select generate_series(1, 10000) as n;
+  `)
+  connector = postgresConnector({
+    name: 'test',
+    kind: 'postgresql',
+    url: database.url,
+    path: null,
+    options: {},
+  })
+})
+afterAll(async () => {
+  await connector[Symbol.asyncDispose]()
+  await admin.end()
+  await database[Symbol.asyncDispose]()
+})
+
+const grant = (change: Partial<Grant> = {}): Grant => ({
+  accesses: [],
+  readOnly: true,
+  maxRows: 100,
+  maxBytes: 1_000_000,
+  timeoutMs: 5_000,
+  signal: new AbortController().signal,
+  needsSources: false,
+  ...change,
+})
+const count = async () =>
+  Number((await admin.query<{ n: string }>('select count(*) as n from public.events')).rows[0]?.n)
+
+describe('a statement that was decided as reading', () => {
+  test.for([
+    'insert into events (id) values (5)',
+    'with x as (delete from events returning *) select * from x',
+    'select id from events; delete from events',
+    'commit; delete from events',
+    'explain analyze delete from events',
+    "select nextval('s') from (select 1) q; create sequence s",
+    'truncate events',
+    'drop table events',
+    'do $$ begin delete from events; end $$',
+    'select * from events for update',
+    'set transaction read write',
+  ])('changes nothing: %s', async (sql) => {
+    await connector.query(sql, grant()).catch(() => undefined)
+    expect(await count()).toBe(2)
+  })
+
+  test('is refused with the database’s own words', async () => {
+    await expect(connector.query('delete from events', grant())).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'PostgreSQL: cannot execute DELETE in a read-only transaction',
+    })
+    await expect(connector.query('select 1; select 2', grant())).rejects.toMatchObject({
+      message: 'PostgreSQL: cannot insert multiple commands into a prepared statement',
+    })
+  })
+})
+
+test('nothing of a call is left for the next one', async () => {
+  await connector.query(
+    "select set_config('search_path', 'hr', false), set_config('application_name', 'x', false)",
+    grant(),
+  )
+  await connector.query('create temp table events as select 42 as id', grant({ readOnly: false }))
+  await connector.query('select pg_advisory_lock(1)', grant({ readOnly: false }))
+  for (let round = 0; round < 10; round++) {
+    const { rows } = await connector.query('select id from events order by id limit 1', grant())
+    expect(rows).toEqual([{ id: 1 }])
+  }
+  const locks = await admin.query("select 1 from pg_locks where locktype = 'advisory'")
+  expect(locks.rowCount).toBe(0)
+})
+
+test('values survive JSON: what is no JSON number stays as PostgreSQL writes it', async () => {
+  const { rows } = await connector.query('select * from events order by id', grant())
+  expect(rows).toEqual([
+    {
+      id: 1,
+      note: 'one',
+      amount: '1.10',
+      at: expect.stringContaining('2026-01-02'),
+      raw: '\\x00ff',
+      ok: true,
+    },
+    { id: '9007199254740993', note: null, amount: 'NaN', at: null, raw: null, ok: false },
+  ])
+})
+
+test('rows and bytes are cut where the grant says', async () => {
+  const rows = await connector.query('select n from many order by n', grant({ maxRows: 3 }))
+  expect(rows).toEqual({ columns: ['n'], rows: [{ n: 1 }, { n: 2 }, { n: 3 }], cut: true })
+  const exact = await connector.query('select n from many where n <= 3', grant({ maxRows: 3 }))
+  expect(exact.cut).toBe(false)
+  const bytes = await connector.query("select repeat('x', 1000) as x from many", grant({ maxBytes: 5_000 }))
+  expect(bytes.rows.length).toBe(4)
+  expect(bytes.cut).toBe(true)
+})
+
+test('a statement that takes too long is stopped, and so is one whose client went away', async () => {
+  await expect(connector.query('select pg_sleep(10)', grant({ timeoutMs: 100 }))).rejects.toMatchObject({
+    code: 'DEADLINE_EXCEEDED',
+  })
+  const gone = new AbortController()
+  setTimeout(() => gone.abort(), 100)
+  const startedMs = performance.now()
+  await expect(
+    connector.query('select pg_sleep(10)', grant({ signal: gone.signal, timeoutMs: 20_000 })),
+  ).rejects.toThrow()
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+})
+
+test('columns that share a name both come back', async () => {
+  expect(await connector.query('select 1 as a, 2 as a', grant())).toMatchObject({
+    columns: ['a', 'a_2'],
+    rows: [{ a: 1, a_2: 2 }],
+  })
+})
+
+test('the source of a column is told where there is one', async () => {
+  const { sources } = await connector.query(
+    "select note as n, id, note || 'x' as made from events",
+    grant({ needsSources: true }),
+  )
+  expect(sources).toEqual({ n: ['public.events.note'], id: ['public.events.id'], made: 'unknown' })
+})
+
+test('a database that is not there is said so', async () => {
+  const nowhere = postgresConnector({
+    name: 'gone',
+    kind: 'postgresql',
+    url: 'postgres://x:y@127.0.0.1:9/z',
+    path: null,
+    options: {},
+  })
+  await expect(nowhere.query('select 1', grant())).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('gone'),
+  })
+  await nowhere[Symbol.asyncDispose]()
+})
