@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto'
 import { Session } from 'chdb'
 import { canStream, type ChRequest, literal } from './chdb-request.ts'
 
-export interface Answer {
+/** Disposed when it was sent, or cannot be. */
+export interface Answer extends Disposable {
   /** The bytes of the answer, piece by piece; the first piece is there already. */
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   rowsRead: number
@@ -23,30 +24,23 @@ export function openEngine(folder: string): Engine {
   const places = semaphore(MAX_AT_ONCE)
 
   async function run(request: ChRequest, signal: AbortSignal): Promise<Answer> {
-    const leave = await places()
-    const session = new Session(folder)
+    using stack = new DisposableStack()
+    stack.defer(await places())
+    const session = stack.adopt(new Session(folder), (opened) => opened.close()) // which ends its stream too
+    signal.throwIfAborted()
     const tag = randomUUID()
     const cancel = () => void kill(tag)
     signal.addEventListener('abort', cancel, { once: true })
-    const finish = once(() => {
-      signal.removeEventListener('abort', cancel)
-      session.close()
-      leave()
-    })
-    try {
-      signal.throwIfAborted()
-      const prelude = [
-        `SET log_comment = ${literal(tag)}`,
-        request.prelude,
-        request.readOnly ? 'SET readonly = 2' : '',
-      ]
-      await session.queryAsync(prelude.filter(Boolean).join('; '))
-      if (canStream(request)) return await streamed(session, request, signal, finish)
-      return await whole(session, request, finish)
-    } catch (error) {
-      finish()
-      throw error
-    }
+    stack.defer(() => signal.removeEventListener('abort', cancel))
+    const prelude = [
+      `SET log_comment = ${literal(tag)}`,
+      request.prelude,
+      request.readOnly ? 'SET readonly = 2' : '',
+    ]
+    await session.queryAsync(prelude.filter(Boolean).join('; '))
+    const data = canStream(request) ? await streamed(session, request, signal) : await whole(session, request)
+    const kept = stack.move()
+    return { ...data, [Symbol.dispose]: () => kept.dispose() }
   }
 
   // A single call cannot be interrupted from JavaScript, but the engine can be told to end the query.
@@ -59,47 +53,22 @@ export function openEngine(folder: string): Engine {
   return { run, [Symbol.dispose]: () => root.close() }
 }
 
-async function whole(
-  session: Session,
-  { statement, defaultFormat }: ChRequest,
-  finish: () => void,
-): Promise<Answer> {
+type Data = Omit<Answer, typeof Symbol.dispose>
+
+async function whole(session: Session, { statement, defaultFormat }: ChRequest): Promise<Data> {
   const result = await session.queryAsync(statement, { format: defaultFormat })
-  finish()
   return { pieces: [result.bytes()], rowsRead: result.rowsRead, bytesRead: result.bytesRead }
 }
 
-async function streamed(
-  session: Session,
-  request: ChRequest,
-  signal: AbortSignal,
-  finish: () => void,
-): Promise<Answer> {
+async function streamed(session: Session, request: ChRequest, signal: AbortSignal): Promise<Data> {
   const stream = session.queryStream(request.statement, { format: request.defaultFormat, signal })
   const pieces = stream[Symbol.asyncIterator]()
   // The first piece is asked for here, so that most errors come before the headers are sent.
   const first = await pieces.next()
-  if (signal.aborted) stream.cancel()
-  signal.throwIfAborted()
-  // A reader that goes away before it reads leaves `rest` unstarted, and with it its `finally`.
-  signal.addEventListener('abort', finish, { once: true })
   return { pieces: rest(), rowsRead: 0, bytesRead: 0 }
 
   async function* rest() {
-    try {
-      for (let piece = first; !piece.done; piece = await pieces.next()) yield piece.value.raw()
-    } finally {
-      stream.cancel()
-      finish()
-    }
-  }
-}
-
-function once(run: () => void): () => void {
-  let done = false
-  return () => {
-    if (!done) run()
-    done = true
+    for (let piece = first; !piece.done; piece = await pieces.next()) yield piece.value.raw()
   }
 }
 

@@ -173,17 +173,22 @@ test('a query whose asker has gone is ended, and its place is free again', async
   await vi.waitFor(async () => expect(await running()).toEqual([]), 5000)
 })
 
-test('streams left unread do not use up the places', async () => {
+test('askers who go away, early or late, leave their places to others', async () => {
   for (let at = 0; at < 30; at++) {
     const asker = new AbortController()
-    const answer = await client.query({
-      query: 'SELECT number FROM numbers(5000000)',
-      format: 'JSONEachRow',
-      abort_signal: asker.signal,
-    })
-    answer.close()
+    const query = 'SELECT number FROM numbers(5000000)'
+    const asked = client.query({ query, format: 'JSONEachRow', abort_signal: asker.signal })
+    if (at % 2) asker.abort()
+    await asked.then((answer) => answer.close()).catch(() => undefined)
   }
   expect(await select('SELECT 1 AS one')).toEqual([{ one: 1 }])
+})
+
+test('a second statement is not run', async () => {
+  await expect(client.command({ query: 'OPTIMIZE TABLE calls; DROP TABLE calls' })).rejects.toMatchObject({
+    type: 'SYNTAX_ERROR',
+  })
+  expect(await select('EXISTS calls')).toEqual([{ result: 1 }])
 })
 
 test('materialized views, mutations and deletes do what they say', async () => {

@@ -14,9 +14,7 @@ test('a container is published on the loopback address only, runs as this user a
       `${process.getuid!()}:${process.getgid!()}`,
     ]),
   )
-  expect(
-    args.filter((arg) => arg.startsWith('0.0.0.0:') || (/^\d+:\d+$/.test(arg) && arg.includes('16379'))),
-  ).toEqual([])
+  expect(args.filter((arg) => arg === '--publish')).toHaveLength(1)
 })
 
 test('its folder has the same path inside, so that one configuration serves both', () => {

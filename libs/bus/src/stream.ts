@@ -45,6 +45,12 @@ export type StreamMessage = {
 /** Called for each message; the handler acknowledges it, at once or later. */
 export type StreamHandler = (message: StreamMessage) => void | Promise<void>
 
+/**
+ * A server cuts off who has 64 MB (its max_pending) on the way. A message of many audit events has 512 kB,
+ * and what is cut off comes again only when the wait for its acknowledgement is over.
+ */
+const MAX_MESSAGES_ON_THE_WAY = 64
+
 /** Consumes a durable consumer until disposed. A handler that throws gets the message again, later. */
 export async function consumeStream(
   connection: NatsConnection,
@@ -55,7 +61,9 @@ export async function consumeStream(
   const consumer = jetstream(connection).consumers.getConsumerFromInfo(
     await consumerInfo(connection, consumption),
   )
-  const messages = await consumer.consume({ max_messages: Math.min(consumption.maxAckPending, 500) })
+  const messages = await consumer.consume({
+    max_messages: Math.min(consumption.maxAckPending, MAX_MESSAGES_ON_THE_WAY),
+  })
   const done = (async () => {
     for await (const message of messages) {
       const wrapped = wrap(connection, message)

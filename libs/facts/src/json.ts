@@ -83,11 +83,16 @@ function isNumberPart(code: number): boolean {
   )
 }
 
-/** An integer must survive as itself, any other number must at least be finite. */
+/** An integer must be written again as it came, or at least be equal; any other number must be finite. */
 function isExact(text: string, start: number, end: number): boolean {
   const token = text.slice(start, end)
-  if (/^-?\d+$/.test(token)) return end - start <= 15 || BigInt(token) === BigInt(Number(token))
-  return Number.isFinite(Number(token)) || Number.isNaN(Number(token))
+  const value = Number(token)
+  if (!/^-?\d+$/.test(token)) return Number.isFinite(value) || Number.isNaN(value)
+  return (
+    end - start <= 15 ||
+    String(value) === token ||
+    BigInt(token) === BigInt(Number.isFinite(value) ? value : 0)
+  )
 }
 
 function countKeys(value: JsonValue): number {

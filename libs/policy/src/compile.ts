@@ -23,7 +23,12 @@ export type CompiledRule = {
 }
 
 /** The rules that speak about one tool, in order. */
-export type ToolRules = { all: readonly CompiledRule[]; index: RuleIndex | null }
+export type ToolRules = {
+  all: readonly CompiledRule[]
+  /** Whether some of them allow. */
+  allows: boolean
+  index: RuleIndex | null
+}
 
 export type CompiledPolicy = {
   allowByDefault: boolean
@@ -117,14 +122,15 @@ function findRules(compiled: CompiledPolicy, method: string, tool: string): Tool
     if (matches(tool)) for (const rule of rules) matching.add(rule)
   }
   const all = [...matching].filter((rule) => rule.matchesMethod(method)).sort((a, b) => a.index - b.index)
-  return { all, index: all.length < INDEX_FROM_RULES ? null : indexRules(all) }
+  const allows = all.some(({ rule }) => rule.decision === 'allow')
+  return { all, allows, index: all.length < INDEX_FROM_RULES ? null : indexRules(all) }
 }
 
 function keep(known: CompiledPolicy['known'], method: string, tool: string, rules: ToolRules): void {
   let tools = known.get(method)
   if (tools === undefined) {
     if (known.size >= MAX_KNOWN_METHODS) known.clear()
-    known.set(method, (tools = new Map()))
+    known.set(method, (tools = new Map<string, ToolRules>()))
   }
   if (tools.size >= MAX_KNOWN_TOOLS) tools.clear()
   tools.set(tool, rules)

@@ -4,7 +4,6 @@
 import { closes, opens, readDomain } from './domains.ts'
 import type { DomainEntry } from './domains.ts'
 import type { Access, Context, Facts, UrlFact } from './facts.ts'
-import { isUnknown } from './facts.ts'
 import { anyGlob, foldCase, matchesAll } from './globs.ts'
 import type { Matcher } from './globs.ts'
 import { FALSE, TRUE, UNKNOWN, known, not, and } from './kleene.ts'
@@ -14,6 +13,7 @@ import { insideAny, readPathPrefix } from './path-prefix.ts'
 import { listOf } from './schema.ts'
 import type { Conditions, DecisionWord } from './schema.ts'
 import { readTime, readTimeWindow } from './time-window.ts'
+import { areArgumentsUnknown } from './unknown-facts.ts'
 
 export type ConditionName = keyof Conditions
 
@@ -64,7 +64,12 @@ function urlTests({ allowed_domains, blocked_domains }: Conditions, decision: De
   const tests: FactTest[] = []
   if (allowed_domains !== undefined) {
     const entries = readDomains(allowed_domains)
-    tests.push(same('allowed_domains', onUrl((url) => known(entries.some((entry) => opens(entry, url))))))
+    tests.push(
+      same(
+        'allowed_domains',
+        onUrl((url) => known(entries.some((entry) => opens(entry, url)))),
+      ),
+    )
   }
   if (blocked_domains !== undefined) {
     const entries = readDomains(blocked_domains)
@@ -142,7 +147,11 @@ function asWritten(name: string): string {
   return name
 }
 
-function membersTest(condition: 'fields' | 'functions', globs: readonly string[], decision: DecisionWord): FactTest {
+function membersTest(
+  condition: 'fields' | 'functions',
+  globs: readonly string[],
+  decision: DecisionWord,
+): FactTest {
   const qualify = condition === 'fields'
   const strict = { test: memberTest(anyGlob(globs), qualify), reading: asWritten }
   const wide = { test: memberTest(anyGlob(globs.map(foldCase)), qualify), reading: foldCase }
@@ -232,9 +241,9 @@ function sameOfCall(condition: ConditionName, test: CallTest['strict']): CallTes
 function contextMatches(value: unknown, matches: Matcher): Kleene {
   if (typeof value === 'string') return known(matches(value))
   if (!Array.isArray(value)) return UNKNOWN
-  const known_ = value.filter((each) => typeof each === 'string')
-  if (known_.some(matches)) return TRUE
-  return known_.length === value.length ? FALSE : UNKNOWN
+  const names = value.filter((each) => typeof each === 'string')
+  if (names.some(matches)) return TRUE
+  return names.length === value.length ? FALSE : UNKNOWN
 }
 
 function parameterTests({ parameters }: Conditions, decision: DecisionWord): CallTest[] {
@@ -244,8 +253,8 @@ function parameterTests({ parameters }: Conditions, decision: DecisionWord): Cal
     return {
       condition: 'parameters',
       argument,
-      strict: ({ arguments: args }) => (isUnknown(args) ? UNKNOWN : every(args)),
-      wide: ({ arguments: args }) => (isUnknown(args) ? UNKNOWN : some(args)),
+      strict: ({ arguments: args }) => (areArgumentsUnknown(args) ? UNKNOWN : every(args)),
+      wide: ({ arguments: args }) => (areArgumentsUnknown(args) ? UNKNOWN : some(args)),
     }
   })
 }

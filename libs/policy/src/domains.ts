@@ -18,7 +18,9 @@ export function readDomain(text: string): DomainEntry | { problem: string } {
   if (text === '') return { problem: 'must not be empty: an empty entry would say nothing' }
   const [, scheme, name, portText] = ENTRY.exec(text) ?? []
   if (name === undefined) {
-    return { problem: 'must be a domain, such as api.example.com, *.example.com or https://api.example.com:8443' }
+    return {
+      problem: 'must be a domain, such as api.example.com, *.example.com or https://api.example.com:8443',
+    }
   }
   const extra: { scheme?: string; port?: number } = {}
   if (scheme !== undefined) {
@@ -36,7 +38,10 @@ export function readDomain(text: string): DomainEntry | { problem: string } {
   const below = name.startsWith('*.')
   const host = parsedHost(below ? name.slice(2) : name)
   if (host === undefined || host.includes('*')) {
-    return { problem: '`*` may stand alone or for the subdomains of a domain (*.example.com), and the rest must be a host' }
+    return {
+      problem:
+        '`*` may stand alone or for the subdomains of a domain (*.example.com), and the rest must be a host',
+    }
   }
   if (below && isAddress(host)) return { problem: 'an IP address has no subdomains' }
   return { match: below ? 'below' : 'host', host, ...extra }
@@ -56,12 +61,15 @@ function parsedHost(name: string): string | undefined {
  * hosts that are this machine or its surroundings match only when named.
  */
 export function opens(entry: DomainEntry, url: UrlFact): boolean {
-  const schemeFits = entry.scheme === undefined ? url.scheme === 'https' || url.scheme === 'http' : url.scheme === entry.scheme
+  const schemeFits =
+    entry.scheme === undefined ? url.scheme === 'https' || url.scheme === 'http' : url.scheme === entry.scheme
   if (!schemeFits) return false
   if (entry.match === 'host') return url.host === entry.host && portOpens(entry, url)
   if (isLocalHost(url.host)) return false
   if (entry.match === 'any') return entry.port === undefined || url.port === entry.port
-  return url.host.endsWith(`.${entry.host}`) && url.host.length > entry.host.length + 1 && portOpens(entry, url)
+  return (
+    url.host.endsWith(`.${entry.host}`) && url.host.length > entry.host.length + 1 && portOpens(entry, url)
+  )
 }
 
 function portOpens(entry: DomainEntry, url: UrlFact): boolean {

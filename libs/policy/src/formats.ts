@@ -18,7 +18,8 @@ const TESTS: Record<Format, (value: string) => boolean> = {
   date: (value) => DATE.test(value) && isDate(value),
   'date-time': (value) => readTime(value) !== undefined && isDate(value.slice(0, 10)),
   ipv4: (value) => IPV4.test(value),
-  ipv6: (value) => /^[0-9A-Fa-f:.]{2,45}$/.test(value) && value.includes(':') && URL.canParse(`http://[${value}]/`),
+  ipv6: (value) =>
+    /^[0-9A-Fa-f:.]{2,45}$/.test(value) && value.includes(':') && URL.canParse(`http://[${value}]/`),
   hostname: isHostname,
 }
 

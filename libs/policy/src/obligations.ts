@@ -17,13 +17,17 @@ export function obligationsOf(rule: Rule, id = ruleId(rule, 0)): Obligations | n
   if (decision === 'deny') return null
   if (decision === 'allow' && Object.keys(limits).length === 0 && redact.length === 0) return null
   const owed: Obligations = {
-    rate_limits: rate === undefined ? [] : [{ rule: id, calls: rate.calls, per_ms: inMs(rate.per), by: rate.by ?? 'key' }],
+    rate_limits:
+      rate === undefined
+        ? []
+        : [{ rule: id, calls: rate.calls, per_ms: inMs(rate.per), by: rate.by ?? 'key' }],
     redact: [],
   }
   if (max_rows !== undefined) owed.max_rows = max_rows
   if (max_bytes !== undefined) owed.max_bytes = max_bytes
   if (timeout !== undefined) owed.timeout_ms = inMs(timeout)
-  if (decision === 'ask') owed.ask_timeout_ms = rule.timeout === undefined ? ASK_TIMEOUT_MS : inMs(rule.timeout)
+  if (decision === 'ask')
+    owed.ask_timeout_ms = rule.timeout === undefined ? ASK_TIMEOUT_MS : inMs(rule.timeout)
   for (const entry of redact) {
     if (typeof entry === 'string') owed.redact.push({ detector: entry })
     else if ('on' in entry) (owed.deny_arguments ??= []).push({ rule: id, detector: entry.detector })

@@ -126,5 +126,7 @@ function isEqual(a: JsonValue, b: JsonValue): boolean {
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   const [left, right] = [a as Record<string, JsonValue>, b as Record<string, JsonValue>]
-  return keys.every((key) => Object.hasOwn(right, key) && isEqual(left[key] as JsonValue, right[key] as JsonValue))
+  return keys.every(
+    (key) => Object.hasOwn(right, key) && isEqual(left[key] as JsonValue, right[key] as JsonValue),
+  )
 }

@@ -27,5 +27,7 @@ export function readPattern(text: string): { test: (value: string) => Kleene } |
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/^error parsing regexp: /, '').slice(0, 200) : 'not readable'
+  return error instanceof Error
+    ? error.message.replace(/^error parsing regexp: /, '').slice(0, 200)
+    : 'not readable'
 }

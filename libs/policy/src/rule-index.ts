@@ -27,13 +27,19 @@ export type RuleIndex = {
 
 export function indexRules(all: readonly CompiledRule[]): RuleIndex {
   const rest: CompiledRule[] = []
-  const tables = { resources: new Map(), resourcePrefixes: new Map(), folders: new Map(), hosts: new Map(), parents: new Map() }
+  const tables: Record<Place['table'], Postings> = {
+    resources: new Map(),
+    resourcePrefixes: new Map(),
+    folders: new Map(),
+    hosts: new Map(),
+    parents: new Map(),
+  }
   for (const rule of all) {
     const places = placesOf(rule)
     if (places === undefined) rest.push(rule)
     else for (const { table, key } of places) post(tables[table], key, rule)
   }
-  const prefixLengths = [...new Set([...tables.resourcePrefixes.keys()].map((prefix: string) => prefix.length))]
+  const prefixLengths = [...new Set([...tables.resourcePrefixes.keys()].map((prefix) => prefix.length))]
   return { all, rest, ...tables, prefixLengths: prefixLengths.sort((a, b) => a - b) }
 }
 
@@ -118,7 +124,8 @@ function findByUrl(index: RuleIndex, urls: unknown, found: (readonly CompiledRul
   if (index.hosts.size + index.parents.size === 0) return true
   if (!Array.isArray(urls)) return false
   for (const url of urls as (Partial<UrlFact> | null)[]) {
-    if (typeof url?.host !== 'string' || typeof url.scheme !== 'string' || typeof url.port !== 'number') return false
+    if (typeof url?.host !== 'string' || typeof url.scheme !== 'string' || typeof url.port !== 'number')
+      return false
     const host = plainHost(url.host)
     add(found, index.hosts.get(host))
     for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {

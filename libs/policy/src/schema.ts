@@ -24,9 +24,27 @@ export const DecisionWord = z.enum(['allow', 'deny', 'ask'])
 export type DecisionWord = z.infer<typeof DecisionWord>
 
 export const DETECTORS = [
-  ...['private_key', 'jwt', 'aws_key', 'github_token', 'gitlab_token', 'slack_token', 'stripe_key', 'google_key'],
+  ...[
+    'private_key',
+    'jwt',
+    'aws_key',
+    'github_token',
+    'gitlab_token',
+    'slack_token',
+    'stripe_key',
+    'google_key',
+  ],
   ...['ai_key', 'registry_token', 'cloud_token', 'chat_token', 'mail_key', 'commerce_key', 'saas_token'],
-  ...['connection_string', 'http_credentials', 'credit_card', 'iban', 'ssn', 'email', 'phone', 'generic_secret'],
+  ...[
+    'connection_string',
+    'http_credentials',
+    'credit_card',
+    'iban',
+    'ssn',
+    'email',
+    'phone',
+    'generic_secret',
+  ],
 ] as const
 const Detector = z.enum(DETECTORS)
 const ReplaceWith = z.enum(['mask', 'hash', 'drop'])
@@ -155,7 +173,6 @@ const FactEntry: z.ZodType<FactDeclaration> = z.strictObject({
     .exactOptional(),
 })
 
-const ContextValue = z.union([z.string(), z.array(z.string())])
 export const PolicyTest = z.strictObject({
   name: Name,
   call: z.strictObject({
@@ -164,14 +181,14 @@ export const PolicyTest = z.strictObject({
     arguments: z.record(z.string(), z.json()).optional(),
     context: z
       .strictObject({
-        environment: z.string().optional(),
-        key: z.string().optional(),
-        labels: z.array(z.string()).optional(),
-        agent: z.string().optional(),
-        user: z.string().optional(),
-        groups: z.array(z.string()).optional(),
-        time: z.string().optional(),
-      } satisfies Record<string, z.ZodType<z.infer<typeof ContextValue> | undefined>>)
+        environment: z.string().exactOptional(),
+        key: z.string().exactOptional(),
+        labels: z.array(z.string()).exactOptional(),
+        agent: z.string().exactOptional(),
+        user: z.string().exactOptional(),
+        groups: z.array(z.string()).exactOptional(),
+        time: z.string().exactOptional(),
+      })
       .optional(),
   }),
   expect: z.union([

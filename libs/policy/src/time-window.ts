@@ -11,14 +11,19 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)
 type Hours = { start: number; end: number }
 export type InsideWindow = (epochMs: number) => boolean
 
-export function readTimeWindow(window: TimeWindow): { inside: InsideWindow } | { problem: string; at: keyof TimeWindow } {
+export function readTimeWindow(
+  window: TimeWindow,
+): { inside: InsideWindow } | { problem: string; at: keyof TimeWindow } {
   const days = readDays(listOf(window.days ?? 'mon-sun'))
   if (typeof days === 'string') return { problem: days, at: 'days' }
   const hours = readHours(listOf(window.hours ?? '00:00-24:00'))
   if (typeof hours === 'string') return { problem: hours, at: 'hours' }
   const clock = localClock(window.timezone ?? 'UTC')
   if (clock === undefined) {
-    return { problem: 'is not a time zone known here; use an IANA name such as Europe/Berlin', at: 'timezone' }
+    return {
+      problem: 'is not a time zone known here; use an IANA name such as Europe/Berlin',
+      at: 'timezone',
+    }
   }
   // The answer is the same for the whole minute, and asking the calendar is what costs.
   let lastMinute = Number.NaN

@@ -18,6 +18,7 @@ const MARKED = [
   /^:[a-z_]{1,40}$/i,
   /^@[A-Za-z_]+(?:\.[A-Za-z_]+)+$/,
   /^[?]+$/,
+  /^\[?\.\.\./,
   /^!(?:vault|secret|env_var|Ref|GetAtt|Sub|reference)\b/,
 ]
 /** References in source code and in configuration. */
@@ -27,6 +28,7 @@ const NAMED = [
   /^(?:vault|secret|secretsmanager|ssm|op|keyring|file|arn|projects|data|ref|gcp-?sm|awskms|env):[\w/:.@#{}$-]*$/i,
   /^(?:self|this|req|request|res|config|cfg|settings|options|opts|args|params|props|secrets|user|ctx|context|app|credentials|account|state|input|body|form|data|event|env|vars?|local|module|each|input|output)\b[?.[(]/,
   /^[A-Za-z_][\w.]*\(/, // a call
+  /^[A-Za-z:_./-]+\$\{/, // text around a variable
   /^(?:new|await|lambda|function|async)(?:\s|$)/,
 ]
 

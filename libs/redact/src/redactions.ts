@@ -1,6 +1,6 @@
 // What a policy asks to redact, in the form the redactors read.
 import { RE2JS } from 're2js'
-import { isDetectorName } from './find.ts'
+import { DEFAULT_DETECTORS, isDetectorName } from './find.ts'
 import type { DetectorName } from './find.ts'
 import { parseGlob } from './field-globs.ts'
 import type { FieldGlob } from './field-globs.ts'
@@ -10,6 +10,9 @@ export type Redaction =
   | { detector: string; with?: ReplaceWith | undefined }
   | { pattern: string; with?: ReplaceWith | undefined }
   | { fields: readonly string[]; with?: ReplaceWith | undefined }
+
+/** What is applied to every audit record, whatever the policy says. */
+export const DEFAULT_REDACTIONS: readonly Redaction[] = DEFAULT_DETECTORS.map((detector) => ({ detector }))
 
 export type CompiledRedactions = {
   detectors: readonly DetectorName[]

@@ -32,10 +32,15 @@ function looksChosen(value: string, how: HowWritten): boolean {
   return !PROSE.test(value) && varietyOf(value, 4) >= 4
 }
 
+/** Whether a value is a UUID. */
+export function isUuid(value: string): boolean {
+  return UUID.test(value)
+}
+
 /** A token: long, without spaces, and not made of words. */
 function looksMade(value: string): boolean {
   if (value.length < MIN_TOKEN || /\s/.test(value) || PATH_OR_URL.test(value)) return false
-  if (UUID.test(value)) return true
+  if (isUuid(value)) return true
   if (/^[0-9]+$/.test(value)) return value.length >= 16
   if (!/[A-Za-z]/.test(value)) return false
   if (isIdentifier(value)) return false

@@ -85,7 +85,7 @@ describe('a message of the audit stream', () => {
 })
 
 describe('a batch', () => {
-  const limits = { rows: 5, bytes: 1_000, ageMs: 200 }
+  const limits = { rows: 5, messages: 3, bytes: 1_000, ageMs: 200 }
   const entry = (rows: number, bytes = 10): Entry<string> => ({
     message: 'm',
     rows: { decisions: Array.from({ length: rows }, () => ({}) as never), outcomes: [] },
@@ -103,12 +103,18 @@ describe('a batch', () => {
     expect(batch.dueInMs(300)).toBe(Infinity)
   })
 
-  test('is due at once when it has enough rows or bytes, and not with one less', () => {
+  test('is due at once when it has enough rows, messages or bytes, and not with one less', () => {
     const byRows = emptyBatch<string>(limits)
     byRows.add(entry(4), 0)
     expect(byRows.dueInMs(0)).toBe(200)
     byRows.add(entry(1), 0)
     expect(byRows.dueInMs(0)).toBe(0)
+    const byMessages = emptyBatch<string>(limits)
+    byMessages.add(entry(0), 0)
+    byMessages.add(entry(0), 0)
+    expect(byMessages.dueInMs(0)).toBe(200)
+    byMessages.add(entry(0), 0)
+    expect(byMessages.dueInMs(0)).toBe(0)
     const byBytes = emptyBatch<string>(limits)
     byBytes.add(entry(1, 999), 0)
     expect(byBytes.dueInMs(0)).toBe(200)

@@ -6,6 +6,8 @@ import { rowsOf, type Rows } from './rows.ts'
 export type BatchLimits = {
   /** Written as soon as it has so many rows, … */
   rows: number
+  /** … or so many messages, as the stream sends only so many ahead of their acknowledgement, … */
+  messages: number
   /** … or so many bytes of messages, … */
   bytes: number
   /** … or is so old. */
@@ -36,7 +38,7 @@ export function emptyBatch<M>(limits: BatchLimits): Batch<M> {
     },
     dueInMs(nowMs) {
       if (entries.length === 0) return Infinity
-      if (rows >= limits.rows || bytes >= limits.bytes) return 0
+      if (rows >= limits.rows || entries.length >= limits.messages || bytes >= limits.bytes) return 0
       return Math.max(0, sinceMs + limits.ageMs - nowMs)
     },
     take() {

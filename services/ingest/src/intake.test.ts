@@ -58,7 +58,7 @@ function intakeInto(insert: IntakeOptions['insert'], more: Partial<IntakeOptions
     retentionDays: 30,
     log,
     retryAfterMs: 1,
-    limits: { rows: 4, bytes: 1 << 20, ageMs: 1, heldBytes: 1 << 20 },
+    limits: { rows: 4, messages: 100, bytes: 1 << 20, ageMs: 1, heldBytes: 1 << 20 },
     ...more,
   })
 }
@@ -123,7 +123,7 @@ describe('the intake', () => {
     const target = table([], (tool) => tool === 'bad')
     const told: Told[] = []
     await using intake = intakeInto(target.insert, {
-      limits: { rows: 3, bytes: 1 << 20, ageMs: 1_000, heldBytes: 1 << 20 },
+      limits: { rows: 3, messages: 100, bytes: 1 << 20, ageMs: 1_000, heldBytes: 1 << 20 },
     })
     await intake.accept(message(1, [makeEvent()], told))
     await intake.accept(message(2, [makeEvent({ tool: 'bad' })], told))
@@ -153,7 +153,7 @@ describe('the intake', () => {
     const told: Told[] = []
     const bytes = encode([makeEvent()]).length
     await using intake = intakeInto(target.insert, {
-      limits: { rows: 1, bytes: 1 << 20, ageMs: 1, heldBytes: 2 * bytes },
+      limits: { rows: 1, messages: 100, bytes: 1 << 20, ageMs: 1, heldBytes: 2 * bytes },
     })
     let taken = 0
     const feeding = (async () => {
@@ -184,7 +184,7 @@ describe('the intake', () => {
     const target = table()
     const told: Told[] = []
     const intake = intakeInto(target.insert, {
-      limits: { rows: 100, bytes: 1 << 20, ageMs: 60_000, heldBytes: 1 << 20 },
+      limits: { rows: 100, messages: 100, bytes: 1 << 20, ageMs: 60_000, heldBytes: 1 << 20 },
     })
     await intake.accept(message(1, [makeEvent()], told))
     await intake[Symbol.asyncDispose]()

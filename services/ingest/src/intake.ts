@@ -26,7 +26,7 @@ export type Intake = AsyncDisposable & {
   close(): void
 }
 
-const LIMITS = { rows: 5_000, bytes: 16 << 20, ageMs: 200, heldBytes: 64 << 20 }
+const LIMITS = { rows: 5_000, messages: 1_000, bytes: 8 << 20, ageMs: 200, heldBytes: 32 << 20 }
 const DAY_MS = 86_400_000
 
 type Held = Entry<StreamMessage>

@@ -381,7 +381,7 @@ function rangeFunction(
   for (const [call] of calls) expression(walk, call, scope)
   const definitions = (node['coldeflist'] ?? calls.flatMap(([, list]) => list?.['List'] ?? [])) as Node[]
   expression(walk, node['coldeflist'], scope)
-  const call = (calls[0]?.[0] as Node | undefined)?.['FuncCall'] as Node | undefined
+  const call = calls[0]?.[0]?.['FuncCall'] as Node | undefined
   const own = call ? (strings(call['funcname']).at(-1) as string) : ''
   const defined = definitions.flatMap(
     (d) => ((d['ColumnDef'] as Node | undefined)?.['colname'] as string | undefined) ?? [],

@@ -101,8 +101,12 @@ function explain(walk: Walk, node: Node): void {
 
 function isFalse(arg: Node | undefined): boolean {
   const [value] = Object.values(arg ?? {}) as Node[]
-  const text = String(value?.['sval'] ?? value?.['boolval'] ?? value?.['ival'] ?? '').toLowerCase()
-  return arg !== undefined && ['false', 'off', '0'].includes(text)
+  if (arg === undefined || value === undefined) return false
+  // The tree leaves out what is zero or false.
+  if ('Integer' in arg) return !value['ival']
+  if ('Boolean' in arg) return value['boolval'] !== true
+  const text = value['sval']
+  return typeof text === 'string' && ['false', 'off', '0'].includes(text.toLowerCase())
 }
 
 function copy(walk: Walk, node: Node): void {

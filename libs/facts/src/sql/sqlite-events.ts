@@ -28,8 +28,8 @@ export type Program = {
   steps: Step[]
   /** `database:root page` → the table it belongs to, also for an index. */
   roots: Map<string, { place: string; table: string }>
-  /** `database.table` in lower case → whether it is a virtual table. */
-  tables: Map<string, boolean>
+  /** `database.table` in lower case → its own name, and whether it is virtual. */
+  tables: Map<string, { place: string; name: string; virtual: boolean }>
   /** `database.index` in lower case → its table. */
   indexes: Map<string, string>
 }
@@ -147,26 +147,39 @@ export function enterChange(ledger: Ledger, event: Event, planOnly: boolean): vo
   else entry.allFields = true
 }
 
+function findTable(
+  program: Program,
+  event: Event,
+): { place: string; name: string; virtual: boolean } | undefined {
+  const places = event.place === null ? ['temp', 'main'] : [event.place]
+  return places
+    .map((place) => program.tables.get(`${place}.${event.first}`.toLowerCase()))
+    .find((table) => table)
+}
+
 function readColumn(context: Context, event: Event, events: Event[]): void {
-  const { first, second, place } = event
+  const { first, second } = event
   const { ledger, program } = context
   const name = first ?? ''
   // Making or dropping something reads the schema table for itself.
   if (context.changesSchema && isInternal(name) && !(isCreatedFrom(events) && second !== 'ROWID')) return
   const stub = context.settings.stub !== undefined
-  const known = program.tables.has(`${place ?? 'main'}.${name}`.toLowerCase()) || isInternal(name)
+  const found = findTable(program, event)
+  const known = found !== undefined || isInternal(name)
   if ((!known || stub) && isTableFunction(name)) return ledger.call(name.toLowerCase())
+  // Where no column is read the name is as the statement has it: of a common table expression, if of nothing else.
+  if (!known && !second && !isReadingTable(name)) return
   // A stub table stands for a name of which nothing is known: it may be one of the engine's own.
   if ((!known && !isReadingTable(name)) || (stub && isForeignTable(name))) {
     ledger.entry('admin', { unknown: `${name} is a virtual table that is not known here` })
   }
-  const resource = tableName(place, name)
+  const resource = tableName(found?.place ?? event.place, found?.name ?? name)
   // A change reads the rows it changes, and a trigger those it is called for; whether the table is also read beside
   // that, the program says.
   const isTarget = events.some((e) => {
     const changes = e.action === c.SQLITE_UPDATE || e.action === c.SQLITE_DELETE
     const fires = e.action === c.SQLITE_INSERT && event.source !== null
-    return (changes || fires) && e.first === first && e.place === place
+    return (changes || fires) && e.first === first && e.place === event.place
   })
   const entry =
     isTarget && !context.changesSchema
@@ -252,9 +265,7 @@ function readProgram(context: Context, events: Event[]): void {
     if (isInternal(opened.table) && (context.changesSchema || changes)) continue
     openTable(context, tableName(opened.place, opened.table), changes)
   }
-  const named = new Set(
-    events.filter((e) => e.action === c.SQLITE_READ && isVirtual(program, e)).map((e) => e.first),
-  )
+  const named = new Set(events.filter((e) => isVirtualRead(program, e)).map((e) => e.first))
   if (virtual.size > named.size + events.filter((e) => e.action === c.SQLITE_INSERT).length) {
     ledger.entry('read', { unknown: 'the statement opens a virtual table that has no name' })
   }
@@ -272,12 +283,12 @@ function openedBy(program: Program, step: Step): { place: string; table: string 
 }
 
 /** Enters a table that the program opens, unless what it opens it for is known already. */
-function openTable({ ledger, changesSchema }: Context, resource: string, changes: boolean): void {
+function openTable({ ledger, changesSchema, settings }: Context, resource: string, changes: boolean): void {
   const told = ledger.entries().filter((entry) => entry.resource === resource)
   if (changesSchema && told.length > 0) return
   if (told.some((entry) => (entry.list === 'writes') === changes || entry.operation === 'admin')) return
   // The authorizer says which columns; where it was not asked, any may be meant.
-  const entry = ledger.entry(changes ? 'write' : 'read', resource)
+  const entry = changes ? written(ledger, resource, settings.planOnly) : ledger.entry('read', resource)
   if (told.length === 0) entry.allFields = true
   for (const other of told) {
     entry.allFields ||= other.allFields
@@ -285,9 +296,10 @@ function openTable({ ledger, changesSchema }: Context, resource: string, changes
   }
 }
 
-function isVirtual(program: Program, event: Event): boolean {
-  const found = program.tables.get(`${event.place ?? 'main'}.${event.first ?? ''}`.toLowerCase())
-  return found ?? true
+function isVirtualRead(program: Program, event: Event): boolean {
+  if (event.action !== c.SQLITE_READ) return false
+  const provided = isReadingTable(event.first ?? '') || isTableFunction(event.first ?? '')
+  return findTable(program, event)?.virtual ?? (provided || Boolean(event.second))
 }
 
 /** Over stub tables a column without its table may belong to any of them. */

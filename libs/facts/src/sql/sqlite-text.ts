@@ -58,7 +58,7 @@ const token = new RegExp(`--[^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$)|${name}|\\S`, 'g')
 
 // The engine compiles a common table expression once for each use of it: ten that each use the one before twice
 // are a thousand queries, twenty a million, and nothing interrupts the engine meanwhile.
-const maxExpansions = 400
+const maxExpansions = 1_500
 
 /** True where common table expressions multiply beyond what the engine compiles in reasonable time. */
 export function expandsTooFar(text: string): boolean {
@@ -97,8 +97,8 @@ function cteBodies(tokens: string[]): Map<string, string[]> {
     if (tokens[at] !== 'as') continue
     at++
     while (tokens[at] === 'not' || tokens[at] === 'materialized') at++
-    if (tokens[at] !== '(') continue
     const cte = tokens[i] as string
+    if (tokens[at] !== '(' || /^[(),;]$/.test(cte)) continue
     bodies.set(cte, [...(bodies.get(cte) ?? []), ...tokens.slice(at + 1, afterBrackets(tokens, at) - 1)])
   }
   return bodies

@@ -48,8 +48,9 @@ function after(pattern: RegExp, text: string, at: number): number {
 /** `<password>…</password>` */
 function readElement(text: string, start: number): AssignedValue | undefined {
   const length = text.slice(start, start + MAX_ELEMENT).search(/[<\r\n]/)
-  return length < 1 || !text.startsWith('</', start + length) ? undefined : { start, end: start + length, how: 'quoted' }
-}
+  return length < 1 || !text.startsWith('</', start + length)
+    ? undefined
+    : { start, end: start + length, how: 'quoted' }
 }
 
 function isOption(text: string, nameStart: number): boolean {

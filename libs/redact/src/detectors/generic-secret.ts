@@ -6,7 +6,7 @@ import type { Emit } from '../finding.ts'
 import { isPlaceholder } from '../placeholder.ts'
 import { secretKindOf } from '../secret-names.ts'
 import type { SecretKind } from '../secret-names.ts'
-import { looksSecret } from '../secret-values.ts'
+import { isUuid, looksSecret } from '../secret-values.ts'
 import type { HowWritten } from '../secret-values.ts'
 import { readValue } from './assigned-value.ts'
 
@@ -64,7 +64,12 @@ export function isSecretMember(name: string, value: string): boolean {
 
 function isSecret(value: string, kind: SecretKind, name: string, how: HowWritten): boolean {
   const trimmed = value.trim()
-  if (!looksSecret(trimmed, kind, how) || isPlaceholder(trimmed.replace(/[.:!?]$/, ''))) return false
+  if (!looksSecret(trimmed, kind, how) || isPlaceholder(trimmed)) return false
+  // `password: string):` in source code, `password: required.` in a text.
+  const bare = trimmed.replace(/[)\]},;:.!?]{1,4}$/, '')
+  if (bare !== trimmed && isPlaceholder(bare)) return false
+  // A session's UUID says which session it is; opening one takes more.
+  if (isUuid(trimmed) && /id$/i.test(name)) return false
   return trimmed.toLowerCase() !== name.toLowerCase()
 }
 

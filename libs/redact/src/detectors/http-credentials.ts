@@ -13,7 +13,7 @@ const MAX_COOKIES = 64
 /** Members without a value that matters, before reading gives up. */
 const MAX_FLAGS = 3
 /** Inside a run that is no credential a scheme may stand. All runs together are read this often. */
-const READS_PER_CHARACTER = 8
+const READS_PER_CHARACTER = 2
 const TOKEN_CHARACTERS = BASE64 | BASE64URL | DOT
 
 /** Finds credentials in HTTP headers and in the commands that send them. */
@@ -25,7 +25,7 @@ export function findHttpCredentials(text: string, emit: Emit<'http_credentials'>
 
 function findSchemes(text: string, emit: Emit<'http_credentials'>): void {
   const schemes = new RegExp(SCHEME)
-  let budget = READS_PER_CHARACTER * text.length
+  let budget = READS_PER_CHARACTER * text.length + 4096
   for (let match = schemes.exec(text); match !== null; match = schemes.exec(text)) {
     const start = schemes.lastIndex
     if (!startsWord(text, match.index)) continue

@@ -1,0 +1,87 @@
+// Whether a policy may be saved: it has no error, and the tests it carries pass on facts drawn as a decision
+// point draws them for this project.
+import type { PolicySnapshot } from '@mcpshield/contracts/projects'
+import { drawFacts, prepareParsers, type DrawOptions } from '@mcpshield/facts/draw'
+import { compile, type CompiledPolicy } from '@mcpshield/policy/compile'
+import { parsePolicy, type Diagnostic } from '@mcpshield/policy/parse'
+import { runPolicyTests, type TestCall, type TestResult } from '@mcpshield/policy/run-tests'
+import type { Policy, PolicyTest } from '@mcpshield/policy/schema'
+import { readYaml } from '@mcpshield/policy/yaml-document'
+
+/** What facts need to know of the project. */
+export type Systems = Pick<PolicySnapshot, 'connections' | 'upstreams'>
+
+/** Parses a policy and runs its tests. `policy` is the checked document, absent when there is an error. */
+export type CheckPolicy = (text: string, systems: Systems) => { policy?: unknown; diagnostics: Diagnostic[] }
+
+/** One save may keep the process busy for so long, not longer. */
+const TESTS_WITHIN_MS = 2_000
+
+/** Loads the parsers; to be awaited once. */
+export async function preparePolicyCheck(): Promise<CheckPolicy> {
+  await prepareParsers()
+  return checkPolicy
+}
+
+function checkPolicy(text: string, systems: Systems): ReturnType<CheckPolicy> {
+  const { policy, diagnostics } = parsePolicy(text)
+  if (policy === undefined) return { diagnostics }
+  const failures = failedTests(policy, systems)
+  if (failures.length === 0) return { policy, diagnostics }
+  const yaml = readYaml(text)
+  const positioned = failures.map(({ index, ...rest }) => ({
+    ...('document' in yaml ? yaml.document.locate(['tests', index], 'value') : { line: 1, column: 1 }),
+    ...rest,
+  }))
+  return { diagnostics: [...positioned, ...diagnostics] }
+}
+
+type Failure = { index: number; severity: 'error'; code: string; message: string }
+
+function failedTests(policy: Policy, systems: Systems): Failure[] {
+  const tests = policy.tests ?? []
+  if (tests.length === 0) return []
+  const compiled = compile(policy)
+  const draw = (call: TestCall) => drawFacts(call, drawOptions(policy, systems, call))
+  const until = performance.now() + TESTS_WITHIN_MS
+  const failures: Failure[] = []
+  for (const [index, test] of tests.entries()) {
+    if (performance.now() > until) {
+      const message = `The tests take longer than ${TESTS_WITHIN_MS / 1000} s: only ${index} of ${tests.length} were run.`
+      return [...failures, { index, severity: 'error', code: 'tests_too_slow', message }]
+    }
+    const failure = failureOf(policy, test, draw, compiled)
+    if (failure !== undefined)
+      failures.push({ index, severity: 'error', code: 'test_failed', message: failure })
+  }
+  return failures
+}
+
+function failureOf(
+  policy: Policy,
+  test: PolicyTest,
+  draw: (call: TestCall) => ReturnType<typeof drawFacts>,
+  compiled: CompiledPolicy,
+): string | undefined {
+  const [result] = runPolicyTests({ ...policy, tests: [test] }, draw, compiled)
+  return result === undefined || result.passed ? undefined : sentence(result)
+}
+
+function sentence({ name, expected, got }: TestResult): string {
+  const wanted = [expected.decision, expected.rule && `by ${expected.rule}`].filter(Boolean).join(' ')
+  return `The test “${name}” expects ${wanted}, but it is ${got.decision} by ${got.rule}: ${got.reason}`
+}
+
+function drawOptions(policy: Policy, { connections, upstreams }: Systems, call: TestCall): DrawOptions {
+  const slug = call.tool.split('/')[0]
+  const server = upstreams.find((upstream) => upstream.slug === slug)?.server ?? undefined
+  return {
+    connections: connections.map(({ name, kind, search_path }) => ({
+      name,
+      kind,
+      ...(search_path === undefined ? {} : { search_path }),
+    })),
+    ...(policy.facts === undefined ? {} : { declarations: policy.facts }),
+    ...(server === undefined ? {} : { server }),
+  }
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+import { DATABASE_URL, hexKey, NATS_CREDS, NATS_URL } from '@mcpshield/runtime/variables'
+
+export const Config = z.object({
+  NATS_URL,
+  NATS_CREDS,
+  DATABASE_URL,
+  /** Wraps each organisation's key, under which the secrets of its systems are sealed. */
+  MASTER_KEY: hexKey,
+  /** The master key before the present one: it still opens what it wrapped. */
+  MASTER_KEY_PREVIOUS: hexKey.optional(),
+})
+export type Config = z.infer<typeof Config>
+
+/** Of the one-shot process that makes the tables. */
+export const MigrateConfig = Config.pick({ DATABASE_URL: true })

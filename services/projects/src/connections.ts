@@ -1,0 +1,183 @@
+// Connections of the built-in connectors. Their URLs are sealed, and never shown again.
+import { randomUUIDv7 } from 'node:crypto'
+import type { EntityManager } from '@mikro-orm/postgresql'
+import type { Call } from '@mcpshield/bus/rpc'
+import type { Handlers, Output } from '@mcpshield/contracts/define'
+import { AppError, type FieldError } from '@mcpshield/contracts/errors'
+import type { projects } from '@mcpshield/contracts/projects'
+import { secretKindOf } from '@mcpshield/redact/secret-names'
+import { personOf, requireRight } from './access.ts'
+import { ConnectionRow } from './entities.ts'
+import { readPage } from './pages.ts'
+import type { Secrets } from './secrets.ts'
+import { found, lockProject, projectOf, recordChange, runtimeChanged, type Store } from './store.ts'
+
+type Names =
+  'listConnections' | 'createConnection' | 'getConnection' | 'updateConnection' | 'deleteConnection'
+type Deps = { store: Store; secrets: Secrets; now(): Date }
+type Connection = Output<typeof projects.rpc.getConnection>
+type Settings = { url: string | null; path: string | null; options: Connection['options'] }
+
+export function connectionHandlers({
+  store,
+  secrets,
+  now,
+}: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
+  return {
+    async listConnections({ project_id, ...page }, call) {
+      const em = store.read()
+      await projectOf(em, personOf(call).orgId, project_id)
+      return readPage(em, ConnectionRow, { project_id }, 'id', page, asConnection)
+    },
+
+    async getConnection({ project_id, connection_id }, call) {
+      const em = store.read()
+      await projectOf(em, personOf(call).orgId, project_id)
+      return asConnection(await connectionOf(em, project_id, connection_id))
+    },
+
+    async createConnection({ project_id, name, kind, ...given }, call) {
+      const person = personOf(call)
+      const at = now()
+      return store.change(async (em) => {
+        const project = await lockProject(em, person.orgId, project_id)
+        requireRight(person, 'administer')
+        const id = randomUUIDv7()
+        const { url, ...shown } = checked(kind, {
+          url: given.url ?? null,
+          path: given.path ?? null,
+          options: given.options ?? {},
+        })
+        const row = em.create(ConnectionRow, {
+          id,
+          project_id,
+          name,
+          kind,
+          ...shown,
+          sealed_url: await sealUrl(em, secrets, person.orgId, id, url),
+          created_at: at,
+        })
+        runtimeChanged(em, project, at)
+        recordChange(em, person, eventOf('createConnection', 'Added', row), at)
+        await em.flush()
+        return asConnection(row)
+      })
+    },
+
+    async updateConnection({ project_id, connection_id, name, ...given }, call) {
+      const person = personOf(call)
+      const at = now()
+      return store.change(async (em) => {
+        const project = await lockProject(em, person.orgId, project_id)
+        const row = await connectionOf(em, project_id, connection_id)
+        requireRight(person, 'administer')
+        const { url, ...shown } = checked(row.kind, {
+          url: given.url ?? (await openUrl(em, secrets, person.orgId, row)),
+          path: given.path ?? row.path ?? null,
+          options: given.options ?? (row.options as Connection['options']),
+        })
+        em.assign(row, {
+          name: name ?? row.name,
+          ...shown,
+          sealed_url: await sealUrl(em, secrets, person.orgId, row.id, url),
+        })
+        runtimeChanged(em, project, at)
+        recordChange(em, person, eventOf('updateConnection', 'Changed', row), at)
+        await em.flush()
+        return asConnection(row)
+      })
+    },
+
+    async deleteConnection({ project_id, connection_id }, call) {
+      const person = personOf(call)
+      const at = now()
+      await store.change(async (em) => {
+        const project = await lockProject(em, person.orgId, project_id)
+        const row = await connectionOf(em, project_id, connection_id)
+        requireRight(person, 'administer')
+        em.remove(row)
+        runtimeChanged(em, project, at)
+        recordChange(em, person, eventOf('deleteConnection', 'Removed', row), at)
+        await em.flush()
+      })
+      return {}
+    },
+  }
+}
+
+const schemes: Partial<Record<Connection['kind'], RegExp>> = {
+  postgresql: /^postgres(ql)?:$/,
+  mysql: /^mysql:$/,
+  mongodb: /^mongodb(\+srv)?:$/,
+  redis: /^rediss?:$/,
+  http: /^https?:$/,
+}
+
+/** Whether the settings are what the kind needs: a URL of its scheme, or a path on the gateway's machine. */
+function checked(kind: Connection['kind'], settings: Settings): Settings {
+  const { url, path, options } = settings
+  const errors: FieldError[] = []
+  const wrong = (at: string, message: string) => errors.push({ path: at, message })
+  const scheme = schemes[kind]
+  if (scheme !== undefined) {
+    if (path !== null) wrong('path', `is not for a connection of kind ${kind}`)
+    if (url === null) {
+      // Without one, the policy's allowed_domains alone say what a request may reach.
+      if (kind !== 'http') wrong('url', `is needed for a connection of kind ${kind}`)
+    } else if (!URL.canParse(url) || !scheme.test(new URL(url).protocol)) {
+      wrong('url', `must be a URL of a scheme such as ${kind}:`)
+    }
+  } else {
+    if (url !== null) wrong('url', `is not for a connection of kind ${kind}`)
+    if (path === null || !path.startsWith('/') || path.includes('\0'))
+      wrong('path', 'must be an absolute path')
+  }
+  for (const name of Object.keys(options)) {
+    if (secretKindOf(name) !== undefined) wrong(`options.${name}`, 'looks like a secret; put it into the url')
+  }
+  if (errors.length > 0) throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors })
+  return settings
+}
+
+const place = (id: string) => `connections/${id}`
+
+async function sealUrl(em: EntityManager, secrets: Secrets, orgId: string, id: string, url: string | null) {
+  return url === null ? null : secrets.seal(em, orgId, place(id), url)
+}
+
+/** The URL, secrets included. */
+export async function openUrl(
+  em: EntityManager,
+  secrets: Secrets,
+  orgId: string,
+  row: ConnectionRow,
+): Promise<string | null> {
+  if (row.sealed_url === null || row.sealed_url === undefined) return null
+  return (await secrets.open(em, orgId, place(row.id), row.sealed_url)) as string
+}
+
+async function connectionOf(em: EntityManager, project_id: string, id: string): Promise<ConnectionRow> {
+  return found(await em.findOne(ConnectionRow, { id, project_id }), 'connection')
+}
+
+function asConnection({ id, name, kind, path, options, sealed_url, created_at }: ConnectionRow): Connection {
+  return {
+    id,
+    name,
+    kind,
+    has_url: typeof sealed_url === 'string',
+    path: path ?? null,
+    options: options as Connection['options'],
+    created_at: created_at.toISOString(),
+  }
+}
+
+function eventOf(method: string, verb: string, row: ConnectionRow) {
+  const { created_at: _, ...shown } = asConnection(row)
+  return {
+    method,
+    projectId: row.project_id,
+    reason: `${verb} the connection ${row.name} (${row.kind}).`,
+    arguments: shown,
+  }
+}

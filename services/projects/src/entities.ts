@@ -1,0 +1,166 @@
+// The tables of the projects schema.
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
+import type { Role } from '@mcpshield/contracts/caller'
+import type { Diagnostic, Project, Upstream } from '@mcpshield/contracts/projects'
+import type { DbOptions } from '@mcpshield/db/connect'
+import { OutboxRow } from '@mcpshield/db/outbox'
+import type { z } from 'zod'
+import { migrations } from './migrations/index.ts'
+
+export const OrganizationRow = defineEntity({
+  name: 'OrganizationRow',
+  tableName: 'organizations',
+  properties: {
+    id: p.uuid().primary(),
+    name: p.string().length(200),
+    /** Who registered it; a person registers one. */
+    owner_user_id: p.uuid().unique(),
+    created_at: p.datetime(),
+    updated_at: p.datetime(),
+  },
+})
+
+export const MemberRow = defineEntity({
+  name: 'MemberRow',
+  tableName: 'members',
+  properties: {
+    /** A person belongs to one organisation. */
+    user_id: p.uuid().primary(),
+    org_id: p.uuid().index(),
+    role: p.string().length(16).$type<Role>(),
+    created_at: p.datetime(),
+  },
+})
+
+/** The key that seals an organisation's secrets, wrapped by the master key. */
+export const DataKeyRow = defineEntity({
+  name: 'DataKeyRow',
+  tableName: 'data_keys',
+  properties: { org_id: p.uuid().primary(), wrapped: p.text() },
+})
+
+export const ProjectRow = defineEntity({
+  name: 'ProjectRow',
+  tableName: 'projects',
+  uniques: [{ name: 'projects_org_id_name_unique', properties: ['org_id', 'name'] }],
+  properties: {
+    id: p.uuid().primary(),
+    org_id: p.uuid(),
+    name: p.string().length(100),
+    environment: p.string().length(16).$type<Project['environment']>(),
+    infrastructure: p.json<Project['infrastructure']>(),
+    mode: p.string().length(16).$type<Project['mode']>(),
+    killed: p.boolean(),
+    /** The version in force. */
+    policy_version: p.integer(),
+    /** Grows with every change of upstreams and connections. */
+    runtime_version: p.integer(),
+    created_at: p.datetime(),
+    updated_at: p.datetime(),
+  },
+})
+export type ProjectRow = InferEntity<typeof ProjectRow>
+
+/** Never changed once written. */
+export const PolicyVersionRow = defineEntity({
+  name: 'PolicyVersionRow',
+  tableName: 'policy_versions',
+  properties: {
+    project_id: p.uuid().primary(),
+    version: p.integer().primary(),
+    policy_yaml: p.text(),
+    /** The checked document. */
+    policy: p.json<unknown>(),
+    /** SHA-256 of the text. */
+    hash: p.string().length(64),
+    note: p.string().length(500).nullable(),
+    author_id: p.uuid().nullable(),
+    diagnostics: p.json<z.infer<typeof Diagnostic>[]>(),
+    created_at: p.datetime(),
+  },
+})
+export type PolicyVersionRow = InferEntity<typeof PolicyVersionRow>
+
+export const ApiKeyRow = defineEntity({
+  name: 'ApiKeyRow',
+  tableName: 'api_keys',
+  properties: {
+    id: p.uuid().primary(),
+    project_id: p.uuid().index(),
+    name: p.string().length(100),
+    /** The key's first characters, to recognise it by. */
+    prefix: p.string().length(16),
+    /** SHA-256 of the key; the key itself is nowhere. */
+    digest: p.string().length(64).unique(),
+    labels: p.json<string[]>(),
+    upstreams: p.json<string[]>().nullable(),
+    expires_at: p.datetime().nullable(),
+    last_used_at: p.datetime().nullable(),
+    created_at: p.datetime(),
+    revoked_at: p.datetime().nullable(),
+  },
+})
+export type ApiKeyRow = InferEntity<typeof ApiKeyRow>
+
+export const UpstreamRow = defineEntity({
+  name: 'UpstreamRow',
+  tableName: 'upstreams',
+  uniques: [{ name: 'upstreams_project_id_slug_unique', properties: ['project_id', 'slug'] }],
+  properties: {
+    id: p.uuid().primary(),
+    project_id: p.uuid(),
+    slug: p.string().length(24),
+    transport: p.string().length(8).$type<Upstream['transport']>(),
+    command: p.string().length(1000).nullable(),
+    /** What may be shown: without what looks like a secret. */
+    shown_url: p.string().length(2000).nullable(),
+    shown_args: p.json<string[]>(),
+    header_names: p.json<string[]>(),
+    env_names: p.json<string[]>(),
+    /** The whole of url, headers, args and env, sealed. */
+    sealed: p.text(),
+    /** What facts need to know: which public server it is, and its root folder. */
+    server: p.string().length(64).nullable(),
+    root: p.text().nullable(),
+    created_at: p.datetime(),
+  },
+})
+export type UpstreamRow = InferEntity<typeof UpstreamRow>
+
+export const ConnectionRow = defineEntity({
+  name: 'ConnectionRow',
+  tableName: 'connections',
+  uniques: [{ name: 'connections_project_id_name_unique', properties: ['project_id', 'name'] }],
+  properties: {
+    id: p.uuid().primary(),
+    project_id: p.uuid(),
+    name: p.string().length(64),
+    kind: p.string().length(16).$type<Project['infrastructure'][number]>(),
+    path: p.string().length(4000).nullable(),
+    options: p.json<Record<string, unknown>>(),
+    /** The URL, sealed. */
+    sealed_url: p.text().nullable(),
+    created_at: p.datetime(),
+  },
+})
+export type ConnectionRow = InferEntity<typeof ConnectionRow>
+
+/** How the service's schema is reached and what is in it. */
+export function database(url: string): DbOptions {
+  return {
+    url,
+    schema: 'projects',
+    entities: [
+      OrganizationRow,
+      MemberRow,
+      DataKeyRow,
+      ProjectRow,
+      PolicyVersionRow,
+      ApiKeyRow,
+      UpstreamRow,
+      ConnectionRow,
+      OutboxRow,
+    ],
+    migrations,
+  }
+}

@@ -1,0 +1,56 @@
+// Lists, newest first, in pages: a cursor is the place of a row, as text that means nothing to its holder.
+import type { EntityManager, EntityName, FilterQuery, FindOptions } from '@mikro-orm/postgresql'
+import { AppError } from '@mcpshield/contracts/errors'
+import { z } from 'zod'
+
+export type PageInput = { limit: number; cursor?: string | undefined }
+export type PageOf<T> = { items: T[]; next_cursor: string | null; prev_cursor: string | null }
+
+/** Ids are UUIDv7: their order is that of creation. Versions are numbers. */
+const Place = z.tuple([z.enum(['older', 'newer']), z.union([z.uuid(), z.int()])])
+type Place = z.infer<typeof Place>
+
+/** One page of the rows that `where` names, in descending order of `key`. */
+export async function readPage<Row extends object, T>(
+  em: EntityManager,
+  entity: EntityName<Row>,
+  where: FilterQuery<NoInfer<Row>>,
+  key: keyof NoInfer<Row> & string,
+  { limit, cursor }: PageInput,
+  show: (row: Row) => T,
+): Promise<PageOf<T>> {
+  const place = cursor === undefined ? undefined : decode(cursor)
+  const older = place?.[0] !== 'newer'
+  const beyond = place === undefined ? {} : { [key]: older ? { $lt: place[1] } : { $gt: place[1] } }
+  const rows = await em.find(
+    entity,
+    { $and: [where, beyond] } as FilterQuery<Row>,
+    { orderBy: { [key]: older ? 'desc' : 'asc' }, limit: limit + 1 } as FindOptions<Row>,
+  )
+  const page = rows.slice(0, limit) as Row[]
+  const more = rows.length > limit
+  if (!older) page.reverse()
+  const at = (row: Row | undefined, direction: Place[0], there: boolean) =>
+    there && row !== undefined ? encode([direction, row[key] as Place[1]]) : null
+  return {
+    items: page.map(show),
+    next_cursor: at(page.at(-1), 'older', older ? more : true),
+    prev_cursor: at(page[0], 'newer', older ? place !== undefined : more),
+  }
+}
+
+function encode(place: Place): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url')
+}
+
+function decode(text: string): Place {
+  try {
+    return Place.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
+  } catch {
+    throw new AppError('INVALID_ARGUMENT', 'The cursor is not one of ours.', {
+      errors: [
+        { path: 'cursor', message: 'Leave it out, or use next_cursor or prev_cursor as they were given.' },
+      ],
+    })
+  }
+}

@@ -1,0 +1,172 @@
+// Policies: parsed before they are saved, kept as versions that never change; the newest is in force.
+import { createHash } from 'node:crypto'
+import type { EntityManager } from '@mikro-orm/postgresql'
+import type { Call } from '@mcpshield/bus/rpc'
+import type { Handlers, Output } from '@mcpshield/contracts/define'
+import { AppError } from '@mcpshield/contracts/errors'
+import type { projects } from '@mcpshield/contracts/projects'
+import type { Diagnostic } from '@mcpshield/policy/parse'
+import { personOf, requireRight } from './access.ts'
+import type { CheckPolicy, Systems } from './check-policy.ts'
+import { PolicyVersionRow, type ProjectRow } from './entities.ts'
+import { isCurrent } from './etags.ts'
+import { readPage } from './pages.ts'
+import { systemsOf } from './snapshots.ts'
+import { found, lockProject, projectOf, publishProject, recordChange, type Store } from './store.ts'
+
+export type CheckedPolicy = { text: string; policy: unknown; diagnostics: Diagnostic[] }
+
+type Names =
+  'getPolicy' | 'savePolicy' | 'validatePolicy' | 'listPolicyVersions' | 'getPolicyVersion' | 'rollbackPolicy'
+type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
+
+export function policyHandlers({
+  store,
+  checkPolicy,
+  now,
+}: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
+  const save = async (
+    call: Call,
+    method: 'savePolicy' | 'rollbackPolicy',
+    projectId: string,
+    choose: (em: EntityManager, project: ProjectRow) => Promise<{ text: string; note: string | null }>,
+  ) => {
+    const person = personOf(call)
+    const at = now()
+    return store.change(async (em) => {
+      const project = await lockProject(em, person.orgId, projectId)
+      requireRight(person, 'change')
+      const { text, note } = await choose(em, project)
+      const checked = checkedPolicy(checkPolicy, text, await systemsOf(em, projectId))
+      const version = addVersion(em, project, checked, { note, authorId: person.userId, at })
+      project.updated_at = at
+      recordChange(
+        em,
+        person,
+        {
+          method,
+          projectId,
+          reason: `Saved version ${version.version} of the policy.`,
+          arguments: { version: version.version, note },
+          policy: version,
+        },
+        at,
+      )
+      await em.flush()
+      return asVersion(version)
+    })
+  }
+
+  return {
+    async getPolicy({ project_id }, call) {
+      const em = store.read()
+      const project = await projectOf(em, organisationFor(call, project_id), project_id)
+      return asVersion(await versionOf(em, project_id, project.policy_version))
+    },
+
+    async savePolicy({ project_id, policy_yaml, note = null, if_match }, call) {
+      return save(call, 'savePolicy', project_id, async (_em, project) => {
+        if (if_match === undefined) {
+          throw new AppError(
+            'PRECONDITION_REQUIRED',
+            'Send If-Match with the ETag of the policy you changed, so that nobody’s change is lost.',
+          )
+        }
+        if (!isCurrent(if_match, project.policy_version)) {
+          throw new AppError(
+            'STALE',
+            `The policy is at version ${project.policy_version} by now; read it again.`,
+          )
+        }
+        return { text: policy_yaml, note }
+      })
+    },
+
+    async validatePolicy({ project_id, policy_yaml }, call) {
+      const em = store.read()
+      await projectOf(em, personOf(call).orgId, project_id)
+      const { policy, diagnostics } = checkPolicy(policy_yaml, await systemsOf(em, project_id))
+      return { valid: policy !== undefined && !diagnostics.some(isError), diagnostics }
+    },
+
+    async listPolicyVersions({ project_id, ...page }, call) {
+      const em = store.read()
+      await projectOf(em, personOf(call).orgId, project_id)
+      return readPage(em, PolicyVersionRow, { project_id }, 'version', page, (row) => {
+        const { policy_yaml: _text, diagnostics: _all, ...shown } = asVersion(row)
+        return shown
+      })
+    },
+
+    async getPolicyVersion({ project_id, version }, call) {
+      const em = store.read()
+      await projectOf(em, personOf(call).orgId, project_id)
+      return asVersion(await versionOf(em, project_id, version))
+    },
+
+    async rollbackPolicy({ project_id, version }, call) {
+      return save(call, 'rollbackPolicy', project_id, async (em) => {
+        const { policy_yaml } = await versionOf(em, project_id, version)
+        return { text: policy_yaml, note: `Version ${version} again` }
+      })
+    },
+  }
+}
+
+/** A project's policy may be read by the organisation's people and by the project's own keys. */
+function organisationFor(call: Call, projectId: string): string {
+  const { caller } = call
+  if (caller.kind !== 'key') return personOf(call).orgId
+  if (caller.project_id !== projectId) throw new AppError('NOT_FOUND', 'There is no such project.')
+  return caller.org_id
+}
+
+/** Throws POLICY_INVALID with the diagnostics unless the policy has no error and its tests pass. */
+export function checkedPolicy(check: CheckPolicy, text: string, systems: Systems): CheckedPolicy {
+  const { policy, diagnostics } = check(text, systems)
+  if (policy === undefined || diagnostics.some(isError)) {
+    throw new AppError('POLICY_INVALID', 'The policy has errors; nothing was saved.', { diagnostics })
+  }
+  return { text, policy, diagnostics }
+}
+
+const isError = ({ severity }: Diagnostic) => severity === 'error'
+
+/** Writes the next version and puts it in force. */
+export function addVersion(
+  em: EntityManager,
+  project: ProjectRow,
+  { text, policy, diagnostics }: CheckedPolicy,
+  by: { note: string | null; authorId: string; at: Date },
+): PolicyVersionRow {
+  project.policy_version += 1
+  publishProject(em, project.id)
+  return em.create(PolicyVersionRow, {
+    project_id: project.id,
+    version: project.policy_version,
+    policy_yaml: text,
+    policy,
+    hash: createHash('sha256').update(text).digest('hex'),
+    note: by.note,
+    author_id: by.authorId,
+    diagnostics,
+    created_at: by.at,
+  })
+}
+
+async function versionOf(em: EntityManager, project_id: string, version: number): Promise<PolicyVersionRow> {
+  return found(await em.findOne(PolicyVersionRow, { project_id, version }), 'version')
+}
+
+function asVersion(row: PolicyVersionRow): Output<typeof projects.rpc.getPolicy> {
+  const { version, policy_yaml, hash, note, author_id, created_at, diagnostics } = row
+  return {
+    version,
+    policy_yaml,
+    hash,
+    note: note ?? null,
+    author_id: author_id ?? null,
+    created_at: created_at.toISOString(),
+    diagnostics,
+  }
+}

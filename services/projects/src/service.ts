@@ -1,0 +1,51 @@
+// Every endpoint of the contract, noun by noun.
+import type { Call } from '@mcpshield/bus/rpc'
+import type { Handlers } from '@mcpshield/contracts/define'
+import type { projects } from '@mcpshield/contracts/projects'
+import type { CheckPolicy } from './check-policy.ts'
+import { connectionHandlers } from './connections.ts'
+import { keyHandlers } from './keys.ts'
+import { organizationHandlers } from './organizations.ts'
+import { policyHandlers } from './policies.ts'
+import { projectHandlers } from './projects.ts'
+import type { Secrets } from './secrets.ts'
+import { runtimeHandlers } from './snapshots.ts'
+import type { Store } from './store.ts'
+import { upstreamHandlers } from './upstreams.ts'
+
+export type ProjectsDeps = {
+  store: Store
+  secrets: Secrets
+  checkPolicy: CheckPolicy
+  now(): Date
+  /** Each rejects when it does not answer. */
+  checks: Record<string, () => Promise<unknown>>
+}
+
+export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rpc, Call> {
+  return {
+    ...organizationHandlers(deps),
+    ...projectHandlers(deps),
+    ...policyHandlers(deps),
+    ...keyHandlers(deps),
+    ...upstreamHandlers(deps),
+    ...connectionHandlers(deps),
+    ...runtimeHandlers(deps),
+
+    async checkHealth() {
+      const checked = await Promise.all(
+        Object.entries(deps.checks).map(async ([name, check]) => [name, await answers(check)] as const),
+      )
+      return { ok: checked.every(([, each]) => each.ok), dependencies: Object.fromEntries(checked) }
+    },
+  }
+}
+
+async function answers(check: () => Promise<unknown>): Promise<{ ok: boolean; detail?: string }> {
+  try {
+    await check()
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, detail: (error as Error).message }
+  }
+}
