@@ -39,7 +39,7 @@ async function handle(
   const body = await readBody(request)
   const { parameters, text } = await withForm(url.searchParams, headers, body)
   const asked = readRequest(request.method ?? 'GET', parameters, headers, text)
-  const answer = await engine.run(asked, gone)
+  using answer = await engine.run(asked, gone)
   response.setHeader('X-ClickHouse-Query-Id', parameters.get('query_id') ?? crypto.randomUUID())
   response.setHeader('X-ClickHouse-Summary', summary(asked, answer))
   response.setHeader('Content-Type', 'text/plain; charset=UTF-8')

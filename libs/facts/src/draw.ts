@@ -16,11 +16,11 @@ export type Connection = {
   kind: string
   /** PostgreSQL: how names without a schema are looked up. */
   search_path?: string[]
-  /** PostgreSQL: `schema.table` → its columns. */
+  /** PostgreSQL: `schema.table` → its columns, of every table there is. */
   columns?: Record<string, string[]>
   /** PostgreSQL: functions of the database declared free of side effects. */
   pure_functions?: string[]
-  /** SQLite: the CREATE statements of its schema. */
+  /** SQLite: the CREATE statements of its schema. The same list for each call: what is made of it is kept with it. */
   schema?: readonly string[]
   /** Files: what relative paths are relative to. */
   root?: string

@@ -1,7 +1,7 @@
 // The tables of the projects schema.
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import type { Role } from '@mcpshield/contracts/caller'
-import type { Diagnostic, Project, Upstream } from '@mcpshield/contracts/projects'
+import type { Diagnostic, Project } from '@mcpshield/contracts/projects'
 import type { DbOptions } from '@mcpshield/db/connect'
 import { OutboxRow } from '@mcpshield/db/outbox'
 import type { z } from 'zod'
@@ -110,7 +110,7 @@ export const UpstreamRow = defineEntity({
     id: p.uuid().primary(),
     project_id: p.uuid(),
     slug: p.string().length(24),
-    transport: p.string().length(8).$type<Upstream['transport']>(),
+    transport: p.string().length(8).$type<'http' | 'sse' | 'stdio'>(),
     command: p.string().length(1000).nullable(),
     /** What may be shown: without what looks like a secret. */
     shown_url: p.string().length(2000).nullable(),

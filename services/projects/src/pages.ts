@@ -24,7 +24,7 @@ export async function readPage<Row extends object, T>(
   const beyond = place === undefined ? {} : { [key]: older ? { $lt: place[1] } : { $gt: place[1] } }
   const rows = await em.find(
     entity,
-    { $and: [where, beyond] } as FilterQuery<Row>,
+    { $and: [where, beyond] } as never,
     { orderBy: { [key]: older ? 'desc' : 'asc' }, limit: limit + 1 } as FindOptions<Row>,
   )
   const page = rows.slice(0, limit) as Row[]

@@ -457,6 +457,7 @@ export function functionCall(walk: Walk, node: Node, scope: Scope): void {
       literal ? nameInText(literal) : { unknown: `the sequence of ${name} is not a literal` },
     )
   }
+  if (/^lo_(get|export)$|^loread$/.test(name)) walk.ledger.entry('read', 'pg_largeobject').allFields = true
   if (kind === 'text') {
     walk.ledger.entry('admin', { unknown: `${name} reads what a string names` })
     args.forEach((arg, at) => nestedText(walk, name, at, textLiteral(arg)))
@@ -465,10 +466,15 @@ export function functionCall(walk: Walk, node: Node, scope: Scope): void {
   expression(walk, node['over'], scope, true)
 }
 
-/** A string constant, also under a cast. */
+/** A string constant, also under a cast or put together from constants. */
 function textLiteral(node: Node | undefined): string | undefined {
   const cast = node?.['TypeCast'] as Node | undefined
   if (cast) return textLiteral(cast['arg'] as Node)
+  const joined = node?.['A_Expr'] as Node | undefined
+  if (joined && strings(joined['name']).join('.') === '||') {
+    const [left, right] = [textLiteral(joined['lexpr'] as Node), textLiteral(joined['rexpr'] as Node)]
+    return left === undefined || right === undefined ? undefined : left + right
+  }
   const constant = node?.['A_Const'] as Node | undefined
   return (constant?.['sval'] as { sval?: string } | undefined)?.sval
 }

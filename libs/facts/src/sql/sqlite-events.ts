@@ -23,13 +23,16 @@ export type Event = {
 /** One instruction of a compiled program, as EXPLAIN lists it. */
 export type Step = { opcode: string; p1: number; p2: number; p3: number; p4: string | null; p5: number }
 
+/** A table or view of the database a program was compiled in. */
+export type Relation = { place: string; name: string; kind: 'table' | 'virtual' | 'view' }
+
 /** A compiled program, and the tables of the database it was compiled in. */
 export type Program = {
   steps: Step[]
   /** `database:root page` → the table it belongs to, also for an index. */
   roots: Map<string, { place: string; table: string }>
-  /** `database.table` in lower case → its own name, and whether it is virtual. */
-  tables: Map<string, { place: string; name: string; virtual: boolean }>
+  /** `database.table` in lower case → its own name, and what it is. */
+  tables: Map<string, Relation>
   /** `database.index` in lower case → its table. */
   indexes: Map<string, string>
 }
@@ -60,7 +63,6 @@ const schemaActions = new Set([
 ])
 const indexActions = new Set([c.SQLITE_CREATE_INDEX, c.SQLITE_CREATE_TEMP_INDEX])
 const triggerActions = new Set([c.SQLITE_CREATE_TRIGGER, c.SQLITE_CREATE_TEMP_TRIGGER])
-const silentActions = new Set([c.SQLITE_SELECT, c.SQLITE_RECURSIVE])
 
 /** True for a statement that makes, changes or examines something of the schema. */
 export function changesSchema(actions: number[]): boolean {
@@ -95,7 +97,8 @@ type Context = {
 function readEvent(context: Context, event: Event, events: Event[]): void {
   const { ledger } = context
   const { action, first, second, place } = event
-  if (silentActions.has(action)) return
+  if (action === c.SQLITE_SELECT) return nameView(context, event)
+  if (action === c.SQLITE_RECURSIVE) return
   if (action === c.SQLITE_READ) return readColumn(context, event, events)
   if (action === c.SQLITE_FUNCTION) return callFunction(context, second ?? '')
   if (action === c.SQLITE_INSERT || action === c.SQLITE_DELETE || action === c.SQLITE_UPDATE) {
@@ -147,10 +150,16 @@ export function enterChange(ledger: Ledger, event: Event, planOnly: boolean): vo
   else entry.allFields = true
 }
 
-function findTable(
-  program: Program,
-  event: Event,
-): { place: string; name: string; virtual: boolean } | undefined {
+/** A view is named with the query that stands for it, also where no column of it is used. */
+function nameView({ ledger, program }: Context, { source }: Event): void {
+  const view =
+    source === null
+      ? undefined
+      : findTable(program, { action: 0, first: source, second: null, place: null, source: null })
+  if (view?.kind === 'view') ledger.entry('read', tableName(view.place, view.name))
+}
+
+function findTable(program: Program, event: Event): Relation | undefined {
   const places = event.place === null ? ['temp', 'main'] : [event.place]
   return places
     .map((place) => program.tables.get(`${place}.${event.first}`.toLowerCase()))
@@ -160,7 +169,7 @@ function findTable(
 function readColumn(context: Context, event: Event, events: Event[]): void {
   const { first, second } = event
   const { ledger, program } = context
-  const name = first ?? ''
+  const name = (first ?? '').replace(/^sqlite_(temp_)?schema$/i, 'sqlite_$1master')
   // Making or dropping something reads the schema table for itself.
   if (context.changesSchema && isInternal(name) && !(isCreatedFrom(events) && second !== 'ROWID')) return
   const stub = context.settings.stub !== undefined
@@ -197,15 +206,14 @@ function isCreatedFrom(events: Event[]): boolean {
 function callFunction(context: Context, name: string): void {
   // ALTER TABLE is carried out with functions of its own.
   if (context.alters) return
-  const { ledger, settings } = context
   const known = name.toLowerCase()
-  ledger.call(known)
-  if (isPureFunction(known) && !settings.stub?.functions.has(known)) return
-  ledger.entry('admin', { unknown: `what ${known} touches cannot be told` })
+  context.ledger.call(known)
+  if (isPureFunction(known)) return
+  context.ledger.entry('admin', { unknown: `what ${known} touches cannot be told` })
 }
 
 function changeSchema(context: Context, event: Event, builds: boolean): void {
-  const { action, first, second, place } = event
+  const { action, first, second } = event
   const { ledger } = context
   if (
     context.changesSchema &&
@@ -299,7 +307,10 @@ function openTable({ ledger, changesSchema, settings }: Context, resource: strin
 function isVirtualRead(program: Program, event: Event): boolean {
   if (event.action !== c.SQLITE_READ) return false
   const provided = isReadingTable(event.first ?? '') || isTableFunction(event.first ?? '')
-  return findTable(program, event)?.virtual ?? (provided || Boolean(event.second))
+  return (
+    findTable(program, event)?.kind === 'virtual' ||
+    (!findTable(program, event) && (provided || Boolean(event.second)))
+  )
 }
 
 /** Over stub tables a column without its table may belong to any of them. */

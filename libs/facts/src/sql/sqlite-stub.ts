@@ -24,8 +24,6 @@ export type Stub = {
   grow(message: string, sql: string, again: () => string | undefined): boolean
   /** Columns that were named without their table, and so may belong to any. */
   unqualified: Set<string>
-  /** Functions that SQLite itself does not have. */
-  functions: Set<string>
   /** False where `*` over a table cannot be seen: every column of it may be meant. */
   isExact(table: string): boolean
 }
@@ -43,7 +41,6 @@ const widths = [0, ...Array.from({ length: 31 }, (_, i) => i + 2)]
 export function createStub(db: DatabaseSync, quietly: (change: () => void) => void): Stub {
   const tables: Table[] = []
   const unqualified = new Set<string>()
-  const functions = new Set<string>()
   const attached = new Set<string>()
 
   const run = (sql: string): boolean => {
@@ -130,7 +127,6 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
   const tryWidths = (complaint: Complaint): boolean =>
     tables.some((t) => widths.some((fillers) => attempt(t, { fillers }, complaint)))
   const addFunction = (name: string): boolean => {
-    functions.add(name.toLowerCase())
     quietly(() => db.function(name, { varargs: true }, () => null))
     return true
   }
@@ -196,7 +192,6 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
       })
     },
     unqualified,
-    functions,
     isExact: (name) => tables.every((t) => !same(t.name, name) || t.fillers > 0),
   }
 }

@@ -200,8 +200,8 @@ function program(bench: Bench, body: string): Program {
         if (row.rootpage > 0) result.roots.set(`${seq}:${row.rootpage}`, { place: name, table: row.tbl_name })
         if (row.type === 'index') result.indexes.set(`${name}.${row.name}`.toLowerCase(), row.tbl_name)
         if (row.type !== 'table' && row.type !== 'view') continue
-        const virtual = row.rootpage === 0 && row.type === 'table'
-        result.tables.set(`${name}.${row.name}`.toLowerCase(), { place: name, name: row.name, virtual })
+        const kind = row.type === 'view' ? 'view' : row.rootpage === 0 ? 'virtual' : 'table'
+        result.tables.set(`${name}.${row.name}`.toLowerCase(), { place: name, name: row.name, kind })
       }
     }
   })

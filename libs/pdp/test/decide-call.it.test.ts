@@ -1,0 +1,259 @@
+// The decision point on a real bus and a real Redis: what is missing or fails denies, with the reason.
+import { randomUUID } from 'node:crypto'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Bus } from '@mcpshield/bus/connect'
+import type { KvWriter } from '@mcpshield/bus/kv'
+import type { flow } from '@mcpshield/contracts/flow'
+import { projects, type KeySnapshot, type PolicySnapshot } from '@mcpshield/contracts/projects'
+import { prepareParsers } from '@mcpshield/facts/draw'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import { parsePolicy } from '@mcpshield/policy/parse'
+import { silent, startTestBus, type TestBus } from '@mcpshield/testkit/bus'
+import { freshRedis } from '@mcpshield/testkit/fresh'
+import { decisionPoint, type DecisionPoint } from '../src/decide-call.ts'
+import { factsCache } from '../src/facts-cache.ts'
+import { connectLimitStore, type LimitStore } from '../src/limits.ts'
+import { keyDigest, watchSnapshots, type Snapshots } from '../src/snapshots.ts'
+
+let server: TestBus
+let redis: Awaited<ReturnType<typeof freshRedis>>
+let bus: Bus<(typeof flow)['decision']>
+let owner: Bus<(typeof flow)['projects']>
+let policies: KvWriter<PolicySnapshot>
+let keys: KvWriter<KeySnapshot>
+let snapshots: Snapshots
+let limits: LimitStore
+let pdp: DecisionPoint
+
+const project = randomUUID()
+const org = randomUUID()
+const key = {
+  key_id: randomUUID(),
+  project_id: project,
+  org_id: org,
+  name: 'agent',
+  labels: ['ci'],
+  upstreams: null,
+  expires_at: null,
+}
+const apiKey = 'mcps_test'
+const credential = { ...key, digest: keyDigest(apiKey) }
+
+beforeAll(async () => {
+  await prepareParsers()
+  server = await startTestBus(silent)
+  redis = await freshRedis()
+  bus = await server.connect('decision')
+  owner = await server.connect('projects')
+  policies = await owner.writer(projects.kv.policies)
+  keys = await owner.writer(projects.kv.keys)
+  snapshots = await watchSnapshots(bus, silent)
+  limits = connectLimitStore(redis.url, silent)
+  await limits.ping().catch(() => new Promise((resolve) => setTimeout(resolve, 300)))
+  pdp = point(limits)
+})
+afterAll(async () => {
+  await limits[Symbol.asyncDispose]()
+  await snapshots[Symbol.asyncDispose]()
+  await owner[Symbol.asyncDispose]()
+  await bus[Symbol.asyncDispose]()
+  await redis[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  await publish(
+    'version: 1\nrules:\n  - { id: orders, tool: postgres.query, decision: allow, conditions: { resources: ["public.orders"] } }\n',
+  )
+})
+
+const point = (store: LimitStore) =>
+  decisionPoint({
+    snapshots,
+    limits: store,
+    audit: bus.audit,
+    factsCache: factsCache(),
+    digestKey: Buffer.alloc(32, 1),
+    now: () => new Date(),
+  })
+
+let version = 0
+async function publish(yaml: string, change: Partial<PolicySnapshot> = {}): Promise<void> {
+  const parsed = parsePolicy(yaml)
+  if (!('policy' in parsed)) throw new Error(JSON.stringify(parsed.diagnostics))
+  version++
+  await policies.put(project, {
+    project_id: project,
+    org_id: org,
+    environment: 'prod',
+    mode: 'enforce',
+    killed: false,
+    policy_version: version,
+    policy_hash: `hash-${version}`,
+    policy: parsed.policy,
+    runtime_version: 1,
+    connections: [{ name: 'shop', kind: 'postgresql' }],
+    upstreams: [],
+    ...change,
+  })
+  await expect.poll(() => snapshots.project(project)?.snapshot.policy_version, { interval: 2 }).toBe(version)
+}
+
+const decide = (
+  args: JsonObject,
+  more: { tool?: string; by?: DecisionPoint; from?: typeof credential } = {},
+) =>
+  (more.by ?? pdp).decideCall({
+    credential: more.from ?? credential,
+    method: 'tools/call',
+    tool: more.tool ?? 'postgres.query',
+    arguments: args,
+    agent: 'tester',
+    requestId: null,
+  })
+const sql = (text: string) => ({ sql: text })
+
+test('what the policy allows is allowed and recorded; the nearest other thing is denied and recorded', async () => {
+  const allowed = await decide(sql('select id from orders'))
+  expect(allowed.decision).toMatchObject({ decision: 'allow', rule: 'orders' })
+  expect(allowed).toMatchObject({ forward: true, readOnly: true })
+  const denied = await decide(sql('select id from order_notes'))
+  expect(denied).toMatchObject({ forward: false, decision: { decision: 'deny', rule: 'default' } })
+  await Promise.all([allowed.recorded, denied.recorded])
+})
+
+describe('denied, whatever the policy says', () => {
+  test('a project without a snapshot', async () => {
+    const verdict = await decide({}, { from: { ...credential, project_id: randomUUID() } })
+    expect(verdict).toMatchObject({ forward: false, decision: { decision: 'deny', rule: 'no_policy' } })
+  })
+
+  test('a snapshot whose policy cannot be understood', async () => {
+    await policies.put(project, {
+      ...snapshots.project(project)!.snapshot,
+      policy_version: 9_999,
+      policy: { version: 1, rules: [{ tool: 'x' }] },
+    })
+    await expect.poll(() => snapshots.project(project), { interval: 2 }).toBeUndefined()
+    expect((await decide(sql('select id from orders'))).decision).toMatchObject({
+      decision: 'deny',
+      rule: 'no_policy',
+    })
+  })
+
+  test('a project whose kill switch is on, also when it only monitors', async () => {
+    for (const mode of ['enforce', 'monitor'] as const) {
+      await publish('version: 1\ndefault: allow\n', { killed: true, mode })
+      expect(await decide(sql('select 1'))).toMatchObject({ forward: false, decision: { rule: 'killed' } })
+      expect(pdp.couldShow(credential, 'tools/call', 'postgres.query')).toBe(false)
+    }
+  })
+
+  test('an upstream that the key is not meant for', async () => {
+    await publish(
+      'version: 1\nrules:\n  - { tool: "*", decision: allow, conditions: { resources: ["*"] } }\n',
+    )
+    const limited = { ...credential, upstreams: ['github'] } as unknown as typeof credential
+    expect(await decide(sql('select 1'), { from: limited })).toMatchObject({
+      forward: false,
+      decision: { rule: 'key_upstreams' },
+    })
+    expect(pdp.couldShow(limited, 'tools/call', 'postgres.query')).toBe(false)
+    expect(pdp.couldShow(limited, 'tools/call', 'github/x')).toBe(true)
+    expect(pdp.couldShow(credential, 'tools/call', 'postgres.query')).toBe(true)
+  })
+
+  test('a call whose limit cannot be counted', async () => {
+    await publish(
+      'version: 1\nrules:\n  - { id: few, tool: "a/b", decision: allow, limits: { rate_limit: { calls: 5, per: 1m } } }\n',
+    )
+    const broken = connectLimitStore('redis://127.0.0.1:9', silent)
+    const verdict = await decide({}, { tool: 'a/b', by: point(broken) })
+    expect(verdict).toMatchObject({ forward: false, decision: { decision: 'deny', rule: 'few' } })
+    expect(verdict.decision.reason).toContain('limit_unavailable')
+    await broken[Symbol.asyncDispose]()
+  })
+
+  test('a call that carries a secret where a rule refuses secrets', async () => {
+    await publish(
+      'version: 1\nrules:\n  - { id: clean, tool: "a/b", decision: allow, redact: [{ detector: email, on: arguments, deny: true }] }\n',
+    )
+    expect((await decide({ to: 'nobody' }, { tool: 'a/b' })).decision.decision).toBe('allow')
+    expect(
+      (await decide({ to: { list: ['x someone@example.com'] } }, { tool: 'a/b' })).decision,
+    ).toMatchObject({ decision: 'deny', rule: 'clean' })
+  })
+})
+
+test('a record that is not stored says so to whoever waits for it', async () => {
+  const raw = await server.raw('provision')
+  const manager = await jetstreamManager(raw)
+  const { config } = await manager.streams.info('AUDIT')
+  await manager.streams.update('AUDIT', { ...config, max_msgs: 1 })
+  try {
+    await decide(sql('select id from orders')).then((verdict) => verdict.recorded.catch(() => undefined))
+    const verdict = await decide(sql('select id from orders'))
+    await expect(verdict.recorded).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  } finally {
+    await manager.streams.update('AUDIT', config)
+    await raw.close()
+  }
+}, 30_000)
+
+test('exactly as many calls pass as the limit says, from two instances at once', async () => {
+  await publish(
+    'version: 1\nrules:\n  - { id: few, tool: "a/b", decision: allow, limits: { rate_limit: { calls: 50, per: 1m, by: key } } }\n',
+  )
+  const other = connectLimitStore(redis.url, silent)
+  await expect
+    .poll(() =>
+      other.ping().then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true)
+  const otherPdp = point(other)
+  const verdicts = await Promise.all(
+    Array.from({ length: 200 }, (_, index) => decide({}, { tool: 'a/b', by: index % 2 ? pdp : otherPdp })),
+  )
+  expect(verdicts.filter((verdict) => verdict.forward)).toHaveLength(50)
+  expect(verdicts.filter((verdict) => verdict.retryAfterMs !== null)).toHaveLength(150)
+  await other[Symbol.asyncDispose]()
+})
+
+test('a project that monitors forwards and records what it would have denied, but nothing a connector cannot understand', async () => {
+  await publish('version: 1\nrules: []\n', { mode: 'monitor' })
+  expect(await decide({}, { tool: 'a/b' })).toMatchObject({ forward: true, decision: { decision: 'deny' } })
+  expect(await decide(sql('select id from orders'))).toMatchObject({
+    forward: true,
+    decision: { decision: 'deny' },
+  })
+  expect(await decide(sql('this is no SQL'))).toMatchObject({
+    forward: false,
+    decision: { decision: 'deny' },
+  })
+})
+
+test('a changed policy is decided by at once when its snapshot comes, cached facts or not', async () => {
+  expect((await decide(sql('select id from orders'))).decision.decision).toBe('allow')
+  await publish('version: 1\nrules: []\n')
+  expect((await decide(sql('select id from orders'))).decision.decision).toBe('deny')
+})
+
+test('keys: known, expired, revoked', async () => {
+  await keys.put(credential.digest, key)
+  await expect
+    .poll(() => snapshots.credential(apiKey, new Date()), { interval: 2 })
+    .toMatchObject({ name: 'agent' })
+  expect(snapshots.credential('mcps_other', new Date())).toBeUndefined()
+  await keys.put(credential.digest, { ...key, expires_at: '2026-01-01T00:00:00.000Z' })
+  await expect
+    .poll(() => snapshots.credential(apiKey, new Date('2026-01-01T00:00:00Z')), { interval: 2 })
+    .toBeUndefined()
+  expect(snapshots.credential(apiKey, new Date('2025-12-31T23:59:59Z'))).toBeDefined()
+  await keys.remove(credential.digest)
+  await expect
+    .poll(() => snapshots.credential(apiKey, new Date('2025-01-01T00:00:00Z')), { interval: 2 })
+    .toBeUndefined()
+})
