@@ -236,7 +236,7 @@ async function readBack(
 ): Promise<string[][]> {
   const query = new URLSearchParams({ project_id: projectId, from, limit: '100' })
   for (let tries = 0; ; tries++) {
-    const { items } = await api.get<{ items: AuditItem[] }>(`/audits?${query}`)
+    const { items } = await api.get<{ items: AuditItem[] }>(`/audits?${query.toString()}`)
     const calls = items.filter((item) => item.rule !== '' && !item.tool.startsWith('projects.'))
     const complete = calls.filter((item) => item.decision !== 'allow' || item.outcome !== null)
     if (complete.length >= count) return calls.reverse().map(auditRow)

@@ -89,8 +89,10 @@ describe('connectors', () => {
     ).toEqual(['/data/a'])
   })
 
-  test('a policy cannot declare the facts of a connector away', () => {
-    expect(draw('filesystem.read', { path: '/a' }, { declarations: { '*': {} } }).paths).toEqual(['/a'])
+  test('are declared by the connector alone: a policy adds and takes nothing', () => {
+    const declarations = { '*': { paths: ['note'] } }
+    expect(draw('filesystem.read', { path: '/a', note: '/b' }, { declarations }).paths).toEqual(['/a'])
+    expect(draw('other/read', { path: '/a', note: '/b' }, { declarations }).paths).toEqual(['/b'])
   })
 })
 

@@ -65,6 +65,7 @@ describe('columns', () => {
       'SELECT 1 FROM t NATURAL JOIN u',
       'SELECT x.y FROM t x(y)',
       'DELETE FROM t',
+      'SELECT stranger.a FROM t',
     ])
       expect(known(sql).fields, sql).toBeNull()
     expect(known('SELECT count(*) FROM t').fields).toEqual([])

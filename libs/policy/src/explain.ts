@@ -2,6 +2,7 @@
 // for those who may read the policy, the trace.
 import type { CompiledRule, ToolRules } from './compile.ts'
 import type { CallTest } from './conditions.ts'
+import { isUnknown } from './facts.ts'
 import type { Context, Facts } from './facts.ts'
 import { FALSE, TRUE, UNKNOWN } from './kleene.ts'
 import { KINDS, factsOf, firstMatch, holds, mayHold, satisfies } from './matching.ts'
@@ -87,6 +88,8 @@ function uncoveredFact(allows: readonly CompiledRule[], facts: Facts): string | 
   for (const kind of KINDS) {
     for (const fact of factsOf(facts, kind)) {
       if (allows.some((allow) => coversFact(allow, kind, fact))) continue
+      if (isUnknown(fact))
+        return `what this call of ${shown(facts.tool)} touches is not known (${whyUnknown(fact)}), which`
       if (kind === 'accesses') return uncoveredAccess(allows, fact)
       return factInWords(kind, fact)
     }

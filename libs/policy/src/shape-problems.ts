@@ -27,15 +27,23 @@ function problemsOf(issue: Issue, path: JsonPath, document: unknown): Problem[] 
     issue.code === 'too_big' && path.length === 1 && path[0] === 'rules'
       ? 'too_many_rules'
       : CODES[issue.code]
-  return [error(path, code ?? 'wrong_value', `${name} ${faultOf(issue, value)}.`)]
+  const fix = issue.code === 'invalid_value' ? nearest(issue.values.map(String), value) : undefined
+  return [error(path, code ?? 'wrong_value', `${name} ${faultOf(issue, value)}.`, fix)]
 }
+
+function nearest(names: readonly string[], value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const near = names.find((each) => distance(each, value.toLowerCase()) <= 2)
+  return near === undefined ? undefined : `write ${near}`
+}
+
+const MAX_LISTED = 8
 
 const CODES: Partial<Record<Issue['code'], string>> = { invalid_type: 'wrong_type' }
 
 function faultOf(issue: Issue, value: unknown): string {
   if (issue.code === 'invalid_type') return `must be ${withArticle(issue.expected)}, not ${inWords(value)}`
-  if (issue.code === 'invalid_value')
-    return `must be ${issue.values.map(String).join(' or ')}, not ${inWords(value)}`
+  if (issue.code === 'invalid_value') return `must be ${oneOf(issue.values.map(String))}, not ${inWords(value)}`
   if (issue.code === 'too_big') return `must have at most ${issue.maximum}${unitOf(issue.origin)}`
   if (issue.code === 'too_small') {
     return issue.origin === 'number' || issue.origin === 'int'
@@ -43,6 +51,10 @@ function faultOf(issue: Issue, value: unknown): string {
       : 'must not be empty'
   }
   return issue.message
+}
+
+function oneOf(names: readonly string[]): string {
+  return names.length <= MAX_LISTED ? names.join(' or ') : `one of the ${names.length} known names`
 }
 
 function unitOf(origin: string): string {
@@ -60,19 +72,21 @@ function inWords(value: unknown): string {
   if (value === null) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a map of keys'
-  return typeof value === 'string'
-    ? JSON.stringify(value.slice(0, 60))
-    : `the ${typeof value} ${String(value)}`
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60))
+  return `the ${typeof value} ${JSON.stringify(value)}`
 }
 
-/** The branch of a union that was meant: the one of the value's own shape, else the one with fewest faults. */
+/** The branch of a union that was meant: one of the value's own shape, of these the one with fewest faults. */
 function likeliestBranch(branches: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
-  const fitting = branches.filter(
-    (issues) => !issues.some((each) => each.code === 'invalid_type' && each.path.length === 0),
-  )
+  const isScalar = typeof value !== 'object' || value === null
+  const fitting = branches.filter((issues) => !issues.some((each) => isOtherShape(each, isScalar)))
   const [first = [], ...others] = fitting.length > 0 ? fitting : branches
-  if (Array.isArray(value) || typeof value !== 'object') return first
   return others.reduce((best, next) => (faults(next) < faults(best) ? next : best), first)
+}
+
+function isOtherShape(issue: Issue, isScalar: boolean): boolean {
+  if (issue.path.length > 0) return false
+  return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && !isScalar)
 }
 
 function faults(issues: readonly Issue[]): number {

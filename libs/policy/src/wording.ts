@@ -28,20 +28,20 @@ function urlInWords(fact: unknown): string {
   return isUsual ? shown(host) : shown(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`)
 }
 
-const ACTS: Record<string, string> = {
-  read: 'a read of',
-  write: 'a write to',
-  schema: 'a change of the schema of',
-  admin: 'an administrative command on',
+const ACTS: Record<string, [noun: string, preposition: string]> = {
+  read: ['a read', 'of'],
+  write: ['a write', 'to'],
+  schema: ['a schema change', 'of'],
+  admin: ['an administrative command', 'on'],
 }
 
 /** With `member`, the field or function of the access that mattered. */
 export function accessInWords(fact: unknown, member?: string): string {
   const { operation, resource } = (fact ?? {}) as Partial<Access>
-  const act = typeof operation === 'string' ? (ACTS[operation] ?? 'an access to') : 'an access to'
-  if (resource === null) return member === undefined ? `${act} no stored data` : `${act} ${shown(member)}`
-  const name = typeof resource === 'string' ? shown(resource) : 'something not known'
-  return member === undefined ? `${act} ${name}` : `${act} ${name} with ${shown(member)}`
+  const [noun, preposition] = ACTS[typeof operation === 'string' ? operation : ''] ?? ['an access', 'to']
+  const using = member === undefined ? '' : ` with ${shown(member)}`
+  if (resource === null) return `${noun}${using} that touches no stored data`
+  return `${noun} ${preposition} ${typeof resource === 'string' ? shown(resource) : 'something not known'}${using}`
 }
 
 /** Why a fact, or an attribute of it, is not known; undefined when all of it is. */
@@ -56,6 +56,8 @@ export function sentence(text: string): string {
   const first = text.codePointAt(0)
   // Paths, hosts and tools keep their spelling; only our own words begin with a capital.
   const start =
-    /^(an?|something|the) /.test(text) && first !== undefined ? text[0]?.toUpperCase() + text.slice(1) : text
+    /^(an?|something|the|what) /.test(text) && first !== undefined
+      ? text[0]?.toUpperCase() + text.slice(1)
+      : text
   return `${start}.`
 }

@@ -81,7 +81,8 @@ function unavailable(cause: unknown): AppError {
 
 /**
  * Codes that speak of the data itself: sent again it would be refused again. Anything else (not there,
- * overloaded, no memory, not migrated) can pass.
+ * overloaded, no memory, not migrated) can pass. INCORRECT_DATA is not here: it is also said of a column that
+ * a table not yet migrated does not have.
  */
 const REFUSALS = new Set([
   '6', // CANNOT_PARSE_TEXT
@@ -93,7 +94,6 @@ const REFUSALS = new Set([
   '53', // TYPE_MISMATCH
   '69', // ARGUMENT_OUT_OF_BOUND
   '72', // CANNOT_PARSE_NUMBER
-  '117', // INCORRECT_DATA
   '131', // TOO_LARGE_STRING_SIZE
   '321', // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
   '349', // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN

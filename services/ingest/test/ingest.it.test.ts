@@ -273,9 +273,11 @@ test('a row that ClickHouse refuses is told from ClickHouse not being ready', as
   expect(isRefusal(await failure(store.insert('audit_outcomes', [{ time: 'yesterday' }])))).toBe(true)
   expect(isRefusal(await failure(store.insert('audit_outcomes', [{ id: 'x' }])))).toBe(true)
   expect(isRefusal(await failure(store.insert('audit_outcomes', [{ rows: 'many' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ column_of_tomorrow: 1 }])))).toBe(false)
   expect(isRefusal(await failure(store.insert('not_migrated', [{ id: ORG }])))).toBe(false)
   // What ClickHouse quotes of a row stays out of logs and dead letters.
   expect(String(await failure(store.insert('audit_outcomes', [{ id: 'hunter2' }])))).not.toContain('hunter2')
+  expect(await failure(store.insert('audit_outcomes', [{ column_of_tomorrow: 1 }]))).toBeInstanceOf(Error)
   await using nobody = connectClickhouse('http://default:x@127.0.0.1:9/nothing')
   expect(isRefusal(await failure(nobody.insert('audit_outcomes', [{ id: ORG }])))).toBe(false)
 })

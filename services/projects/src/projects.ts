@@ -45,6 +45,7 @@ export function projectHandlers({
           created_at: at,
           updated_at: at,
         })
+        await em.flush()
         addVersion(em, row, policy, { note: 'The default policy', authorId: person.userId, at })
         recordChange(
           em,

@@ -33,7 +33,7 @@ export type User = {
   call<D extends RpcDef>(def: D, input: Input<D>): Promise<Output<D>>
 }
 
-export const log = createLog('projects', { level: 'fatal' })
+export const log = createLog('projects', { level: process.env.TEST_LOG_LEVEL ?? 'fatal' })
 
 export async function startWorld(): Promise<World> {
   await using stack = new AsyncDisposableStack()

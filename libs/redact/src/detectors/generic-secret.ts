@@ -15,7 +15,7 @@ const NAME_PART =
 const NAME_CHARACTERS = ALNUM | URL_MARK | DOT
 const MAX_NAME = 80
 /** Inside a rejected value another name may stand. All values together are read this often, which keeps it linear. */
-const READS_PER_CHARACTER = 8
+const READS_PER_CHARACTER = 2
 
 /** Finds the values of names that say "secret"; those of AWS names are reported as `aws_key`. */
 export function findGenericSecrets(
@@ -24,7 +24,7 @@ export function findGenericSecrets(
   emit: Emit<'generic_secret' | 'aws_key'>,
 ): void {
   const names = new RegExp(NAME_PART)
-  let budget = READS_PER_CHARACTER * text.length
+  let budget = READS_PER_CHARACTER * text.length + 4096
   const kinds = new Map<string, SecretKind | undefined>()
   for (let match = names.exec(text); match !== null; match = names.exec(text)) {
     const start = runStart(text, match.index, NAME_CHARACTERS, MAX_NAME)

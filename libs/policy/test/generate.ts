@@ -1,0 +1,204 @@
+// Policies and calls over a small vocabulary, so that they meet.
+import fc from 'fast-check'
+import type { Access, Context, Facts, UrlFact } from '../src/facts.ts'
+import type { Conditions, Policy, Rule } from '../src/schema.ts'
+
+const TOOLS = ['db.query', 'fs.read', 'web/get']
+const TOOL_GLOBS = [...TOOLS, '*', 'db.*', '*/get', '??.read']
+const PATHS = ['/', '/a', '/a/b', '/a/b/c.txt', '/ab', '/b/a']
+const PREFIXES = ['/', '/a', '/a/', '/a/b', '/b']
+const HOSTS = [
+  'example.com',
+  'api.example.com',
+  'a.b.example.com',
+  'evil.com',
+  'evil.com.',
+  '127.0.0.1',
+  '::1',
+  'localhost',
+]
+const DOMAINS = [
+  '*',
+  'example.com',
+  '*.example.com',
+  'https://api.example.com',
+  'api.example.com:8443',
+  'evil.com',
+  '127.0.0.1',
+  'localhost',
+]
+const RESOURCES = ['hr.salaries', 'HR.Salaries', 'public.orders', 'orders', 'analytics.x', 'ſ.t']
+const RESOURCE_GLOBS = [
+  '*',
+  'hr.*',
+  'HR.salaries',
+  'public.orders',
+  'analytics.*',
+  '*.orders',
+  'or?ers',
+  's.t',
+]
+const FIELDS = ['id', 'phone', 'Phone', 'a.b']
+const FIELD_GLOBS = ['*', 'id', '*.phone', 'orders.id', 'hr.salaries.*', 'phone']
+const FUNCTIONS = ['sum', 'pg_sleep']
+const UNKNOWN = { unknown: 'for the test' }
+
+const some = <Item>(items: readonly Item[], maxLength = 2) =>
+  fc.oneof(fc.constantFrom(...items), fc.uniqueArray(fc.constantFrom(...items), { minLength: 1, maxLength }))
+
+const constraint = fc.oneof(
+  fc.record({ minimum: fc.integer({ min: 0, max: 5 }) }),
+  fc.record({ type: fc.constantFrom('string' as const, 'number' as const), required: fc.boolean() }),
+  fc.record({ enum: fc.constant(['x', 'y']), required: fc.boolean() }),
+  fc.record({ items: fc.record({ maximum: fc.integer({ min: 0, max: 5 }) }) }),
+)
+
+const conditions = (decision: Rule['decision']): fc.Arbitrary<Conditions> =>
+  fc
+    .record(
+      {
+        path_prefix: some(PREFIXES),
+        ...(decision === 'deny' ? {} : { allowed_domains: some(DOMAINS) }),
+        blocked_domains: some(DOMAINS),
+        connection: some(['w', 'v*']),
+        operations: some(['read', 'write', 'schema', 'admin'] as const),
+        resources: some(RESOURCE_GLOBS),
+        fields: some(FIELD_GLOBS),
+        functions: some([...FUNCTIONS, 'pg_*']),
+        environment: some(['dev', 'prod']),
+        labels: some(['blue', 're*']),
+        parameters: fc.dictionary(fc.constantFrom('n', 'list', 'list.n'), constraint, {
+          minKeys: 1,
+          maxKeys: 2,
+        }),
+      },
+      { requiredKeys: [] },
+    )
+    .map((all) => keepSome(all as Conditions))
+
+/** Few conditions at a time, or hardly any rule would ever hold. */
+function keepSome(all: Conditions): Conditions {
+  const names = Object.keys(all)
+  const start = names.length === 0 ? 0 : JSON.stringify(all).length % names.length
+  return Object.fromEntries(Object.entries(all).slice(start, start + 3))
+}
+
+const limits = fc.record(
+  {
+    rate_limit: fc.record({ calls: fc.integer({ min: 1, max: 9 }), per: fc.constant('1m') }),
+    max_bytes: fc.integer({ min: 1, max: 99 }),
+    timeout: fc.constantFrom('1s', '2s', '9s'),
+  },
+  { requiredKeys: [] },
+)
+const redact = fc.uniqueArray(fc.constantFrom('email' as const, 'jwt' as const, 'phone' as const), {
+  maxLength: 2,
+})
+
+export function ruleOf(
+  decisions: readonly Rule['decision'][] = ['allow', 'deny', 'ask'],
+): fc.Arbitrary<Rule> {
+  return fc.constantFrom(...decisions).chain((decision) =>
+    fc
+      .record({
+        tool: some(TOOL_GLOBS),
+        decision: fc.constant(decision),
+        conditions: fc.oneof(
+          { weight: 5, arbitrary: conditions(decision) },
+          { weight: 1, arbitrary: fc.constant({}) },
+        ),
+        limits: fc.option(limits, { nil: undefined }),
+        redact: fc.option(redact, { nil: undefined }),
+      })
+      .map((rule) =>
+        withoutUndefined(decision === 'deny' ? { ...rule, limits: undefined, redact: undefined } : rule),
+      ),
+  )
+}
+
+function withoutUndefined(rule: Rule): Rule {
+  return JSON.parse(JSON.stringify(rule)) as Rule
+}
+
+export const policies: fc.Arbitrary<Policy> = fc.record({
+  version: fc.constant(1 as const),
+  default: fc.constantFrom('allow' as const, 'deny' as const),
+  rules: fc.oneof(
+    { weight: 4, arbitrary: fc.array(ruleOf(), { maxLength: 8 }) },
+    { weight: 1, arbitrary: fc.array(ruleOf(), { minLength: 40, maxLength: 60 }) },
+  ),
+})
+
+const orUnknown = <Value>(value: fc.Arbitrary<Value>) =>
+  fc.oneof({ weight: 9, arbitrary: value }, { weight: 1, arbitrary: fc.constant(UNKNOWN) })
+
+export const accesses: fc.Arbitrary<Access> = fc.record({
+  connection: orUnknown(fc.constantFrom('w', 'v1')),
+  operation: orUnknown(fc.constantFrom('read', 'write', 'schema', 'admin')),
+  resource: orUnknown(fc.constantFrom(null, ...RESOURCES)),
+  fields: orUnknown(fc.uniqueArray(fc.constantFrom(...FIELDS), { maxLength: 2 })),
+  functions: orUnknown(fc.uniqueArray(fc.constantFrom(...FUNCTIONS), { maxLength: 1 })),
+})
+export const paths = fc.constantFrom(...PATHS)
+export const urls: fc.Arbitrary<UrlFact> = fc
+  .record({
+    host: fc.constantFrom(...HOSTS),
+    scheme: fc.constantFrom('http', 'https'),
+    port: fc.constantFrom(443, 80, 8443),
+  })
+  .map((url) => ({ href: '', ...url }))
+
+const values = fc.oneof(
+  fc.integer({ min: 0, max: 5 }),
+  fc.constantFrom('x', 'z', null),
+  fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 2 }),
+)
+const argumentsOf = fc.oneof(
+  fc.dictionary(
+    fc.constantFrom('n', 'list'),
+    fc.oneof(values, fc.array(fc.dictionary(fc.constant('n'), values), { maxLength: 2 })),
+    { maxKeys: 2 },
+  ),
+  fc.constant({ unknown: 'x' }),
+)
+
+export const calls: fc.Arbitrary<Facts> = fc.record({
+  method: fc.constant('tools/call'),
+  tool: fc.constantFrom(...TOOLS),
+  arguments: argumentsOf,
+  paths: orUnknown(fc.array(orUnknown(paths), { maxLength: 2 })),
+  urls: orUnknown(fc.array(orUnknown(urls), { maxLength: 2 })),
+  accesses: orUnknown(fc.array(accesses, { maxLength: 3 })),
+})
+
+export const contexts: fc.Arbitrary<Context> = fc.record(
+  {
+    environment: orUnknown(fc.constantFrom('dev', 'prod')),
+    labels: orUnknown(fc.uniqueArray(fc.constantFrom('blue', 'red'), { maxLength: 2 })),
+  },
+  { requiredKeys: [] },
+)
+
+/** The same call with one fact, or one attribute of one, replaced by unknown. */
+export function lessKnown(
+  facts: Facts,
+  context: Context,
+  choice: number,
+): { facts: Facts; context: Context } {
+  const less = structuredClone({ facts, context }) as { facts: Facts; context: Context }
+  const places: (() => void)[] = [() => (less.facts.arguments = UNKNOWN)]
+  for (const kind of ['paths', 'urls', 'accesses'] as const) {
+    const list = less.facts[kind]
+    places.push(() => (less.facts[kind] = UNKNOWN))
+    if (!Array.isArray(list)) continue
+    list.forEach((fact, i) => {
+      if (kind !== 'accesses') places.push(() => void ((list as unknown[])[i] = UNKNOWN))
+      else
+        for (const name of Object.keys(fact))
+          places.push(() => void ((fact as Record<string, unknown>)[name] = UNKNOWN))
+    })
+  }
+  for (const name of ['environment', 'labels'] as const) places.push(() => void delete less.context[name])
+  places[choice % places.length]?.()
+  return less
+}
