@@ -8,8 +8,11 @@ import type { Log } from './log.ts'
 import { inboxPrefix } from './permissions.ts'
 
 export type AuditPublisher = {
-  /** Resolves when the event is stored for good; rejects (UNAVAILABLE) after `deadlineMs`, 5,000 by default. */
-  record(event: AuditEvent, deadlineMs?: number): Promise<void>
+  /**
+   * Resolves when the event is stored for good; rejects (UNAVAILABLE) after `deadlineMs`, 5,000 by default.
+   * An event that nobody waits for may linger for `lingerMs`, to travel with others.
+   */
+  record(event: AuditEvent, options?: { deadlineMs?: number; lingerMs?: number }): Promise<void>
 }
 
 type Waiting = {
@@ -35,6 +38,7 @@ export function auditPublisher(connection: NatsConnection, log: Log): AuditPubli
   const sent = new Map<string, Sent>()
   let counter = 0
   let scheduled = false
+  let lingering: NodeJS.Timeout | undefined
 
   connection.subscribe(`${inbox}.*`, {
     callback: (error, message) => (error === null ? settle(message) : undefined),
@@ -69,6 +73,13 @@ export function auditPublisher(connection: NatsConnection, log: Log): AuditPubli
       scheduled = false
       for (const subject of [...waiting.keys()]) flush(subject)
     })
+  }
+
+  function linger(lingerMs: number): void {
+    lingering ??= setTimeout(() => {
+      lingering = undefined
+      schedule()
+    }, lingerMs)
   }
 
   function flush(subject: string): void {
@@ -107,7 +118,7 @@ export function auditPublisher(connection: NatsConnection, log: Log): AuditPubli
   }
 
   return {
-    record(event, deadlineMs = DEFAULT_DEADLINE_MS) {
+    record(event, { deadlineMs = DEFAULT_DEADLINE_MS, lingerMs = 0 } = {}) {
       return new Promise<void>((resolve, reject) => {
         const subject = auditSubject(event)
         const entry = {
@@ -120,7 +131,8 @@ export function auditPublisher(connection: NatsConnection, log: Log): AuditPubli
         const queue = waiting.get(subject)
         if (queue === undefined) waiting.set(subject, [entry])
         else queue.push(entry)
-        schedule()
+        if (lingerMs === 0) schedule()
+        else linger(lingerMs)
       })
     },
   }

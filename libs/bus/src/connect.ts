@@ -45,7 +45,7 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
   const connection = await connectNats({
     servers: options.url,
     name: options.name,
-    authenticator: credsAuthenticator(new TextEncoder().encode(options.creds)),
+    authenticator: credsAuthenticator(new TextEncoder().encode(`${options.creds.trim()}\n`)),
     inboxPrefix: inboxPrefix(options.name),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

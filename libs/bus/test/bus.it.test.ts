@@ -161,7 +161,9 @@ describe('audit', () => {
     const { config } = await manager.streams.info('AUDIT')
     await manager.streams.update('AUDIT', { ...config, max_msgs: 1 })
     try {
-      await expect(bus.audit.record(event(randomUUID(), randomUUID()), 500)).rejects.toMatchObject({
+      await expect(
+        bus.audit.record(event(randomUUID(), randomUUID()), { deadlineMs: 500 }),
+      ).rejects.toMatchObject({
         code: 'UNAVAILABLE',
       })
     } finally {

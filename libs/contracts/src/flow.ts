@@ -42,7 +42,7 @@ export const consumption = {
     stream: 'AUDIT',
     filter: 'audit.>',
     maxAckPending: 2_000,
-    ackWaitMs: 60_000,
+    ackWaitMs: 15_000,
   },
 } as const satisfies Record<string, Consumption>
 

@@ -20,7 +20,9 @@ export const contracts: Contract[] = [auth, projects, decision, ingest]
 
 /** Subject → its messages as JSON Schemas. */
 export function messages(): Record<string, unknown> {
-  const found: Record<string, unknown> = { 'audit.<org>.<project or _>.<class>': { payload: [schemaOf(AuditEvent, 'output')] } }
+  const found: Record<string, unknown> = {
+    'audit.<org>.<project or _>.<class>': { payload: [schemaOf(AuditEvent, 'output')] },
+  }
   for (const contract of contracts) {
     for (const def of Object.values(contract.rpc)) {
       const { access, errors, http } = def
@@ -32,8 +34,10 @@ export function messages(): Record<string, unknown> {
         output: schemaOf(def.output, 'output'),
       }
     }
-    for (const def of Object.values(contract.evt)) found[def.subject] = { payload: schemaOf(def.payload, 'output') }
-    for (const def of Object.values(contract.kv)) found[`KV ${def.bucket}`] = { value: schemaOf(def.value, 'output') }
+    for (const def of Object.values(contract.evt))
+      found[def.subject] = { payload: schemaOf(def.payload, 'output') }
+    for (const def of Object.values(contract.kv))
+      found[`KV ${def.bucket}`] = { value: schemaOf(def.value, 'output') }
   }
   return found
 }
@@ -46,7 +50,8 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): unknown {
 /** flow.ts as a table and a diagram, for people. */
 export function flowDocument(): string {
   const rows = Object.entries(flow) as [string, FlowRow][]
-  const list = (items: readonly string[]) => (items.length === 0 ? '–' : items.map((item) => `\`${item}\``).join('<br>'))
+  const list = (items: readonly string[]) =>
+    items.length === 0 ? '–' : items.map((item) => `\`${item}\``).join('<br>')
   const lines = rows.map(
     ([name, row]) =>
       `| ${name} | ${list(row.serves.map((each) => `rpc.${each.name}.*`))} | ${list(row.calls.map((def) => def.subject))} | ${list(
@@ -56,7 +61,9 @@ export function flowDocument(): string {
       )} |`,
   )
   const edges = rows.flatMap(([name, row]) => [
-    ...[...new Set(row.calls.map((def) => def.subject.split('.')[1]))].map((to) => `  ${name} -->|rpc| ${to}`),
+    ...[...new Set(row.calls.map((def) => def.subject.split('.')[1]))].map(
+      (to) => `  ${name} -->|rpc| ${to}`,
+    ),
     ...row.writes.map((def) => `  ${name} -->|writes| ${def.bucket}[(KV ${def.bucket})]`),
     ...row.watches.map((def) => `  ${def.bucket}[(KV ${def.bucket})] -->|watched by| ${name}`),
     ...(row.audits ? [`  ${name} -->|audit| AUDIT[[AUDIT]]`] : []),

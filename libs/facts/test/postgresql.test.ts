@@ -1,6 +1,7 @@
 import type { StatementFacts } from '../src/sql/statement.ts'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { expression, type Walk } from '../src/sql/postgresql-query.ts'
+import { expression } from '../src/sql/postgresql-expressions.ts'
+import type { Walk } from '../src/sql/postgresql-walk.ts'
 import { createLedger } from '../src/sql/statement.ts'
 import {
   postgresqlFacts,

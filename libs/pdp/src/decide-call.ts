@@ -9,6 +9,7 @@ import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
 import { isUnknown } from '@mcpshield/policy/facts'
+import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactValue } from '@mcpshield/redact/redact-value'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
 import type { FactsCache } from './facts-cache.ts'
@@ -21,8 +22,8 @@ export type PdpDeps = {
   limits: LimitStore
   audit: AuditPublisher
   factsCache: FactsCache
-  /** Key of the arguments' digest (HMAC-SHA-256). */
-  digestKey: Buffer
+  /** Of the arguments' digest. */
+  keyedHash: KeyedHash
   now(): Date
 }
 
@@ -61,8 +62,8 @@ export type DecisionPoint = {
   couldShow(credential: Credential, method: string, tool: string): boolean
 }
 
-/** An outcome may be recorded late, but is not given up easily. */
-const OUTCOME_DEADLINE_MS = 60_000
+/** An outcome may be recorded a little late, and is not given up easily. */
+const OUTCOME = { deadlineMs: 60_000, lingerMs: 20 }
 
 export function decisionPoint(deps: PdpDeps): DecisionPoint {
   return {
@@ -80,7 +81,7 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       }
       const event = decisionEvent(
         { ...call, id, time, project, facts, decision, requestId: call.requestId },
-        deps.digestKey,
+        deps.keyedHash,
       )
       return {
         id,
@@ -117,7 +118,7 @@ function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void>
 }
 
 async function recordOutcome(audit: AuditPublisher, event: AuditEvent, outcome: CallOutcome): Promise<void> {
-  await audit.record(outcomeEvent(event, outcome), OUTCOME_DEADLINE_MS).catch(() => undefined)
+  await audit.record(outcomeEvent(event, outcome), OUTCOME).catch(() => undefined)
 }
 
 function factsOf(cache: FactsCache, project: ProjectPolicy, call: CallToDecide): Facts {

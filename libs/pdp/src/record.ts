@@ -1,10 +1,11 @@
 // Pure: what was decided → the audit event, without secrets.
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Decision } from '@mcpshield/policy/schema'
+import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactValue } from '@mcpshield/redact/redact-value'
-import { DEFAULT_DETECTORS } from '@mcpshield/redact/find'
+import { DEFAULT_REDACTIONS } from '@mcpshield/redact/redactions'
 import type { Credential, ProjectPolicy } from './snapshots.ts'
 
 /** Longest text of one argument that the record keeps, in UTF-16 units; the digest covers all of it. */
@@ -24,12 +25,13 @@ export type Decided = {
   requestId: string | null
 }
 
-/** Replaces a value by its keyed hash, so that equal values can be told without being read. */
-export function keyedHash(key: Buffer): (text: string) => string {
-  return (text) => createHmac('sha256', key).update(text).digest('hex').slice(0, 32)
+/** HMAC-SHA-256 in hex: equal values can be told without being read. `keyHex` is 64 hex digits. */
+export function hmacSha256(keyHex: string): KeyedHash {
+  const key = createSecretKey(keyHex, 'hex')
+  return (text) => createHmac('sha256', key).update(text).digest('hex')
 }
 
-export function decisionEvent(decided: Decided, digestKey: Buffer): AuditEvent {
+export function decisionEvent(decided: Decided, keyedHash: KeyedHash): AuditEvent {
   const { snapshot } = decided.project ?? {}
   return {
     id: decided.id,
@@ -40,9 +42,9 @@ export function decisionEvent(decided: Decided, digestKey: Buffer): AuditEvent {
     project_id: decided.credential.project_id,
     method: decided.method,
     tool: clip(decided.tool),
-    arguments: redactForRecord(decided.arguments, digestKey),
-    arguments_digest: createHmac('sha256', digestKey).update(JSON.stringify(decided.arguments)).digest('hex'),
-    facts: recordedFacts(decided.facts, digestKey),
+    arguments: redactForRecord(decided.arguments, keyedHash),
+    arguments_digest: keyedHash(JSON.stringify(decided.arguments)),
+    facts: recordedFacts(decided.facts, keyedHash),
     decision: decided.decision.decision,
     rule: decided.decision.rule,
     reason: decided.decision.reason,
@@ -90,18 +92,16 @@ export function outcomeEvent(decision: AuditEvent, result: CallOutcome): AuditEv
   }
 }
 
-const defaultRedactions = DEFAULT_DETECTORS.map((detector) => ({ detector }))
-
-function redactForRecord(value: JsonValue, key: Buffer): JsonValue {
-  return clipTexts(redactValue(value, defaultRedactions, { keyedHash: keyedHash(key) }).value as JsonValue)
+function redactForRecord(value: JsonValue, keyedHash: KeyedHash): JsonValue {
+  return clipTexts(redactValue(value, DEFAULT_REDACTIONS, { keyedHash }).value as JsonValue)
 }
 
 /** Facts without the arguments (recorded beside them) and without what the default detectors find. */
-function recordedFacts(facts: Facts | null, key: Buffer): JsonValue {
+function recordedFacts(facts: Facts | null, keyedHash: KeyedHash): JsonValue {
   if (facts === null) return null
   const { paths, urls, accesses, guessed } = facts
   const told = { paths, urls, accesses, ...(guessed === undefined ? {} : { guessed }) }
-  return redactForRecord(told as unknown as JsonValue, key)
+  return redactForRecord(told as unknown as JsonValue, keyedHash)
 }
 
 function clipTexts(value: JsonValue): JsonValue {

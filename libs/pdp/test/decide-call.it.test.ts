@@ -14,6 +14,7 @@ import { freshRedis } from '@mcpshield/testkit/fresh'
 import { decisionPoint, type DecisionPoint } from '../src/decide-call.ts'
 import { factsCache } from '../src/facts-cache.ts'
 import { connectLimitStore, type LimitStore } from '../src/limits.ts'
+import { hmacSha256 } from '../src/record.ts'
 import { keyDigest, watchSnapshots, type Snapshots } from '../src/snapshots.ts'
 
 let server: TestBus
@@ -73,7 +74,7 @@ const point = (store: LimitStore) =>
     limits: store,
     audit: bus.audit,
     factsCache: factsCache(),
-    digestKey: Buffer.alloc(32, 1),
+    keyedHash: hmacSha256('01'.repeat(32)),
     now: () => new Date(),
   })
 

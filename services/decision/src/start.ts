@@ -7,6 +7,7 @@ import { decisionPoint } from '@mcpshield/pdp/decide-call'
 import { factsCache } from '@mcpshield/pdp/facts-cache'
 import { keyUse } from '@mcpshield/pdp/key-use'
 import { connectLimitStore } from '@mcpshield/pdp/limits'
+import { hmacSha256 } from '@mcpshield/pdp/record'
 import { watchSnapshots } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
 import { buildApp } from './app.ts'
@@ -30,7 +31,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     limits,
     audit: bus.audit,
     factsCache: factsCache(),
-    digestKey: Buffer.from(config.AUDIT_DIGEST_KEY, 'hex'),
+    keyedHash: hmacSha256(config.AUDIT_DIGEST_KEY),
     now: () => new Date(),
   })
   const service = decisionService({

@@ -37,7 +37,13 @@ export function connectClickhouse(address: string): ClickHouse {
     async insert(table, rows) {
       if (rows.length === 0) return
       try {
-        await client.insert({ table: `${database}.${table}`, values: rows, format: 'JSONEachRow' })
+        await client.insert({
+          table: `${database}.${table}`,
+          values: rows,
+          format: 'JSONEachRow',
+          // A field that the table does not have yet is waited for, not dropped.
+          clickhouse_settings: { input_format_skip_unknown_fields: 0 },
+        })
       } catch (error) {
         throw new InsertError(error as Error)
       }

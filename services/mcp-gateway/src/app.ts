@@ -1,7 +1,7 @@
 // The HTTP side of the MCP endpoints: limits, guard, credential, session, one message per request.
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import { keyedHash } from '@mcpshield/pdp/record'
+import { hmacSha256 } from '@mcpshield/pdp/record'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
@@ -54,7 +54,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     pdp: deps.pdp,
     runtimeOf: (projectId) => deps.runtimes.of(projectId),
     upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
-    keyedHash: keyedHash(Buffer.from(config.AUDIT_DIGEST_KEY, 'hex')),
+    keyedHash: hmacSha256(config.AUDIT_DIGEST_KEY),
     log: deps.log,
     sessions: deps.sessions,
   }

@@ -1,7 +1,10 @@
 import type { Operation } from '@mcpshield/policy/facts'
 import { CannotTell } from './statement.ts'
 import { inside, resolveTable, strings, type Node } from './postgresql-names.ts'
-import { expression, functionCall, query, tableOf, untag, type Walk } from './postgresql-query.ts'
+import { functionCall } from './postgresql-calls.ts'
+import { expression } from './postgresql-expressions.ts'
+import { query } from './postgresql-query.ts'
+import { tableOf, untag, type Walk } from './postgresql-walk.ts'
 
 /** Reads one whole statement into the walk's ledger. */
 export function statement(walk: Walk, tagged: Node): void {

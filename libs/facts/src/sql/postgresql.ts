@@ -9,7 +9,7 @@ import {
   type StatementFacts,
 } from './statement.ts'
 import type { Node, PostgresqlOptions } from './postgresql-names.ts'
-import { untag, type Walk } from './postgresql-query.ts'
+import { untag, type Walk } from './postgresql-walk.ts'
 import { statement } from './postgresql-statements.ts'
 
 export type { PostgresqlOptions } from './postgresql-names.ts'

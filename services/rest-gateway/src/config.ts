@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { HOST, NATS_CREDS, NATS_URL, port } from '@mcpshield/runtime/variables'
+
+const list = (text: string) =>
+  text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+
+export const Config = z.object({
+  NATS_URL,
+  NATS_CREDS,
+  HOST,
+  /** HTTP port of the REST API. */
+  API_PORT: port(8000),
+  /** Where clients reach the API, as its OpenAPI document says. */
+  API_URL: z.url().default('http://localhost:8000'),
+  /** Origins of web pages that may call, exact, comma separated. */
+  ALLOWED_ORIGINS: z.string().default('http://localhost:3000').transform(list),
+  /**
+   * Addresses or networks of the proxies in front, comma separated (`loopback`, `10.0.0.0/8`): only from
+   * them is X-Forwarded-For believed.
+   */
+  TRUST_PROXY: z
+    .string()
+    .default('')
+    .transform(list)
+    .refine((proxies) => !proxies.some((each) => /^(true|\*|0\.0\.0\.0\/0|::\/0)$/.test(each)), {
+      error: 'must name the proxies: trusting everyone lets every client choose its address',
+    }),
+})
+export type Config = z.infer<typeof Config>

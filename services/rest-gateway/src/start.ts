@@ -1,0 +1,68 @@
+// The map of the service: what it connects to, watches and asks.
+import manifest from '../package.json' with { type: 'json' }
+import { connectBus } from '@mcpshield/bus/connect'
+import { auth } from '@mcpshield/contracts/auth'
+import { decision } from '@mcpshield/contracts/decision'
+import { AppError } from '@mcpshield/contracts/errors'
+import { flow } from '@mcpshield/contracts/flow'
+import { ingest } from '@mcpshield/contracts/ingest'
+import { projects } from '@mcpshield/contracts/projects'
+import type { Log } from '@mcpshield/runtime/log'
+import { buildApp } from './app.ts'
+import type { Config } from './config.ts'
+import { watchKeys } from './keys.ts'
+import type { CallEndpoint } from './routes.ts'
+import { callers } from './session.ts'
+
+const HEALTH_TIMEOUT_MS = 2_000
+
+export async function start(config: Config, log: Log): Promise<AsyncDisposable & { address: string }> {
+  await using stack = new AsyncDisposableStack()
+  const row = flow['rest-gateway']
+  const bus = stack.use(
+    await connectBus({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'rest-gateway', log }, row),
+  )
+  const keys = stack.use(await watchKeys(bus))
+  const health = (def: (typeof row.calls)[number]) => () =>
+    bus.call(def, {}, { timeoutMs: HEALTH_TIMEOUT_MS }) as ReturnType<
+      typeof bus.call<typeof auth.rpc.checkHealth>
+    >
+  const app = await buildApp({
+    defs: row.calls,
+    call: bus.call as unknown as CallEndpoint,
+    callers: callers({
+      signingKeys: async () => (await bus.call(auth.rpc.getSigningKeys, {})) as never,
+      isOpen: async (session_id) => (await bus.call(auth.rpc.checkSession, { session_id })).open,
+      membership: (user_id) => bus.call(projects.rpc.getMembership, { user_id }).catch(unlessNotFound),
+      keys,
+      now: () => new Date(),
+    }),
+    checks: {
+      nats: () => bus.ping(),
+      keys: async () => {
+        if (!keys.current()) throw new Error('the watch is broken')
+      },
+    },
+    services: {
+      auth: health(auth.rpc.checkHealth),
+      projects: health(projects.rpc.checkHealth),
+      decision: health(decision.rpc.checkHealth),
+      ingest: health(ingest.rpc.checkHealth),
+    },
+    ready: () => keys.current() && !bus.connection.isClosed(),
+    version: manifest.version,
+    url: config.API_URL,
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    trustProxy: config.TRUST_PROXY,
+    log,
+  })
+  stack.defer(() => app.close())
+  const address = await app.listen({ host: config.HOST, port: config.API_PORT })
+  const kept = stack.move()
+  return { address, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+function unlessNotFound(error: unknown): undefined {
+  if (error instanceof AppError && error.code === 'NOT_FOUND') return undefined
+  throw error
+}
