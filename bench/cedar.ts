@@ -1,4 +1,5 @@
 // The benchmark's policies in Cedar, parsed once and kept in its WebAssembly memory.
+import type * as cedarWasm from '@cedar-policy/cedar-wasm/nodejs'
 import type { Facts } from '@mcpshield/policy/facts'
 import type { DecisionWord, Policy, Rule } from '@mcpshield/policy/schema'
 import { listOf } from '@mcpshield/policy/schema'
@@ -26,7 +27,7 @@ export async function cedarEngine(policy: Policy): Promise<(call: Facts) => Deci
   }
 }
 
-type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs')
+type Cedar = typeof cedarWasm
 let loaded = 0
 
 function inCedar({ tool, decision, conditions = {} }: Rule): string {

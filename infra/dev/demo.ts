@@ -1,7 +1,6 @@
 // The demo: the product's main job on real input. A real MCP client goes through the gateway to a real
 // file-system server and to real databases; then the same decisions are read back from the audit API.
 // Every line shown comes from the running system.
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -15,7 +14,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import { flow } from '@mcpshield/contracts/flow'
 import type { DataDir } from './data-dir.ts'
 import { demoPolicy } from './demo-policy.ts'
-import { signIn, type RestClient } from './rest-client.ts'
+import { ApiRefusal, signIn, type RestClient } from './rest-client.ts'
 import { makeSampleData, type SampleData } from './sample-data.ts'
 import type { Stack } from './stack.ts'
 import { table } from './table.ts'
@@ -24,8 +23,12 @@ export type DemoAccount = { email: string; password: string; api_key: string; pr
 export type Demo = { account: DemoAccount; sample: SampleData; api: RestClient }
 
 const EMAIL = 'demo@example.com'
+const PROJECT = 'Demo'
 
-/** Makes the demo's person, project, systems and policy, or finds those of an earlier start. */
+/**
+ * Makes the demo's person, project, systems and policy, or finds those of an earlier start. A start that was cut off
+ * is gone on with: whatever is there already stays.
+ */
 export async function prepareDemo(
   stack: Stack,
   dataDir: DataDir,
@@ -34,23 +37,34 @@ export async function prepareDemo(
   progress('preparing the demo')
   const folder = join(dataDir.path, 'demo')
   const sample = await makeSampleData(stack.backing.databaseUrl, folder, dataDir.secret('demo-database'))
+  const person = { email: EMAIL, password: dataDir.secret('demo-password') }
   const file = join(dataDir.path, 'secrets', 'demo.json')
   if (existsSync(file)) {
     const account = JSON.parse(readFileSync(file, 'utf8')) as DemoAccount
-    return { account, sample, api: await signIn(stack.api, account) }
+    return { account, sample, api: await signIn(stack.api, person) }
   }
-  const person = { email: EMAIL, password: randomBytes(18).toString('base64url') }
   await createPerson(stack, person)
   const api = await signInOnceOwner(stack.api, person)
-  const project = await api.send<{ id: string }>('POST', '/projects', {
-    name: 'Demo',
-    environment: 'dev',
-    infrastructure: ['postgresql', 'sqlite', 'files'],
-  })
+  const project = (await findDemoProject(api)) ?? (await createDemoProject(api))
   const key = await fillProject(api, project.id, sample)
   const account = { ...person, api_key: key, project_id: project.id }
   writeFileSync(file, JSON.stringify(account), { mode: 0o600 })
   return { account, sample, api }
+}
+
+type Named = { id: string; name: string }
+
+async function findDemoProject(api: RestClient): Promise<Named | undefined> {
+  const { items } = await api.get<{ items: Named[] }>('/projects')
+  return items.find((project) => project.name === PROJECT)
+}
+
+function createDemoProject(api: RestClient): Promise<Named> {
+  return api.send('POST', '/projects', {
+    name: PROJECT,
+    environment: 'dev',
+    infrastructure: ['postgresql', 'sqlite', 'files'],
+  })
 }
 
 async function createPerson(stack: Stack, person: { email: string; password: string }): Promise<void> {
@@ -63,12 +77,8 @@ async function createPerson(stack: Stack, person: { email: string; password: str
   try {
     await bus.call(auth.rpc.createUser, { ...person, first_name: 'Demo', last_name: 'Person' })
   } catch (error) {
-    if (error instanceof AppError && error.code === 'CONFLICT') {
-      throw new Error(`${EMAIL} exists, but its password is not in the data folder any more.`, {
-        cause: error,
-      })
-    }
-    throw error
+    // There since an earlier start.
+    if (!(error instanceof AppError && error.code === 'CONFLICT')) throw error
   }
 }
 
@@ -91,28 +101,31 @@ async function signInOnceOwner(
 
 async function fillProject(api: RestClient, projectId: string, sample: SampleData): Promise<string> {
   const at = (path: string) => `/projects/${projectId}${path}`
-  await api.send('POST', at('/connections'), { name: 'shop', kind: 'postgresql', url: sample.postgresUrl })
-  await api.send('POST', at('/connections'), { name: 'prices', kind: 'sqlite', path: sample.sqlitePath })
+  await sendOnce(api, at('/connections'), { name: 'shop', kind: 'postgresql', url: sample.postgresUrl })
+  await sendOnce(api, at('/connections'), { name: 'prices', kind: 'sqlite', path: sample.sqlitePath })
   const server = createRequire(import.meta.url).resolve(
     '@modelcontextprotocol/server-filesystem/package.json',
   )
-  await api.send('POST', at('/upstreams'), {
+  await sendOnce(api, at('/upstreams'), {
     slug: 'files',
     transport: 'stdio',
     command: process.execPath,
     args: [join(dirname(server), 'dist/index.js'), sample.folder],
   })
-  await api.send(
-    'PUT',
-    at('/policy'),
-    { policy_yaml: demoPolicy(sample.publicFolder), note: 'The demo’s policy' },
-    { 'if-match': '*' },
-  )
+  const policy = { policy_yaml: demoPolicy(sample.publicFolder), note: 'The demo’s policy' }
+  await api.send('PUT', at('/policy'), policy, { 'if-match': '*' })
   const key = await api.send<{ api_key: string }>('POST', at('/keys'), {
     name: 'demo agent',
     labels: ['demo'],
   })
   return key.api_key
+}
+
+/** Makes a thing unless one of its name is there. */
+async function sendOnce(api: RestClient, path: string, body: object): Promise<void> {
+  await api.send('POST', path, body).catch((error: unknown) => {
+    if (!(error instanceof ApiRefusal && error.status === 409)) throw error
+  })
 }
 
 type Step = { shows: string; name: string; args: Record<string, unknown> }
@@ -167,6 +180,21 @@ function steps(sample: SampleData): Step[] {
   ]
 }
 
+/** A key is known everywhere within a second of its making. */
+async function connectClient(mcp: string, apiKey: string): Promise<Client> {
+  for (let tries = 0; ; tries++) {
+    const client = new Client({ name: 'mcpshield-demo', version: '0.1.0' })
+    try {
+      const requestInit = { headers: { 'x-api-key': apiKey } }
+      await client.connect(new StreamableHTTPClientTransport(new URL(mcp), { requestInit }))
+      return client
+    } catch (error) {
+      if (tries === 20) throw error
+      await sleep(100)
+    }
+  }
+}
+
 type CallResult = {
   content: { type: string; text?: string }[]
   isError?: boolean
@@ -182,12 +210,7 @@ export async function runDemo(
 ): Promise<string> {
   progress('running the demo')
   const from = new Date(Date.now() - 1_000).toISOString()
-  const client = new Client({ name: 'mcpshield-demo', version: '0.1.0' })
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(stack.mcp), {
-      requestInit: { headers: { 'x-api-key': account.api_key } },
-    }),
-  )
+  const client = await connectClient(stack.mcp, account.api_key)
   const { tools } = await client.listTools()
   const seen: (Step & Shown)[] = []
   for (const step of steps(sample)) {

@@ -10,6 +10,16 @@ export type RestClient = {
   ): Promise<T>
 }
 
+/** The API refused, with these words. */
+export class ApiRefusal extends Error {
+  override readonly name = 'ApiRefusal'
+  readonly status: number
+  constructor(what: string, status: number, body: string) {
+    super(`${what}: ${status} ${body.slice(0, 1_000)}`)
+    this.status = status
+  }
+}
+
 /** Throws with the problem's own words when the API refuses. */
 export function restClient(api: string, token?: string): RestClient {
   const call = async <T>(
@@ -28,7 +38,7 @@ export function restClient(api: string, token?: string): RestClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`)
+    if (!response.ok) throw new ApiRefusal(`${method} ${path}`, response.status, text)
     return (text === '' ? undefined : JSON.parse(text)) as T
   }
   return { get: (path) => call('GET', path), send: call }
@@ -36,6 +46,9 @@ export function restClient(api: string, token?: string): RestClient {
 
 /** Signs in and returns the API as that person sees it. */
 export async function signIn(api: string, account: { email: string; password: string }): Promise<RestClient> {
-  const session = await restClient(api).send<{ access_token: string }>('POST', '/auth/login', account)
+  const session = await restClient(api).send<{ access_token: string }>('POST', '/auth/login', {
+    email: account.email,
+    password: account.password,
+  })
   return restClient(api, session.access_token)
 }

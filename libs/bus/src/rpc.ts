@@ -116,9 +116,13 @@ function parseInput(def: RpcDef, message: Msg): unknown {
   throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors: fieldErrors(parsed.error) })
 }
 
-/** Zod's issues as [{path, message}]. */
+/** Zod's issues as [{path, message}]; of unknown fields, one for each. */
 export function fieldErrors(error: z.ZodError): { path: string; message: string }[] {
-  return error.issues.map((issue) => ({ path: issue.path.map(String).join('.'), message: issue.message }))
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map(String)
+    if (issue.code !== 'unrecognized_keys') return [{ path: path.join('.'), message: issue.message }]
+    return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'There is no such field.' }))
+  })
 }
 
 function callerOf(message: Msg): Caller {

@@ -98,13 +98,13 @@ async function deliverBatch(db: Db, schema: string, topic: string, deliver: Deli
     if (lock?.taken !== true) return 0
     const rows = await em.find(OutboxRow, { topic }, { orderBy: { id: 'asc' }, limit: BATCH })
     const delivered: bigint[] = []
-    let failure: unknown
+    let failure: Error | undefined
     for (const row of rows) {
       try {
         await deliver({ key: row.key, payload: row.payload, messageId: row.message_id })
         delivered.push(BigInt(row.id))
       } catch (error) {
-        failure = error
+        failure = error as Error
         break
       }
     }

@@ -25,7 +25,7 @@ export function couldAllow(
     accesses: [],
   }
   for (const rule of rulesFor(compiled, method, tool).all) {
-    if (rule.rule.decision === 'deny') {
+    if (rule.decision === 'deny') {
       if (deniesEveryCall(rule, call, context)) return false
     } else if (contextTests(rule).every((test) => test.strict(call, context) === TRUE)) return true
   }

@@ -2,13 +2,14 @@
 // decides, decides. Nothing here reads a clock, a file or chance.
 import { rulesFor } from './compile.ts'
 import type { CompiledPolicy, CompiledRule, ToolRules } from './compile.ts'
-import { allowReason, askReason, denyReason, traceEntry, uncoveredReason, unknownReason } from './explain.ts'
+import { allowReason, askReason, denyReason, uncoveredReason, unknownReason } from './explain.ts'
 import type { Context, Facts } from './facts.ts'
 import { holds, mayHold } from './matching.ts'
 import { NO_OBLIGATIONS, addUp } from './obligations.ts'
 import { placedRules } from './rule-index.ts'
 import type { Decision, Obligations, TraceEntry } from './schema.ts'
 import { nameProblem } from './tool-name.ts'
+import { traceEntry } from './trace.ts'
 import { firstUnknown } from './unknown-facts.ts'
 
 export type DecideOptions = {
@@ -62,7 +63,7 @@ function firstDecision(
   const owed: CompiledRule[] = []
   let mark: CompiledRule | undefined
   for (const rule of rules) {
-    const word = rule.rule.decision
+    const word = rule.decision
     if (word === 'deny') {
       if (mayHold(rule, facts, context)) {
         note?.(rule, 'decided')
@@ -108,11 +109,11 @@ function addThoseBelow(
   note: Note | undefined,
 ): void {
   for (const rule of rules) {
-    if (rule.index <= asking.index || rule.rule.decision === 'deny') continue
+    if (rule.index <= asking.index || rule.decision === 'deny') continue
     const isOwed = rule.obligations !== null && mayHold(rule, facts, context)
     if (isOwed) owed.push(rule)
     note?.(rule, isOwed ? 'added' : 'passed')
-    if (rule.rule.decision === 'allow' && holds(rule, facts, context)) return
+    if (rule.decision === 'allow' && holds(rule, facts, context)) return
   }
 }
 

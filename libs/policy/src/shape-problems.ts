@@ -43,7 +43,8 @@ const CODES: Partial<Record<Issue['code'], string>> = { invalid_type: 'wrong_typ
 
 function faultOf(issue: Issue, value: unknown): string {
   if (issue.code === 'invalid_type') return `must be ${withArticle(issue.expected)}, not ${inWords(value)}`
-  if (issue.code === 'invalid_value') return `must be ${oneOf(issue.values.map(String))}, not ${inWords(value)}`
+  if (issue.code === 'invalid_value')
+    return `must be ${oneOf(issue.values.map(String))}, not ${inWords(value)}`
   if (issue.code === 'too_big') return `must have at most ${issue.maximum}${unitOf(issue.origin)}`
   if (issue.code === 'too_small') {
     return issue.origin === 'number' || issue.origin === 'int'

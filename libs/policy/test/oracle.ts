@@ -251,7 +251,7 @@ function callTruths(
     truths.push(
       isMarker
         ? 'unknown'
-        : parameterTruth(facts.arguments as JsonValue, path.split('.'), constraint, decision, mode),
+        : parameterTruth(facts.arguments, path.split('.'), constraint, decision, mode),
     )
   }
   return truths

@@ -7,7 +7,8 @@ import type { Bus } from '@mcpshield/bus/connect'
 import { ACCESS_TOKEN } from '@mcpshield/contracts/access-token'
 import { auth } from '@mcpshield/contracts/auth'
 import type { Caller } from '@mcpshield/contracts/caller'
-import { consumption, flow } from '@mcpshield/contracts/flow'
+import type { flow } from '@mcpshield/contracts/flow';
+import { consumption } from '@mcpshield/contracts/flow'
 import { connectDb, migrateDb } from '@mcpshield/db/connect'
 import { createLog } from '@mcpshield/runtime/log'
 import { startTestBus, type TestBus } from '@mcpshield/testkit/bus'
@@ -188,7 +189,7 @@ describe('tokens', () => {
     expect(JSON.stringify(keys)).not.toMatch(/"d":/)
     const { payload, protectedHeader } = await jwtVerify(
       access_token,
-      createLocalJWKSet({ keys: keys as never }),
+      createLocalJWKSet({ keys: keys }),
       {
         algorithms: [ACCESS_TOKEN.algorithm],
         typ: ACCESS_TOKEN.type,

@@ -17,7 +17,7 @@ export function secretStore(master: Sealer): Secrets {
       return (await dataKey(em, master, orgId)).seal(JSON.stringify(value), place)
     },
     async open(em, orgId, place, sealed) {
-      return JSON.parse((await dataKey(em, master, orgId)).open(sealed, place).toString())
+      return JSON.parse((await dataKey(em, master, orgId)).open(sealed, place).toString()) as unknown
     },
   }
 }

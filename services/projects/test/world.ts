@@ -54,7 +54,7 @@ export async function startWorld(): Promise<World> {
   const userOf = (caller: User['caller']): User => ({
     caller,
     as: (role) => userOf({ ...caller, role }),
-    call: (def, input) => rest.call(def as never, input as never, { caller }) as never,
+    call: (def, input) => rest.call(def as never, input as never, { caller }),
   })
   const kept = stack.move()
   return {

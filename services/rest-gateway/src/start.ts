@@ -31,7 +31,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable &
     defs: row.calls,
     call: bus.call as unknown as CallEndpoint,
     callers: callers({
-      signingKeys: async () => (await bus.call(auth.rpc.getSigningKeys, {})) as never,
+      signingKeys: async () => await bus.call(auth.rpc.getSigningKeys, {}),
       isOpen: async (session_id) => (await bus.call(auth.rpc.checkSession, { session_id })).open,
       membership: (user_id) => bus.call(projects.rpc.getMembership, { user_id }).catch(unlessNotFound),
       keys,
