@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startProduct, type Product } from './product.ts'
 import { startRecordingUpstream, type RecordingUpstream } from './recording-upstream.ts'
 
+const POLICY = 'version: 1\nrules:\n  - { id: counted, tool: "rec/safe_echo", decision: allow }\n'
+
 let product: Product
 let upstream: RecordingUpstream
 beforeAll(async () => {
@@ -13,7 +15,7 @@ beforeAll(async () => {
     transport: 'http',
     url: upstream.url,
   })
-  await product.setPolicy('version: 1\nrules:\n  - { id: counted, tool: "rec/safe_echo", decision: allow }\n')
+  await product.setPolicy(POLICY)
 })
 afterAll(async () => {
   await product[Symbol.asyncDispose]()
@@ -106,6 +108,7 @@ test.for(['redis', 'nats', 'postgres', 'projects', 'auth', 'decision', 'mcp-gate
     const pid = kill(victim)
     await backAgain(victim, pid)
     await expect.poll(callOnce, { timeout: 30_000, interval: 100 }).toBe('accepted')
+    await changesReachTheGateway()
     await expect
       .poll(
         () =>
@@ -118,6 +121,19 @@ test.for(['redis', 'nats', 'postgres', 'projects', 'auth', 'decision', 'mcp-gate
       .toBe(true)
   },
 )
+
+/** A policy saved after the fault is in force within a second of its saving. */
+async function changesReachTheGateway(): Promise<void> {
+  const save = (yaml: string) =>
+    product.setPolicy(yaml).then(
+      () => true,
+      () => false,
+    )
+  await expect.poll(() => save('version: 1\nrules: []\n'), { timeout: 30_000, interval: 100 }).toBe(true)
+  await expect.poll(callOnce, { timeout: 1_000, interval: 20 }).toBe('refused')
+  await save(POLICY)
+  await expect.poll(callOnce, { timeout: 1_000, interval: 20 }).toBe('accepted')
+}
 
 test('without the audit log nothing is released', async () => {
   const pid = product.stack.pids().nats

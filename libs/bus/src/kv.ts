@@ -9,12 +9,10 @@ import type { Log } from './log.ts'
 export type BucketWatcher<V> = {
   put(key: string, value: V): void
   remove(key: string): void
-  /** The whole bucket is about to be told again; whatever is not told again is gone. */
-  reset(): void
 }
 
 export type Watching = AsyncDisposable & {
-  /** False while the watch is broken: what is held may be old. */
+  /** False from a lost connection until the whole bucket has been told again: what is held may be old. */
   current(): boolean
 }
 
@@ -25,23 +23,36 @@ export async function watchBucket(
   watcher: BucketWatcher<unknown>,
   log: Log,
 ): Promise<Watching> {
+  const known = new Set<string>()
+  const loaded = Promise.withResolvers<void>()
   let stopped = false
   let current = false
   let iterator: QueuedIterator<KvWatchEntry> | undefined
-  const loaded = Promise.withResolvers<void>()
 
   const once = async () => {
     const bucket = await new Kvm(jetstream(connection)).open(def.bucket)
     const { values } = await bucket.status()
-    watcher.reset()
-    iterator = await bucket.watch()
+    const told = new Set<string>()
     const ready = () => {
+      if (current) return
+      for (const key of known) if (!told.has(key)) forget(key)
       current = true
       loaded.resolve()
     }
+    const forget = (key: string) => {
+      known.delete(key)
+      watcher.remove(key)
+    }
+    iterator = await bucket.watch()
     if (values === 0) ready()
     for await (const entry of iterator) {
-      tell(def, entry, watcher, log)
+      const value = valueOf(def, entry, log)
+      if (value === undefined) forget(entry.key)
+      else {
+        told.add(entry.key)
+        known.add(entry.key)
+        watcher.put(entry.key, value)
+      }
       if (entry.delta === 0) ready()
     }
   }
@@ -56,6 +67,15 @@ export async function watchBucket(
       if (!stopped) await sleep(250)
     }
   }
+  // A server that restarted has forgotten the watch; waiting for its heartbeats to stay away takes too long.
+  const followConnection = async () => {
+    for await (const status of connection.status()) {
+      if (stopped) return
+      if (status.type === 'disconnect') current = false
+      if (status.type === 'reconnect') iterator?.stop()
+    }
+  }
+  void followConnection()
   const done = forever()
   await loaded.promise
   return {
@@ -68,22 +88,16 @@ export async function watchBucket(
   }
 }
 
-function tell(def: KvDef, entry: KvWatchEntry, watcher: BucketWatcher<unknown>, log: Log): void {
-  if (entry.operation !== 'PUT') {
-    watcher.remove(entry.key)
-    return
-  }
+/** The entry's value; undefined when it was removed, or when nobody understands it: calls are then denied. */
+function valueOf(def: KvDef, entry: KvWatchEntry, log: Log): unknown {
+  if (entry.operation !== 'PUT') return undefined
   const parsed = def.value.safeParse(entry.json())
-  if (parsed.success) {
-    watcher.put(entry.key, parsed.data)
-    return
-  }
-  // An entry nobody understands counts as gone: without it, calls are denied.
+  if (parsed.success) return parsed.data
   log.error(
     { bucket: def.bucket, key: entry.key, issues: parsed.error.issues },
     'watch: entry not understood',
   )
-  watcher.remove(entry.key)
+  return undefined
 }
 
 export type KvWriter<V> = { put(key: string, value: V): Promise<void>; remove(key: string): Promise<void> }

@@ -125,7 +125,6 @@ describe('watched buckets', () => {
     await writer.remove('bb')
     const held = new Map<string, string>()
     await using watching = await reads.watch(projects.kv.keys, {
-      reset: () => held.clear(),
       put: (key, value) => void held.set(key, value.name),
       remove: (key) => void held.delete(key),
     })

@@ -31,7 +31,7 @@ export function openApiDocument(defs: readonly RpcDef[], { version, url }: OpenA
     servers: [{ url }],
     paths,
     components: {
-      schemas: { Problem: problemSchema },
+      schemas: { Problem: problemSchema, JsonValue: jsonValueSchema },
       securitySchemes: {
         user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /auth/login' },
         api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A project’s API key' },
@@ -154,7 +154,23 @@ const problemSchema = {
   required: ['type', 'title', 'status', 'detail'],
 }
 
+const JSON_VALUE = '#/components/schemas/JsonValue'
+const jsonValueSchema = {
+  anyOf: [
+    ...['string', 'number', 'boolean', 'null'].map((type) => ({ type })),
+    { type: 'array', items: { $ref: JSON_VALUE } },
+    { type: 'object', propertyNames: { type: 'string' }, additionalProperties: { $ref: JSON_VALUE } },
+  ],
+}
+
+/** The JSON Schema of a message. The one schema that refers to itself, `z.json()`, is the document's own. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
-  return rest
+  const text = JSON.stringify(rest).replaceAll(/#\/\$defs\/__schema\d+/g, JSON_VALUE)
+  const { $defs = {}, ...inlined } = JSON.parse(text) as Json & { $defs?: Json }
+  for (const def of Object.values($defs)) {
+    if (JSON.stringify(def) !== JSON.stringify(jsonValueSchema))
+      throw new Error('a message refers to itself: its schema needs a name in the OpenAPI document')
+  }
+  return inlined
 }

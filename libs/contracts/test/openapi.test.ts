@@ -22,3 +22,10 @@ test('no two endpoints share a method and path', () => {
   const routes = defs.flatMap(({ http }) => (http === undefined ? [] : [`${http.method} ${http.path}`]))
   expect(new Set(routes).size).toBe(routes.length)
 })
+
+test('every reference leads to something in the document', () => {
+  const text = JSON.stringify(document)
+  const names = Object.keys((document.components as { schemas: object }).schemas)
+  const references = new Set([...text.matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1]))
+  expect([...references].sort()).toEqual(names.map((name) => `#/components/schemas/${name}`).sort())
+})

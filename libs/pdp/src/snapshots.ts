@@ -44,7 +44,6 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
   let nextCacheId = 0
 
   const policyWatch = await bus.watch(projects.kv.policies, {
-    reset: () => policies.clear(),
     remove(projectId) {
       policies.delete(projectId)
       changed(projectId)
@@ -66,7 +65,6 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
     },
   })
   const keyWatch = await bus.watch(projects.kv.keys, {
-    reset: () => keys.clear(),
     remove: (digest) => void keys.delete(digest),
     put: (digest, snapshot) => void keys.set(digest, snapshot),
   })

@@ -8,6 +8,7 @@ import { obligationsOf } from './obligations.ts'
 import { indexRules } from './rule-index.ts'
 import type { RuleIndex } from './rule-index.ts'
 import { listOf, ruleId } from './schema.ts'
+import { DEFAULT_METHOD, nameProblem } from './tool-name.ts'
 import type { DecisionWord, Obligations, Policy, Rule } from './schema.ts'
 
 export type CompiledRule = {
@@ -44,7 +45,6 @@ export type CompiledPolicy = {
 }
 
 export const ORGANIZATION_PREFIX = 'organization/'
-export const DEFAULT_METHOD = 'tools/call'
 
 /** From here on looking rules up by table, path or host is cheaper than testing each. */
 const INDEX_FROM_RULES = 6
@@ -109,10 +109,16 @@ function byTool(rules: readonly CompiledRule[]): Pick<CompiledPolicy, 'exact' | 
   return { exact, globs: [...globs.values()] }
 }
 
-/** The rules whose `tool` and `method` match, in order. */
-export function rulesFor(compiled: CompiledPolicy, method: string, tool: string): ToolRules {
+/** The rules whose `tool` and `method` match, in order, or why a call of that name is denied before any rule. */
+export function rulesFor(
+  compiled: CompiledPolicy,
+  method: string,
+  tool: string,
+): ToolRules | { problem: string } {
   const known = compiled.known.get(method)?.get(tool)
   if (known !== undefined) return known
+  const problem = nameProblem(method, tool)
+  if (problem !== undefined) return { problem }
   const found = findRules(compiled, method, tool)
   if (method.length + tool.length <= MAX_KNOWN_UNITS) keep(compiled.known, method, tool, found)
   return found

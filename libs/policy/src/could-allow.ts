@@ -3,7 +3,6 @@ import { rulesFor } from './compile.ts'
 import type { CompiledPolicy, CompiledRule } from './compile.ts'
 import type { Context, Facts } from './facts.ts'
 import { FALSE, TRUE } from './kleene.ts'
-import { nameProblem } from './tool-name.ts'
 
 /**
  * True when some call of this tool could be allowed or asked. Facts are taken to fit whatever a rule asks for, so the
@@ -15,7 +14,8 @@ export function couldAllow(
   tool: string,
   context: Context,
 ): boolean {
-  if (nameProblem(method, tool) !== undefined) return false
+  const rules = rulesFor(compiled, method, tool)
+  if ('problem' in rules) return false
   const call: Facts = {
     method,
     tool,
@@ -24,7 +24,7 @@ export function couldAllow(
     urls: [],
     accesses: [],
   }
-  for (const rule of rulesFor(compiled, method, tool).all) {
+  for (const rule of rules.all) {
     if (rule.decision === 'deny') {
       if (deniesEveryCall(rule, call, context)) return false
     } else if (contextTests(rule).every((test) => test.strict(call, context) === TRUE)) return true

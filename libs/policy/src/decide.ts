@@ -8,7 +8,6 @@ import { holds, mayHold } from './matching.ts'
 import { NO_OBLIGATIONS, addUp } from './obligations.ts'
 import { placedRules } from './rule-index.ts'
 import type { Decision, Obligations, TraceEntry } from './schema.ts'
-import { nameProblem } from './tool-name.ts'
 import { traceEntry } from './trace.ts'
 import { firstUnknown } from './unknown-facts.ts'
 
@@ -41,9 +40,9 @@ function decideOrDeny(
   note: Note | undefined,
 ): Decision {
   try {
-    const problem = nameProblem(facts.method, facts.tool)
-    if (problem !== undefined) return denial('default', problem)
-    return firstDecision(compiled, facts, context, note)
+    const tool = rulesFor(compiled, facts.method, facts.tool)
+    if ('problem' in tool) return denial('default', tool.problem)
+    return firstDecision(compiled, tool, facts, context, note)
   } catch (error) {
     const message = error instanceof Error ? error.message : 'unexpected error'
     return denial('default', `The policy could not be evaluated for this call (${message}), so it is denied.`)
@@ -52,11 +51,11 @@ function decideOrDeny(
 
 function firstDecision(
   compiled: CompiledPolicy,
+  tool: ToolRules,
   facts: Facts,
   context: Context,
   note: Note | undefined,
 ): Decision {
-  const tool = rulesFor(compiled, facts.method, facts.tool)
   const relevant = relevantRules(tool, facts)
   const rules = note === undefined ? relevant : tool.all
   // Rules whose obligations the call owes, in order.

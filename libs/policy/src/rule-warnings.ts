@@ -1,7 +1,7 @@
 // What is allowed and yet hardly meant.
 import { isLocalHost, readDomain } from './domains.ts'
 import { covers, globMatcher, isGlob } from './globs.ts'
-import { DEFAULT_METHOD } from './compile.ts'
+import { DEFAULT_METHOD } from './tool-name.ts'
 import { warning } from './problem.ts'
 import type { Problem } from './problem.ts'
 import { durationMs } from './durations.ts'

@@ -1,5 +1,5 @@
 // Which names are decided at all. A name that could be read in two ways is denied before any rule is looked at.
-import { DEFAULT_METHOD } from './compile.ts'
+export const DEFAULT_METHOD = 'tools/call'
 
 const CANONICAL = /^[A-Za-z0-9_.\-/]{1,128}$/
 const MAX_URI_UNITS = 4_096
@@ -11,17 +11,10 @@ const NAMED = /^[A-Za-z0-9_.-]{1,64}\/[^\u0000-\u001f\u007f-\u009f]+$/
 export function nameProblem(method: unknown, tool: unknown): string | undefined {
   if (typeof method !== 'string' || typeof tool !== 'string')
     return 'The call names no tool, so it is denied.'
-  if (tool === lastGood && method === DEFAULT_METHOD) return undefined
   if (method === DEFAULT_METHOD) {
-    if (!CANONICAL.test(tool)) {
-      return 'The name of the tool is not 1 to 128 characters of A-Z a-z 0-9 _ - . /, so the call is denied.'
-    }
-    lastGood = tool
-    return undefined
+    if (CANONICAL.test(tool)) return undefined
+    return 'The name of the tool is not 1 to 128 characters of A-Z a-z 0-9 _ - . /, so the call is denied.'
   }
   if (tool.length <= MAX_URI_UNITS && tool.isWellFormed() && NAMED.test(tool)) return undefined
   return 'The name is not an upstream, a slash and a URI or name of printable characters, so the call is denied.'
 }
-
-// Agents call the same tool again and again.
-let lastGood = ''

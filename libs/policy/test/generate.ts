@@ -185,7 +185,7 @@ export function lessKnown(
   context: Context,
   choice: number,
 ): { facts: Facts; context: Context } {
-  const less = structuredClone({ facts, context }) as { facts: Facts; context: Context }
+  const less: { facts: Facts; context: Context } = structuredClone({ facts, context })
   const places: (() => void)[] = [() => (less.facts.arguments = UNKNOWN)]
   for (const kind of ['paths', 'urls', 'accesses'] as const) {
     const list = less.facts[kind]

@@ -185,7 +185,7 @@ test('an error while evaluating denies and says so', () => {
   expect(decide(compiled, facts, {}).decision).toBe('allow')
   expect(decide(compiled, broken, {})).toMatchObject({
     decision: 'deny',
-    reason: expect.stringContaining('could not be evaluated') as string,
+    reason: expect.stringMatching(/could not be evaluated/) as unknown,
   })
 })
 

@@ -249,9 +249,7 @@ function callTruths(
   for (const [path, constraint] of Object.entries(conditions.parameters ?? {})) {
     const isMarker = 'unknown' in facts.arguments && Object.keys(facts.arguments).length === 1
     truths.push(
-      isMarker
-        ? 'unknown'
-        : parameterTruth(facts.arguments, path.split('.'), constraint, decision, mode),
+      isMarker ? 'unknown' : parameterTruth(facts.arguments, path.split('.'), constraint, decision, mode),
     )
   }
   return truths

@@ -71,10 +71,7 @@ export async function renewSession(
   // Asked first: when Redis does not answer, the token is not spent.
   const open = await deps.sessions.isOpen(token.session_id)
   const successor = newRefreshToken()
-  const rotated =
-    open &&
-    token.used_at === null &&
-    (await deps.refreshTokens.rotate(token, digestOf(successor), deps.now()))
+  const rotated = open && (await deps.refreshTokens.rotate(token, digestOf(successor), deps.now()))
   if (!rotated) {
     await closeSession(deps, token.session_id)
     throw notSignedIn()

@@ -7,7 +7,7 @@ import type { Bus } from '@mcpshield/bus/connect'
 import { ACCESS_TOKEN } from '@mcpshield/contracts/access-token'
 import { auth } from '@mcpshield/contracts/auth'
 import type { Caller } from '@mcpshield/contracts/caller'
-import type { flow } from '@mcpshield/contracts/flow';
+import type { flow } from '@mcpshield/contracts/flow'
 import { consumption } from '@mcpshield/contracts/flow'
 import { connectDb, migrateDb } from '@mcpshield/db/connect'
 import { createLog } from '@mcpshield/runtime/log'
@@ -187,16 +187,12 @@ describe('tokens', () => {
     const { access_token, expires_in } = await login(email)
     const { keys } = await gateway.call(auth.rpc.getSigningKeys, {})
     expect(JSON.stringify(keys)).not.toMatch(/"d":/)
-    const { payload, protectedHeader } = await jwtVerify(
-      access_token,
-      createLocalJWKSet({ keys: keys }),
-      {
-        algorithms: [ACCESS_TOKEN.algorithm],
-        typ: ACCESS_TOKEN.type,
-        issuer: ACCESS_TOKEN.issuer,
-        audience: ACCESS_TOKEN.audience,
-      },
-    )
+    const { payload, protectedHeader } = await jwtVerify(access_token, createLocalJWKSet({ keys: keys }), {
+      algorithms: [ACCESS_TOKEN.algorithm],
+      typ: ACCESS_TOKEN.type,
+      issuer: ACCESS_TOKEN.issuer,
+      audience: ACCESS_TOKEN.audience,
+    })
     expect(payload).toMatchObject({ sub: id })
     expect(payload.exp! - payload.iat!).toBe(900)
     expect(expires_in).toBe(900)

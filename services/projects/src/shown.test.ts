@@ -6,6 +6,10 @@ test('a URL is shown without what opens it', () => {
     /user|hunter2|abc123|frag/,
   )
   expect(shownUrl('https://mcp.example.com/mcp')).toBe('https://mcp.example.com/mcp')
+  expect(shownUrl('https://mcp.example.com/api/mcp/s/Zm9vYmFyMTIzNDU2Nzg5MGFiY2Rl/mcp')).toBe(
+    'https://mcp.example.com/api/mcp/s/***/mcp',
+  )
+  expect(shownUrl('https://mcp.example.com/%ff?a=%ff')).toBe('https://mcp.example.com/%ff?a=***')
   expect(shownUrl(null)).toBe(null)
 })
 

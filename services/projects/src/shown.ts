@@ -6,15 +6,23 @@ import { secretKindOf } from '@mcpshield/redact/secret-names'
 
 const MASK = '[redacted]'
 
-/** The URL without its user, password and the values of its query. */
+/** The URL without its user, password, the values of its query, and parts of its path that look like tokens. */
 export function shownUrl(text: string | null): string | null {
   if (text === null) return null
   const url = new URL(text)
   url.username = ''
   url.password = ''
   url.hash = ''
-  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, MASK)
-  return decodeURI(url.href).slice(0, 2_000)
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, '***')
+  url.pathname = url.pathname
+    .split('/')
+    .map((segment) => (looksLikeToken(segment) ? '***' : segment))
+    .join('/')
+  return url.href.slice(0, 2_000)
+}
+
+function looksLikeToken(segment: string): boolean {
+  return segment.length >= 20 && /\d/.test(segment) && /[A-Za-z]/.test(segment)
 }
 
 /** The arguments, with a mask for what a detector finds and for what follows a flag such as `--token`. */

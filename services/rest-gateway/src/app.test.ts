@@ -97,7 +97,7 @@ describe('input', () => {
 })
 
 describe('answers', () => {
-  const answering = (error: unknown) => signedIn({ answer: () => Promise.reject(error) })
+  const answering = (error: Error) => signedIn({ answer: () => Promise.reject(error) })
 
   test('a refusal keeps its code, its type, its fields and its patience', async () => {
     const { app } = await answering(

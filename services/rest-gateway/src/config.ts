@@ -13,8 +13,8 @@ export const Config = z.object({
   HOST,
   /** HTTP port of the REST API. */
   API_PORT: port(8000),
-  /** Where clients reach the API, as its OpenAPI document says. */
-  API_URL: z.url().default('http://localhost:8000'),
+  /** Where clients reach the API, as its OpenAPI document says; where they read it from, when absent. */
+  API_URL: z.url().default('/'),
   /** Origins of web pages that may call, exact, comma separated. */
   ALLOWED_ORIGINS: z.string().default('http://localhost:3000').transform(list),
   /**

@@ -7,7 +7,6 @@ import type { Keys } from './session.ts'
 export async function watchKeys(bus: Bus<(typeof flow)['rest-gateway']>): Promise<Keys & AsyncDisposable> {
   const keys = new Map<string, KeySnapshot>()
   const watching = await bus.watch(projects.kv.keys, {
-    reset: () => keys.clear(),
     remove: (digest) => void keys.delete(digest),
     put: (digest, key) => void keys.set(digest, key),
   })
