@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { table } from '@mcpshield/infra/dev/table.ts'
 import { benchGateway } from './gateway.ts'
 import type { Figures } from './load.ts'
-import { benchPolicy, policyTable } from './policy.ts'
 
 const parts = process.argv.slice(2)
 const wants = (part: string) => parts.length === 0 || parts.includes(part)
@@ -17,6 +16,7 @@ const results: Record<string, unknown> = {
 }
 
 if (wants('policy')) {
+  const { benchPolicy, policyTable } = await import('./policy.ts')
   const figures = await benchPolicy()
   results.policy = figures
   console.log(`\nDecisions of libs/policy\n${policyTable(figures)}`)

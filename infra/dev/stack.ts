@@ -131,9 +131,14 @@ function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvP
         'LOGIN_RATE_LIMIT_WINDOW_MINUTES',
         'JWT_ACCESS_TOKEN_EXPIRE_MINUTES',
         'JWT_REFRESH_TOKEN_EXPIRE_DAYS',
+        'MASTER_KEY_PREVIOUS',
       ]),
     },
-    projects: { DATABASE_URL: database('projects'), MASTER_KEY: hex('master-key') },
+    projects: {
+      DATABASE_URL: database('projects'),
+      MASTER_KEY: hex('master-key'),
+      ...given(['MASTER_KEY_PREVIOUS']),
+    },
     ingest: { CLICKHOUSE_URL: backing.clickhouseUrl },
     decision: { ...decisionPoint, DECISION_PORT: String(ports.decisions) },
     'mcp-gateway': {

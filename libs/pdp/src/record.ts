@@ -101,7 +101,7 @@ function recordedFacts(facts: Facts | null, keyedHash: KeyedHash): JsonValue {
   if (facts === null) return null
   const { paths, urls, accesses, guessed } = facts
   const told = { paths, urls, accesses, ...(guessed === undefined ? {} : { guessed }) }
-  return redactForRecord(told as unknown as JsonValue, keyedHash)
+  return redactForRecord(told, keyedHash)
 }
 
 function clipTexts(value: JsonValue): JsonValue {

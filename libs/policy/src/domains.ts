@@ -15,7 +15,7 @@ const ENTRY = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(\[[0-9a-f:.]+\]|[^/?#@:[\]\s\\]+)(
 
 /** Reads an entry, or says what is wrong with it. */
 export function readDomain(text: string): DomainEntry | { problem: string } {
-  if (text === '') return { problem: 'must not be empty: an empty entry would say nothing' }
+  if (text === '') return { problem: 'must not be empty' }
   const [, scheme, name, portText] = ENTRY.exec(text) ?? []
   if (name === undefined) {
     return {
@@ -39,8 +39,7 @@ export function readDomain(text: string): DomainEntry | { problem: string } {
   const host = parsedHost(below ? name.slice(2) : name)
   if (host === undefined || host.includes('*')) {
     return {
-      problem:
-        '`*` may stand alone or for the subdomains of a domain (*.example.com), and the rest must be a host',
+      problem: 'is no host; `*` may stand alone or in front of a domain, as in *.example.com',
     }
   }
   if (below && isAddress(host)) return { problem: 'an IP address has no subdomains' }

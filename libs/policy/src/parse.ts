@@ -54,9 +54,9 @@ function parse(text: string, options: CheckOptions & ToolsOffered): ParseResult 
   const checked = checkPolicy(value, options)
   const problems = checked.policy === undefined ? checked.problems : ruleWarnings(checked.policy, options)
   const diagnostics = problems
+    .slice(0, MAX_DIAGNOSTICS)
     .map(({ path, part, ...rest }) => ({ ...locate(path, part), ...rest }))
     .sort((a, b) => a.line - b.line || a.column - b.column)
-    .slice(0, MAX_DIAGNOSTICS)
   return checked.policy === undefined ? { diagnostics } : { policy: checked.policy, diagnostics }
 }
 

@@ -7,12 +7,16 @@ import type { JsonPath } from './yaml-document.ts'
 
 type Issue = z.core.$ZodIssue
 
+/** More would help nobody, and finding the place of each takes time. */
+const MAX_ISSUES = 100
+
 export function shapeProblems(issues: readonly Issue[], document: unknown): Problem[] {
-  return issues.flatMap((issue) => problemsOf(issue, issue.path as JsonPath, document))
+  return issues.slice(0, MAX_ISSUES).flatMap((issue) => problemsOf(issue, issue.path as JsonPath, document))
 }
 
 function problemsOf(issue: Issue, path: JsonPath, document: unknown): Problem[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.slice(0, MAX_ISSUES).map((key) => unknownKey(path, key))
   if (issue.code === 'invalid_union') {
     return likeliestBranch(issue.errors, valueAt(document, path)).flatMap((inner) =>
       problemsOf(inner, [...path, ...inner.path] as JsonPath, document),

@@ -71,8 +71,13 @@ function syntaxProblems(document: Document.Parsed, at: (offset: number) => Posit
   return [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS).map(({ code, message, pos }) => ({
     ...at(pos[0]),
     code: code === 'TAG_RESOLVE_FAILED' ? 'yaml_tag' : 'yaml_syntax',
-    message: /call stack/i.test(message) ? 'The document is nested too deeply.' : `${message.slice(0, 200)}`,
+    message: syntaxMessage(code, message),
   }))
+}
+
+function syntaxMessage(code: string, message: string): string {
+  if (/call stack/i.test(message)) return 'The document is nested too deeply.'
+  return code === 'MULTIPLE_DOCS' ? 'Only one document is read.' : message.slice(0, 200)
 }
 
 type Reading = {

@@ -176,17 +176,16 @@ test('an error while evaluating denies and says so', () => {
     rules: [{ tool: 'a', decision: 'allow', conditions: { operations: 'read' } }],
   })
   const facts: Facts = { method: 'tools/call', tool: 'a', arguments: {}, paths: [], urls: [], accesses: [] }
-  const trap = {
-    get accesses(): never {
-      throw new Error('trap')
+  const broken = new Proxy(facts, {
+    get(target, name) {
+      if (name === 'accesses') throw new Error('trap')
+      return target[name as keyof Facts]
     },
-  }
-  const broken = Object.defineProperties({ ...facts }, Object.getOwnPropertyDescriptors(trap)) as Facts
-  expect(decide(compiled, facts, {}).decision).toBe('allow')
-  expect(decide(compiled, broken, {})).toMatchObject({
-    decision: 'deny',
-    reason: expect.stringMatching(/could not be evaluated/) as unknown,
   })
+  expect(decide(compiled, facts, {}).decision).toBe('allow')
+  const denied = decide(compiled, broken, {})
+  expect(denied.decision).toBe('deny')
+  expect(denied.reason).toContain('could not be evaluated')
 })
 
 test('facts of the wrong shape are unknown, never fitting', () => {

@@ -6,7 +6,6 @@ import { AppError } from '@mcpshield/contracts/errors'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
 import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
-import type { JsonObject } from '@mcpshield/policy/facts'
 
 export type DecisionDeps = {
   pdp: DecisionPoint
@@ -26,7 +25,7 @@ export function decisionService(deps: DecisionDeps): Handlers<typeof decision.rp
         credential,
         method: input.method,
         tool: input.tool,
-        arguments: input.arguments as JsonObject,
+        arguments: input.arguments,
         agent: input.context.agent ?? null,
         requestId: input.context.request_id ?? requestId,
       })

@@ -533,8 +533,11 @@ describe('the record', () => {
     const { config } = await manager.streams.info('AUDIT')
     await manager.streams.update('AUDIT', { ...config, max_bytes: 1 })
     try {
+      await owner.call(rpc.updateProject, { project_id, mode: 'monitor' })
+      const { state } = await manager.streams.info('AUDIT')
       await owner.call(rpc.revokeKey, { project_id, key_id })
       await expect.poll(() => snapshots.credential(api_key, new Date()), within).toBeUndefined()
+      expect((await manager.streams.info('AUDIT')).state.last_seq).toBe(state.last_seq)
     } finally {
       await manager.streams.update('AUDIT', config)
       await connection.close()

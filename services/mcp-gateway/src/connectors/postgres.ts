@@ -21,7 +21,7 @@ export function postgresConnector(connection: ConnectionSpec): Connector {
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'mcpshield',
-    types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
+    types: { getTypeParser: (oid: number) => parserOf(oid) },
   })
   pool.on('error', () => undefined) // An idle connection that broke is replaced by the next call.
   const searchPath = searchPathOf(connection.options).map(quoteIdentifier).join(', ')
