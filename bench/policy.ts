@@ -106,10 +106,11 @@ function policyOf(layout: Row['layout'], rules: number): Policy {
 }
 
 function ruleOf(layout: Row['layout'], i: number): Rule {
-  const place = i % RULES_PER_TOOL
   const tool = layout === 'spread' ? `db${Math.floor(i / RULES_PER_TOOL)}/query` : 'db/query'
-  const schema = layout === 'spread' ? `s${place}` : `s${i}`
-  if (place === 0) return { tool, decision: 'deny', conditions: { resources: [`${schema}.secrets`] } }
+  // Every rule speaks of a schema of its own: no two share their conditions.
+  const schema = `s${i}`
+  if (i % RULES_PER_TOOL === 0)
+    return { tool, decision: 'deny', conditions: { resources: [`${schema}.secrets`] } }
   return { tool, decision: 'allow', conditions: { operations: ['read'], resources: [`${schema}.*`] } }
 }
 
@@ -118,7 +119,7 @@ function callsOf(layout: Row['layout'], rules: number): Facts[] {
   return Array.from({ length: 2_000 }, (_, n) => {
     const i = (n * 31) % rules
     const tool = layout === 'spread' ? `db${Math.floor(i / RULES_PER_TOOL)}/query` : 'db/query'
-    const schema = layout === 'spread' ? `s${i % RULES_PER_TOOL}` : `s${i}`
+    const schema = `s${i}`
     const resource = n % 7 === 0 ? `${schema}.secrets` : n % 11 === 0 ? 'other.t' : `${schema}.orders`
     return {
       method: 'tools/call',

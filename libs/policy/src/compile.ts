@@ -66,7 +66,8 @@ export function compile(policy: Policy, options: { above?: Policy } = {}): Compi
     ...above.map((rule, i) => ({ rule, id: ORGANIZATION_PREFIX + ruleId(rule, i) })),
     ...(policy.rules ?? []).map((rule, i) => ({ rule, id: ruleId(rule, i) })),
   ]
-  const rules = named.map(({ rule, id }, index) => compileRule(rule, id, index))
+  const testsOf = sharedTests()
+  const rules = named.map(({ rule, id }, index) => compileRule(rule, id, index, testsOf))
   return {
     allowByDefault: policy.default === 'allow',
     rules,
@@ -76,8 +77,23 @@ export function compile(policy: Policy, options: { above?: Policy } = {}): Compi
   }
 }
 
-function compileRule(rule: Rule, id: string, index: number): CompiledRule {
-  const tests = compileConditions(rule.conditions ?? {}, rule.decision)
+type TestsOf = (rule: Rule) => Tests
+
+/** Rules of the same conditions share their tests: less to build, less to keep in the processor's cache. */
+function sharedTests(): TestsOf {
+  const known = new Map<string, Tests>()
+  return ({ conditions = {}, decision }) => {
+    const key = decision + JSON.stringify(conditions)
+    let tests = known.get(key)
+    if (tests === undefined) known.set(key, (tests = compileConditions(conditions, decision)))
+    return tests
+  }
+}
+
+const isToolCall: Matcher = (method) => method === DEFAULT_METHOD
+
+function compileRule(rule: Rule, id: string, index: number, testsOf: TestsOf): CompiledRule {
+  const tests = testsOf(rule)
   return {
     index,
     id,
@@ -85,7 +101,7 @@ function compileRule(rule: Rule, id: string, index: number): CompiledRule {
     rule,
     tests,
     testsKinds: testsKinds(tests),
-    matchesMethod: anyGlob(listOf(rule.method ?? DEFAULT_METHOD)),
+    matchesMethod: rule.method === undefined ? isToolCall : anyGlob(listOf(rule.method)),
     obligations: obligationsOf(rule, id),
   }
 }

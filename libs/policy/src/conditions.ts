@@ -3,7 +3,7 @@
 // strictly true is widely true or unknown, never false.
 import { closes, opens, readDomain } from './domains.ts'
 import type { DomainEntry } from './domains.ts'
-import type { Access, Context, Facts, UrlFact } from './facts.ts'
+import type { Access, Context, Facts, Operation, UrlFact } from './facts.ts'
 import { anyGlob, foldCase, matchesAll } from './globs.ts'
 import type { Matcher } from './globs.ts'
 import { FALSE, TRUE, UNKNOWN, known, not, and } from './kleene.ts'
@@ -35,15 +35,27 @@ export type CallTest = {
   wide(facts: Facts, context: Context): Kleene
 }
 
-export type Tests = { paths: FactTest[]; urls: FactTest[]; accesses: FactTest[]; call: CallTest[] }
+export type Tests = {
+  paths: readonly FactTest[]
+  urls: readonly FactTest[]
+  accesses: readonly FactTest[]
+  call: readonly CallTest[]
+}
 
 export function compileConditions(conditions: Conditions, decision: DecisionWord): Tests {
   return {
-    paths: pathTests(conditions),
-    urls: urlTests(conditions, decision),
-    accesses: accessTests(conditions, decision),
-    call: [...contextTests(conditions), ...parameterTests(conditions, decision)],
+    paths: orNone(pathTests(conditions)),
+    urls: orNone(urlTests(conditions, decision)),
+    accesses: orNone(accessTests(conditions, decision)),
+    call: orNone([...contextTests(conditions), ...parameterTests(conditions, decision)]),
   }
+}
+
+// Most rules test one kind: the others share one empty list, which stays in the processor's cache.
+const NONE: readonly never[] = []
+
+function orNone<Test>(tests: readonly Test[]): readonly Test[] {
+  return tests.length === 0 ? NONE : tests
 }
 
 function same(condition: ConditionName, test: (fact: unknown) => Kleene): FactTest {
@@ -114,14 +126,23 @@ function connectionTest(globs: readonly string[]): FactTest {
   })
 }
 
-const OPERATIONS: ReadonlySet<unknown> = new Set(['read', 'write', 'schema', 'admin'])
+const OPERATIONS: readonly unknown[] = ['read', 'write', 'schema', 'admin'] satisfies Operation[]
 
-function operationsTest(operations: readonly string[]): FactTest {
-  const listed = new Set<unknown>(operations)
+// There are fifteen lists of operations: rules share them.
+const operationsTests = new Map<string, FactTest>()
+
+function operationsTest(operations: readonly Operation[]): FactTest {
+  const key = OPERATIONS.filter((each) => operations.includes(each as Operation)).join()
+  let test = operationsTests.get(key)
+  if (test === undefined) operationsTests.set(key, (test = newOperationsTest(operations)))
+  return test
+}
+
+function newOperationsTest(operations: readonly unknown[]): FactTest {
   return same('operations', (fact) => {
     const { operation } = asAccess(fact)
-    if (listed.has(operation)) return TRUE
-    return OPERATIONS.has(operation) ? FALSE : UNKNOWN
+    if (operations.includes(operation)) return TRUE
+    return OPERATIONS.includes(operation) ? FALSE : UNKNOWN
   })
 }
 

@@ -23,7 +23,12 @@ export type RuleIndex = {
   hosts: Postings
   /** Domains whose subdomains a rule names. */
   parents: Postings
+  /** By table name as the call has it: the rules for calls of one access. Bounded; only saves the search. */
+  byName: Map<string, readonly CompiledRule[]>
 }
+
+const MAX_NAMES = 64
+const MAX_NAME_UNITS = 128
 
 export function indexRules(all: readonly CompiledRule[]): RuleIndex {
   const rest: CompiledRule[] = []
@@ -40,7 +45,7 @@ export function indexRules(all: readonly CompiledRule[]): RuleIndex {
     else for (const { table, key } of places) post(tables[table], key, rule)
   }
   const prefixLengths = [...new Set([...tables.resourcePrefixes.keys()].map((prefix) => prefix.length))]
-  return { all, rest, ...tables, prefixLengths: prefixLengths.sort((a, b) => a - b) }
+  return { all, rest, ...tables, byName: new Map(), prefixLengths: prefixLengths.sort((a, b) => a - b) }
 }
 
 type Place = { table: 'resources' | 'resourcePrefixes' | 'folders' | 'hosts' | 'parents'; key: string }
@@ -85,6 +90,27 @@ function post(table: Postings, key: string, rule: CompiledRule): void {
 
 /** The placed rules that can speak about the call, in order; null when all rules have to be looked at. */
 export function placedRules(index: RuleIndex, facts: Facts): readonly CompiledRule[] | null {
+  const name = onlyTable(index, facts)
+  if (name === undefined) return findPlaced(index, facts)
+  let rules: readonly CompiledRule[] | null | undefined = index.byName.get(name)
+  if (rules === undefined) {
+    rules = findPlaced(index, facts)
+    if (rules === null) return null
+    if (index.byName.size >= MAX_NAMES) index.byName.clear()
+    index.byName.set(name, rules)
+  }
+  return rules
+}
+
+/** The table, where it is all that the rules found depend on. */
+function onlyTable(index: RuleIndex, { accesses }: Facts): string | undefined {
+  if (index.folders.size + index.hosts.size + index.parents.size > 0) return undefined
+  if (!Array.isArray(accesses) || accesses.length !== 1) return undefined
+  const name: unknown = (accesses[0] as Partial<Access> | null)?.resource
+  return typeof name === 'string' && name.length <= MAX_NAME_UNITS ? name : undefined
+}
+
+function findPlaced(index: RuleIndex, facts: Facts): readonly CompiledRule[] | null {
   const found: (readonly CompiledRule[])[] = []
   if (!findByAccess(index, facts.accesses, found)) return null
   if (!findByPath(index, facts.paths, found)) return null
@@ -101,7 +127,7 @@ function findByAccess(index: RuleIndex, accesses: unknown, found: (readonly Comp
     // Every list that opens holds what touches no stored data: no table can place it.
     if (typeof access?.resource !== 'string') return false
     const name = foldCase(access.resource)
-    add(found, index.resources.get(name))
+    if (index.resources.size > 0) add(found, index.resources.get(name))
     for (const length of index.prefixLengths) {
       if (length > name.length) break
       add(found, index.resourcePrefixes.get(name.slice(0, length)))
