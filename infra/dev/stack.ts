@@ -9,6 +9,7 @@ import { createRoles } from '../postgres/roles.ts'
 import { startBacking, type Backing } from './backing.ts'
 import { busAccounts } from './bus-accounts.ts'
 import type { DataDir } from './data-dir.ts'
+import { checkNamedStores } from './named-stores.ts'
 import { requireFree } from './ports.ts'
 import { migrateService, startServices, type LocalService, type ServiceEnv } from './services.ts'
 import { SetupError } from './setup-error.ts'
@@ -42,6 +43,8 @@ export async function startStack({ dataDir, programsDir, env, progress }: StackO
   await requireFree({ name: 'the REST API', port: ports.api, variable: 'API_PORT' })
   await requireFree({ name: 'the MCP gateway', port: ports.mcp, variable: 'MCP_PORT' })
   await requireFree({ name: 'the decision service', port: ports.decisions, variable: 'DECISION_PORT' })
+
+  await checkNamedStores(env)
 
   await using stack = new AsyncDisposableStack()
   const { accounts, credsFile: localCredsFile } = await busAccounts(dataDir.path)
