@@ -64,7 +64,7 @@ export function opens(entry: DomainEntry, url: UrlFact): boolean {
     entry.scheme === undefined ? url.scheme === 'https' || url.scheme === 'http' : url.scheme === entry.scheme
   if (!schemeFits) return false
   if (entry.match === 'host') return url.host === entry.host && portOpens(entry, url)
-  
+  if (isLocalHost(url.host)) return false
   if (entry.match === 'any') return entry.port === undefined || url.port === entry.port
   return (
     url.host.endsWith(`.${entry.host}`) && url.host.length > entry.host.length + 1 && portOpens(entry, url)

@@ -4,6 +4,8 @@ import { compile } from '../src/compile.ts'
 import { decide } from '../src/decide.ts'
 import type { Facts } from '../src/facts.ts'
 import type { Decision, Obligations, Policy } from '../src/schema.ts'
+import { mayHold } from '../src/matching.ts'
+import { indexRules, placedRules } from '../src/rule-index.ts'
 import { accesses, calls, contexts, lessKnown, paths, policies, ruleOf, urls } from './generate.ts'
 import { matchesOwed, oracle } from './oracle.ts'
 
@@ -152,6 +154,18 @@ describe('for every policy and every call', () => {
           }
         },
       ),
+      RUNS,
+    )
+  })
+
+  test('the index leaves out no rule that may hold', () => {
+    fc.assert(
+      fc.property(policies, calls, contexts, (policy, facts, context) => {
+        const { rules } = compile(policy)
+        const index = indexRules(rules)
+        const looked = new Set([...(placedRules(index, facts) ?? rules), ...index.rest])
+        for (const rule of rules) if (mayHold(rule, facts, context)) expect(looked).toContain(rule)
+      }),
       RUNS,
     )
   })

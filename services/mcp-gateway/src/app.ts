@@ -18,7 +18,7 @@ import {
   type RpcAnswer,
   type RpcError,
 } from './json-rpc.ts'
-import { isSupportedVersion, PROTOCOL_VERSIONS, UNSUPPORTED_VERSION } from './protocol.ts'
+import { isSupportedVersion, PROTOCOL_VERSIONS, statelessVersion, UNSUPPORTED_VERSION } from './protocol.ts'
 import type { Runtimes } from './runtimes.ts'
 import type { Sessions } from './session.ts'
 
@@ -35,6 +35,7 @@ export type AppDeps = {
 const UNAUTHORIZED = -32001
 const NO_SESSION = -32001
 const FORBIDDEN = -32000
+const REQUEST_ARRIVES_MS = 30_000
 
 export function buildApp(deps: AppDeps): FastifyInstance {
   const { config } = deps
@@ -42,8 +43,14 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     bodyLimit: config.MCP_BODY_LIMIT_BYTES,
     logger: false,
     keepAliveTimeout: 72_000,
-    requestTimeout: 0,
+    // How long a request may take to arrive; what it then takes to be answered has limits of its own.
+    requestTimeout: REQUEST_ARRIVES_MS,
     connectionTimeout: 0,
+    frameworkErrors: (error, _request, reply) =>
+      void sendError(reply, error.statusCode ?? 400, {
+        code: INVALID_REQUEST,
+        message: 'There is no such endpoint.',
+      }),
   })
   const refuse = guard({
     hosts: config.MCP_ALLOWED_HOSTS,
@@ -64,9 +71,17 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     done(null, body),
   )
   app.addHook('onRequest', async (request, reply) => {
+    const repeated = repeatedHeader(request.raw.rawHeaders)
+    if (repeated !== undefined)
+      return sendError(reply, 400, { code: INVALID_REQUEST, message: `The header ${repeated} is repeated.` })
     const why = refuse(request.headers)
     if (why !== null) return sendError(reply, 403, { code: FORBIDDEN, message: why })
+    // A stranger's body is not even read.
+    if (isMcp(request) && credentialOf(deps, request) === undefined) return sendUnauthorized(reply)
   })
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, 404, { code: INVALID_REQUEST, message: 'There is no such endpoint.' }),
+  )
   app.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
     const status = error.statusCode ?? 500
     if (status >= 500) deps.log.error({ err: error }, 'request failed')
@@ -99,16 +114,11 @@ async function servePost(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const credential = credentialOf(deps, request)
-  if (credential === undefined) {
-    return sendError(reply.header('www-authenticate', 'Bearer realm="mcpshield"'), 401, {
-      code: UNAUTHORIZED,
-      message:
-        'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.',
-    })
-  }
+  // Asked again now that the body is here: the key may have been revoked while it was on its way.
+  if (credential === undefined) return sendUnauthorized(reply)
   const incoming = readBody(request.body)
   if (incoming.kind === 'invalid') return sendError(reply, 400, incoming.error, incoming.id)
-  const version = request.headers['mcp-protocol-version']
+  const version = request.headers['mcp-protocol-version'] ?? statelessVersion(incoming)
   if (version !== undefined && !isSupportedVersion(String(version))) {
     return sendError(reply, 400, {
       code: UNSUPPORTED_VERSION,
@@ -146,11 +156,45 @@ async function servePost(
 
 function credentialOf(deps: AppDeps, request: FastifyRequest): Credential | undefined {
   const header = request.headers['x-api-key']
-  const bearer = /^Bearer (mcps_\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+  const bearer = /^Bearer +(mcps_\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
   const given = [header, bearer].filter((each) => each !== undefined)
   // Two different credentials in one request: neither is believed.
   if (given.length === 0 || given.some((each) => each !== given[0])) return undefined
   return deps.snapshots.credential(String(given[0]), new Date())
+}
+
+/** Headers that decide who asks and what is read: of two, another program might believe the other one. */
+const ONCE = new Set([
+  'host',
+  'origin',
+  'authorization',
+  'x-api-key',
+  'content-type',
+  'mcp-session-id',
+  'mcp-protocol-version',
+])
+
+function repeatedHeader(rawHeaders: string[]): string | undefined {
+  const seen = new Set<string>()
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase()
+    if (!ONCE.has(name)) continue
+    if (seen.has(name)) return name
+    seen.add(name)
+  }
+  return undefined
+}
+
+function isMcp(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.startsWith('/mcp') === true
+}
+
+function sendUnauthorized(reply: FastifyReply): FastifyReply {
+  return sendError(reply.header('www-authenticate', 'Bearer realm="mcpshield"'), 401, {
+    code: UNAUTHORIZED,
+    message:
+      'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.',
+  })
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -73,13 +73,15 @@ function byName(left: ListedTool['definition'], right: ListedTool['definition'])
 }
 
 async function callTool(deps: EndpointDeps, asked: Asked): Promise<RpcAnswer> {
-  const { name } = asked.request.params
+  // Only these two are judged, so only these two go on: `_meta` and whatever else a client adds stay here.
+  const { name, arguments: args } = asked.request.params
   if (typeof name !== 'string')
     return { error: { code: INVALID_PARAMS, message: 'The name of the tool must be a string.' } }
   const { credential, agent, requestId, signal } = asked
   const tool =
     asked.only === null ? await canonicalName(deps, credential.project_id, name) : `${asked.only}/${name}`
-  return serveToolCall(deps, { credential, tool, params: asked.request.params, agent, requestId, signal })
+  const params = args === undefined ? { name } : { name, arguments: args }
+  return serveToolCall(deps, { credential, tool, params, agent, requestId, signal })
 }
 
 const HASHED = /_[0-9a-f]{8}$/

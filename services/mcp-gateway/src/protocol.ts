@@ -1,5 +1,6 @@
 // The stateful protocol era (revisions up to 2025-11-25): what the gateway answers by itself.
 import type { JsonObject } from '@mcpshield/policy/facts'
+import { isObject, type Incoming } from './json-rpc.ts'
 
 /** Newest first. */
 export const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
@@ -10,6 +11,13 @@ const SERVER_INFO = { name: 'mcpshield', title: 'MCPShield', version: '0.1.0' }
 
 export function isSupportedVersion(version: string): boolean {
   return (PROTOCOL_VERSIONS as readonly string[]).includes(version)
+}
+
+/** The revision that a message of the stateless era names in its body; a message of this era names none. */
+export function statelessVersion(incoming: Incoming): string | undefined {
+  const meta = incoming.kind === 'request' ? incoming.request.params._meta : undefined
+  const version = isObject(meta) ? meta['io.modelcontextprotocol/protocolVersion'] : undefined
+  return version === undefined ? undefined : JSON.stringify(version)
 }
 
 /** The client's version when we speak it, else our newest. */

@@ -1,6 +1,6 @@
 // One tool call: decide, record, run, redact, record what came of it. Nothing reaches an upstream before
 // the decision, and nothing is released before its record is stored.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
 import { accessesKnown, type DecisionPoint, type Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
@@ -73,7 +73,7 @@ export async function serveToolCall(deps: ToolCallDeps, call: ToolCall): Promise
     rows: ran.rows,
     bytes: Buffer.byteLength(text),
     redactions: ran.redactions,
-    resultDigest: createHash('sha256').update(text).digest('hex'),
+    resultDigest: hash('sha256', text),
   })
   return failed ?? ran.answer
 }

@@ -1,15 +1,19 @@
 // PostgreSQL: one statement through the extended protocol, in a READ ONLY transaction when the decision
 // was for reading, with statement and lock timeouts, a pinned search path, a cursor that stops at the caps,
 // and a connection that is reset after every call.
+import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { AppError } from '@mcpshield/contracts/errors'
 import { searchPathOf } from '@mcpshield/contracts/projects'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { ConnectionSpec, Connector, Grant, Table } from './connector.ts'
+import { uniqueNames } from './unique-names.ts'
 
 const POOL_SIZE = 8
-const CHUNK_ROWS = 200
+const CHUNK_ROWS = 100
+/** What one statement may send beyond its byte cap before its connection is cut: one value may have a gigabyte. */
+const MAX_EXCESS_BYTES = 16 * 1024 * 1024
 const LOCK_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -24,12 +28,14 @@ export function postgresConnector(connection: ConnectionSpec): Connector {
     types: { getTypeParser: (oid: number) => parserOf(oid) },
   })
   pool.on('error', () => undefined) // An idle connection that broke is replaced by the next call.
+  pool.on('connect', (client) => client.on('error', () => undefined)) // One in use tells its query.
   const searchPath = searchPathOf(connection.options).map(quoteIdentifier).join(', ')
   return {
     async query(sql, grant) {
       const client = await connect(pool, connection.name)
       const cancel = () => void cancelBackend(pool, client)
       grant.signal.addEventListener('abort', cancel, { once: true })
+      const flow = limitFlow(client, grant.maxBytes + MAX_EXCESS_BYTES)
       let healthy = false
       try {
         await begin(client, searchPath, grant)
@@ -39,9 +45,11 @@ export function postgresConnector(connection: ConnectionSpec): Connector {
         healthy = true
         return table
       } catch (error) {
+        if (flow.exceeded()) throw tooWide()
         healthy = await reset(client)
         throw asQueryError(error, grant)
       } finally {
+        flow.end()
         grant.signal.removeEventListener('abort', cancel)
         client.release(!healthy)
       }
@@ -60,6 +68,25 @@ async function connect(pool: pg.Pool, name: string): Promise<pg.PoolClient> {
       cause,
     })
   }
+}
+
+/** Cuts the connection when the server sends more than this: the driver would hold all of one message. */
+function limitFlow(client: pg.PoolClient, maxBytes: number): { exceeded(): boolean; end(): void } {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
+  let bytes = 0
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > maxBytes) stream.destroy()
+  }
+  stream.on('data', count)
+  return { exceeded: () => bytes > maxBytes, end: () => void stream.off('data', count) }
+}
+
+function tooWide(): AppError {
+  return new AppError(
+    'INVALID_ARGUMENT',
+    'The result has values too large to be read; select fewer columns or parts of them.',
+  )
 }
 
 async function begin(client: pg.PoolClient, searchPath: string, grant: Grant): Promise<void> {
@@ -116,20 +143,6 @@ function readChunk(cursor: Cursor, count: number): Promise<{ rows: JsonValue[][]
   })
 }
 
-/** A repeated output name gets a number, so that no column hides another. */
-export function uniqueNames(names: string[]): string[] {
-  const taken = new Set(names)
-  const used = new Set<string>()
-  return names.map((name) => {
-    let free = name
-    for (let number = 2; used.has(free); number++) {
-      free = taken.has(`${name}_${number}`) ? free : `${name}_${number}`
-    }
-    used.add(free)
-    return free
-  })
-}
-
 /** Which table column each output is; `unknown` for what was computed. */
 async function sourcesOf(
   client: pg.PoolClient,
@@ -175,18 +188,28 @@ async function cancelBackend(pool: pg.Pool, client: pg.PoolClient): Promise<void
 
 const QUERY_CANCELED = '57014'
 
-/** The database's own message is about the caller's statement; nothing of ours is in it. */
+/** Not supported, wrong state, lack of rights or room, division by zero: such messages quote no data. */
+const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54|55|57|22012$)/
+
+/**
+ * PostgreSQL's message where it is about the statement, which then has a place in its text. What went wrong
+ * with the data is told without the data: its message would show what a policy redacts.
+ */
 function asQueryError(error: unknown, grant: Grant): AppError {
   if (error instanceof AppError) return error
-  if (error instanceof pg.DatabaseError) {
-    if (error.code === QUERY_CANCELED) {
-      return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
-        cause: error,
-      })
-    }
-    return new AppError('INVALID_ARGUMENT', `PostgreSQL: ${error.message}`, { cause: error })
+  if (!(error instanceof pg.DatabaseError))
+    return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
+  const { code = 'unknown', position } = error
+  if (code === QUERY_CANCELED) {
+    return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
+      cause: error,
+    })
   }
-  return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
+  const message =
+    position !== undefined || QUOTES_NO_DATA.test(code)
+      ? error.message
+      : `the statement failed on the data it read (SQLSTATE ${code}); the data is not shown`
+  return new AppError('INVALID_ARGUMENT', `PostgreSQL: ${message}`, { cause: error })
 }
 
 function quoteIdentifier(name: string): string {

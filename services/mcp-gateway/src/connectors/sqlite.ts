@@ -1,67 +1,95 @@
-// SQLite: each statement in a worker thread that is ended when it takes too long.
-import { Worker } from 'node:worker_threads'
+// SQLite: each statement in a process of its own kind, which is killed when it takes too long.
+import { fork, type ChildProcess } from 'node:child_process'
 import { AppError } from '@mcpshield/contracts/errors'
 import { isUnknown, type Access } from '@mcpshield/policy/facts'
 import type { ConnectionSpec, Connector, Grant, Table } from './connector.ts'
 import type { SqliteDone, SqliteJob } from './sqlite-worker.ts'
+import { turns } from './turns.ts'
 
-const WORKER = new URL('./sqlite-worker.ts', import.meta.url)
+const PROGRAM = new URL('./sqlite-process.ts', import.meta.url)
 const MAX_IDLE = 2
+/** Each may take as much memory as SQLite is given, and a processor. */
+const MAX_RUNNING = 4
 
 export function sqliteConnector(connection: ConnectionSpec): Connector {
   const path = connection.path
   if (path === null) throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no path.`)
-  const idle: Worker[] = []
+  const idle: ChildProcess[] = []
+  const running = new Set<ChildProcess>()
+  const take = turns(MAX_RUNNING)
+  let closed = false
+
+  const run = async (job: SqliteJob, grant: Grant): Promise<SqliteDone> => {
+    const child = idle.pop() ?? newProcess()
+    running.add(child)
+    try {
+      const done = await runIn(child, job, grant)
+      if (idle.length < MAX_IDLE && !closed && child.connected) idle.push(child)
+      else child.kill('SIGKILL')
+      return done
+    } finally {
+      running.delete(child)
+    }
+  }
   return {
     async query(sql, grant) {
-      const worker = idle.pop() ?? newWorker()
-      const done = await runIn(worker, jobOf(path, sql, grant), grant)
-      if (idle.length < MAX_IDLE) idle.push(worker)
-      else void worker.terminate()
+      const done = await take(grant, () => run(jobOf(path, sql, grant), grant))
       if (!done.ok) throw new AppError('INVALID_ARGUMENT', done.error)
       const { columns, rows, cut, sources } = done
       return { columns, rows, cut, ...(grant.needsSources ? { sources } : {}) } satisfies Table
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(idle.map((worker) => worker.terminate()))
+      closed = true
+      for (const child of [...idle, ...running]) child.kill('SIGKILL')
     },
   }
 }
 
-function newWorker(): Worker {
-  const worker = new Worker(WORKER)
-  worker.unref()
-  return worker
+function newProcess(): ChildProcess {
+  const child = fork(PROGRAM, [], {
+    serialization: 'advanced',
+    // Nothing of the gateway's environment, which has its secrets.
+    env: {},
+    execArgv: ['--max-old-space-size=256'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  child.on('error', () => undefined) // Whoever waits for its answer learns it by `exit`.
+  child.unref()
+  child.channel?.unref()
+  return child
 }
 
-/** Waits for the worker; one that is late, or whose client went away, is ended with its statement. */
-function runIn(worker: Worker, job: SqliteJob, grant: Grant): Promise<SqliteDone> {
+/** Waits for the process; one that is late, or whose client went away, is killed with its statement. */
+function runIn(child: ChildProcess, job: SqliteJob, grant: Grant): Promise<SqliteDone> {
   return new Promise((resolve, reject) => {
+    const finish = () => {
+      clearTimeout(timer)
+      grant.signal.removeEventListener('abort', gone)
+      child.off('message', answered)
+      child.off('exit', broke)
+      child.off('error', broke)
+    }
     const end = (error: AppError) => {
       finish()
-      void worker.terminate()
+      child.kill('SIGKILL')
       reject(error)
     }
     const late = () =>
       end(new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`))
     const gone = () => end(new AppError('UNAVAILABLE', 'The client went away.'))
-    const broke = (cause: Error) =>
-      end(new AppError('UNAVAILABLE', 'The statement could not be run.', { cause }))
-    const timer = setTimeout(late, grant.timeoutMs)
-    const answered = (done: SqliteDone) => {
+    const broke = () =>
+      end(new AppError('UNAVAILABLE', 'The statement could not be run: it may need too much memory.'))
+    const answered = (done: unknown) => {
       finish()
-      resolve(done)
+      resolve(done as SqliteDone)
     }
-    const finish = () => {
-      clearTimeout(timer)
-      grant.signal.removeEventListener('abort', gone)
-      worker.off('message', answered)
-      worker.off('error', broke)
-    }
+    const timer = setTimeout(late, grant.timeoutMs)
+    if (grant.signal.aborted) return gone()
     grant.signal.addEventListener('abort', gone, { once: true })
-    worker.on('message', answered)
-    worker.on('error', broke)
-    worker.postMessage(job)
+    child.on('message', answered)
+    child.on('exit', broke)
+    child.on('error', broke)
+    child.send(job, (error) => (error === null ? undefined : broke()))
   })
 }
 
@@ -74,6 +102,7 @@ function jobOf(path: string, sql: string, grant: Grant): SqliteJob {
     writes: names(grant.accesses.filter((access) => access.operation === 'write')),
     maxRows: grant.maxRows,
     maxBytes: grant.maxBytes,
+    needsSources: grant.needsSources,
   }
 }
 
