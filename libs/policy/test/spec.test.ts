@@ -51,6 +51,7 @@ tests:
   - { name: good, call: { tool: db.query, arguments: { table: a } }, expect: allow }
   - { name: bad, call: { tool: db.query, arguments: { table: b } }, expect: { decision: allow, rule: reads } }
   - { name: by rule, call: { tool: db.query, arguments: { table: b } }, expect: { rule: default } }
+  - { name: by another rule, call: { tool: db.query, arguments: { table: b } }, expect: { decision: deny, rule: reads } }
 `)
   if (policy === undefined) throw new Error('The policy of this test must be valid.')
   const results = runPolicyTests(policy, (call) =>
@@ -60,6 +61,7 @@ tests:
     ['good', true],
     ['bad', false],
     ['by rule', true],
+    ['by another rule', false],
   ])
   expect(results[1]?.got).toMatchObject({
     decision: 'deny',

@@ -12,6 +12,7 @@ import { guard } from './guard.ts'
 import {
   answerText,
   INVALID_REQUEST,
+  METHOD_NOT_FOUND,
   PARSE_ERROR,
   readMessage,
   type Incoming,
@@ -80,7 +81,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     if (isMcp(request) && credentialOf(deps, request) === undefined) return sendUnauthorized(reply)
   })
   app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, 404, { code: INVALID_REQUEST, message: 'There is no such endpoint.' }),
+    sendError(reply, 404, { code: METHOD_NOT_FOUND, message: 'There is no such endpoint.' }),
   )
   app.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
     const status = error.statusCode ?? 500

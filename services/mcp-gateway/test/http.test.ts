@@ -99,6 +99,11 @@ describe('no answer', () => {
     ],
     ['neither result nor error', ({ id }, response) => json(response, { id }), /no MCP result/],
     [
+      'the result of another call',
+      (_message, response) => json(response, { id: 'x', result: {} }),
+      /no MCP result/,
+    ],
+    [
       'a list',
       (_message, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('[]'),
       /no MCP result/,
