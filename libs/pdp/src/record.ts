@@ -1,9 +1,11 @@
 // Pure: what was decided → the audit event, without secrets.
 import { createHmac, createSecretKey } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Decision } from '@mcpshield/policy/schema'
 import type { KeyedHash } from '@mcpshield/redact/marker'
+import { redactText } from '@mcpshield/redact/redact-text'
 import { redactValue } from '@mcpshield/redact/redact-value'
 import { DEFAULT_REDACTIONS } from '@mcpshield/redact/redactions'
 import type { Credential, ProjectPolicy } from './snapshots.ts'
@@ -41,20 +43,21 @@ export function decisionEvent(decided: Decided, keyedHash: KeyedHash): AuditEven
     org_id: decided.credential.org_id,
     project_id: decided.credential.project_id,
     method: decided.method,
-    tool: clip(decided.tool),
+    tool: textForRecord(decided.tool, keyedHash),
     arguments: redactForRecord(decided.arguments, keyedHash),
     arguments_digest: keyedHash(JSON.stringify(decided.arguments)),
     facts: recordedFacts(decided.facts, keyedHash),
     decision: decided.decision.decision,
     rule: decided.decision.rule,
-    reason: decided.decision.reason,
+    // A reason tells the call's own fact, which may be what the arguments hid.
+    reason: textForRecord(decided.decision.reason, keyedHash),
     policy_version: snapshot?.policy_version ?? null,
     policy_hash: snapshot?.policy_hash ?? null,
     mode: snapshot?.mode ?? 'enforce',
-    agent: decided.agent === null ? null : clip(decided.agent),
+    agent: decided.agent === null ? null : textForRecord(decided.agent, keyedHash),
     key_id: decided.credential.key_id,
     user_id: null,
-    request_id: decided.requestId,
+    request_id: decided.requestId === null ? null : textForRecord(decided.requestId, keyedHash),
     trace_id: null,
     approved_by: null,
     outcome: null,
@@ -94,6 +97,18 @@ export function outcomeEvent(decision: AuditEvent, result: CallOutcome): AuditEv
 
 function redactForRecord(value: JsonValue, keyedHash: KeyedHash): JsonValue {
   return clipTexts(redactValue(value, DEFAULT_REDACTIONS, { keyedHash }).value as JsonValue)
+}
+
+/** Names and reasons repeat from call to call: looking for secrets in each anew would cost more than deciding. */
+const seenTexts = new LRUCache<string, string>({ max: 5_000 })
+const MAX_SEEN_UNITS = 512
+
+function textForRecord(text: string, keyedHash: KeyedHash): string {
+  const known = seenTexts.get(text)
+  if (known !== undefined) return known
+  const recorded = clip(redactText(text, DEFAULT_REDACTIONS, keyedHash).text)
+  if (text.length <= MAX_SEEN_UNITS) seenTexts.set(text, recorded)
+  return recorded
 }
 
 /** Facts without the arguments (recorded beside them) and without what the default detectors find. */

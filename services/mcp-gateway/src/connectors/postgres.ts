@@ -16,6 +16,8 @@ const CHUNK_ROWS = 100
 const MAX_EXCESS_BYTES = 16 * 1024 * 1024
 const LOCK_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 5_000
+/** The server stops a statement by itself; one that says nothing this long after is not waited for. */
+const SILENCE_MS = 2_000
 
 export function postgresConnector(connection: ConnectionSpec): Connector {
   if (connection.url === null)
@@ -35,7 +37,7 @@ export function postgresConnector(connection: ConnectionSpec): Connector {
       const client = await connect(pool, connection.name)
       const cancel = () => void cancelBackend(pool, client)
       grant.signal.addEventListener('abort', cancel, { once: true })
-      const flow = limitFlow(client, grant.maxBytes + MAX_EXCESS_BYTES)
+      const flow = limitFlow(client, grant)
       let healthy = false
       try {
         await begin(client, searchPath, grant)
@@ -45,9 +47,9 @@ export function postgresConnector(connection: ConnectionSpec): Connector {
         healthy = true
         return table
       } catch (error) {
-        if (flow.exceeded()) throw tooWide()
-        healthy = await reset(client)
-        throw asQueryError(error, grant)
+        const why = flow.why()
+        healthy = why === undefined && (await reset(client))
+        throw why ?? asQueryError(error, grant)
       } finally {
         flow.end()
         grant.signal.removeEventListener('abort', cancel)
@@ -70,16 +72,47 @@ async function connect(pool: pg.Pool, name: string): Promise<pg.PoolClient> {
   }
 }
 
-/** Cuts the connection when the server sends more than this: the driver would hold all of one message. */
-function limitFlow(client: pg.PoolClient, maxBytes: number): { exceeded(): boolean; end(): void } {
-  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
+/**
+ * Cuts the connection when the server sends more than one statement may, since the driver would hold all of one
+ * value, and when it is silent long after its own time limit.
+ */
+function limitFlow(client: pg.PoolClient, grant: Grant): { why(): AppError | undefined; end(): void } {
+  const stream = streamOf(client)
   let bytes = 0
+  let why: AppError | undefined
+  const cut = (error: AppError) => {
+    why ??= error
+    stream.destroy()
+  }
   const count = (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes > maxBytes) stream.destroy()
+    if (bytes > grant.maxBytes + MAX_EXCESS_BYTES) cut(tooWide())
   }
+  const timer = setTimeout(() => cut(stopped(grant)), grant.timeoutMs + SILENCE_MS)
   stream.on('data', count)
-  return { exceeded: () => bytes > maxBytes, end: () => void stream.off('data', count) }
+  return {
+    why: () => why,
+    end() {
+      clearTimeout(timer)
+      stream.off('data', count)
+    },
+  }
+}
+
+function streamOf(client: pg.PoolClient): Duplex {
+  return (client as unknown as { connection: { stream: Duplex } }).connection.stream
+}
+
+/** Resolves when the connection is gone. */
+async function broken(client: pg.PoolClient): Promise<void> {
+  const stream = streamOf(client)
+  if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve))
+}
+
+function stopped(grant: Grant, cause?: unknown): AppError {
+  return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
+    cause,
+  })
 }
 
 function tooWide(): AppError {
@@ -124,7 +157,8 @@ async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): P
       if (cut || chunk.rows.length === 0) break
     }
   } finally {
-    await cursor.close().catch(() => undefined)
+    // On a connection that broke, the driver waits for ever.
+    await Promise.race([cursor.close().catch(() => undefined), broken(client)])
   }
   const table: Table = { columns: names, rows, cut }
   if (grant.needsSources) table.sources = await sourcesOf(client, columns, names)
@@ -189,7 +223,7 @@ async function cancelBackend(pool: pg.Pool, client: pg.PoolClient): Promise<void
 const QUERY_CANCELED = '57014'
 
 /** Not supported, wrong state, lack of rights or room, division by zero: such messages quote no data. */
-const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54|55|57|22012$)/
+const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54001$|55|57|22012$)/
 
 /**
  * PostgreSQL's message where it is about the statement, which then has a place in its text. What went wrong
@@ -197,14 +231,12 @@ const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54|55|57|22012$)/
  */
 function asQueryError(error: unknown, grant: Grant): AppError {
   if (error instanceof AppError) return error
+  if (error instanceof RangeError)
+    return new AppError('INVALID_ARGUMENT', 'A value of the result is nested too deeply.', { cause: error })
   if (!(error instanceof pg.DatabaseError))
     return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
   const { code = 'unknown', position } = error
-  if (code === QUERY_CANCELED) {
-    return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
-      cause: error,
-    })
-  }
+  if (code === QUERY_CANCELED) return stopped(grant, error)
   const message =
     position !== undefined || QUOTES_NO_DATA.test(code)
       ? error.message
