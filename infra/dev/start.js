@@ -1,9 +1,13 @@
 // Plain JavaScript, so that a Node that cannot run the rest can still say so.
-const [major = 0] = process.versions.node.split('.').map(Number)
-if (major < 24) {
+import crypto from 'node:crypto'
+
+// Node 24.21 is what we test with; this function is the newest thing of it that we need.
+if (typeof crypto.randomUUIDv7 !== 'function') {
   console.error(
-    `MCPShield runs on Node 24, which comes with \`npm install\` on Linux and macOS (x64 and arm64); this is Node ${process.versions.node}.\n` +
-      'If you left out optional dependencies, mend it with: npm install --include=optional',
+    `MCPShield runs on Node 24, and this is Node ${process.versions.node}.\n` +
+      (process.platform === 'linux'
+        ? 'It comes with `npm install` as an optional dependency. If it was left out: npm install --include=optional'
+        : 'Install it, for example with: brew install node@24'),
   )
   process.exit(2)
 }

@@ -57,7 +57,7 @@ export function decisionEvent(decided: Decided, keyedHash: KeyedHash): AuditEven
     agent: decided.agent === null ? null : textForRecord(decided.agent, keyedHash),
     key_id: decided.credential.key_id,
     user_id: null,
-    request_id: decided.requestId === null ? null : textForRecord(decided.requestId, keyedHash),
+    request_id: requestIdForRecord(decided.requestId, keyedHash),
     trace_id: null,
     approved_by: null,
     outcome: null,
@@ -110,6 +110,13 @@ function textForRecord(text: string, keyedHash: KeyedHash): string {
   if (text.length <= MAX_SEEN_UNITS) seenTexts.set(text, recorded)
   return recorded
 }
+
+/** Ours are random, a program's own may be anything. */
+function requestIdForRecord(id: string | null, keyedHash: KeyedHash): string | null {
+  return id === null || UUID.test(id) ? id : textForRecord(id, keyedHash)
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Facts without the arguments (recorded beside them) and without what the default detectors find. */
 function recordedFacts(facts: Facts | null, keyedHash: KeyedHash): JsonValue {

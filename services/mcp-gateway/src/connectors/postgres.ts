@@ -224,6 +224,7 @@ const QUERY_CANCELED = '57014'
 
 /** Not supported, wrong state, lack of rights or room, division by zero: such messages quote no data. */
 const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54001$|55|57|22012$)/
+const BEFORE_DATA = /^exec_(parse|bind)_message$/
 
 /**
  * PostgreSQL's message where it is about the statement, which then has a place in its text. What went wrong
@@ -235,10 +236,10 @@ function asQueryError(error: unknown, grant: Grant): AppError {
     return new AppError('INVALID_ARGUMENT', 'A value of the result is nested too deeply.', { cause: error })
   if (!(error instanceof pg.DatabaseError))
     return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
-  const { code = 'unknown', position } = error
+  const { code = 'unknown', position, routine = '' } = error
   if (code === QUERY_CANCELED) return stopped(grant, error)
   const message =
-    position !== undefined || QUOTES_NO_DATA.test(code)
+    position !== undefined || BEFORE_DATA.test(routine) || QUOTES_NO_DATA.test(code)
       ? error.message
       : `the statement failed on the data it read (SQLSTATE ${code}); the data is not shown`
   return new AppError('INVALID_ARGUMENT', `PostgreSQL: ${message}`, { cause: error })
