@@ -5,9 +5,38 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'fast', include: ['libs/**/*.test.ts', 'services/**/*.test.ts', 'infra/**/*.test.ts', 'tests/*.test.ts', 'bench/**/*.test.ts'], exclude: ['**/node_modules/**', '**/*.it.test.ts'] } },
-      { test: { name: 'real', include: ['libs/**/*.it.test.ts', 'services/**/*.it.test.ts', 'infra/**/*.it.test.ts'], exclude: ['**/node_modules/**'], globalSetup: ['./libs/testkit/src/backing.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
-      { test: { name: 'stack', include: ['tests/e2e/*.e2e.test.ts'], testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'fast',
+          include: [
+            'libs/**/*.test.ts',
+            'services/**/*.test.ts',
+            'infra/**/*.test.ts',
+            'tests/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
+          exclude: ['**/node_modules/**', '**/*.it.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: ['libs/**/*.it.test.ts', 'services/**/*.it.test.ts', 'infra/**/*.it.test.ts'],
+          exclude: ['**/node_modules/**'],
+          globalSetup: ['./libs/testkit/src/backing.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'stack',
+          include: ['tests/e2e/*.e2e.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

@@ -65,7 +65,8 @@ export async function startTestBus(log: Log = loud): Promise<TestBus> {
     creds,
     raw,
     pid: () => server.pid,
-    connect: (service) => connectBus({ url: server.url, creds: creds(service), name: service, log }, flow[service]),
+    connect: (service) =>
+      connectBus({ url: server.url, creds: creds(service), name: service, log }, flow[service]),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }

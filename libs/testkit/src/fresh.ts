@@ -57,7 +57,7 @@ export async function freshRedis(): Promise<Fresh> {
 
 // Database 0 keeps who has which; a claim ends by itself where a test process was killed.
 async function claimRedisDatabase(redis: Redis): Promise<number> {
-  const [, databases = '16'] = (await redis.config('GET', 'databases'))
+  const [, databases = '16'] = await redis.config('GET', 'databases')
   for (let index = 1; index < Number(databases); index++) {
     if (await redis.set(claimKey(index), process.pid, 'EX', 600, 'NX')) return index
   }
