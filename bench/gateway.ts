@@ -30,6 +30,7 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
     await using stack = await startStack({ dataDir, env, progress })
     const startSeconds = (performance.now() - startedMs) / 1000
     const demo = await prepareDemo(stack, dataDir, progress)
+    const memoryMiB = memoryOf(stack)
     const upstream = await startChild('upstream.ts', [])
     const upstreamUrl = `http://127.0.0.1:${upstream.port}/mcp`
     const relay = await startChild('relay.ts', [upstreamUrl])
@@ -52,7 +53,7 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
       await settled(targets[2])
       const calls = []
       for (const clients of [1, 32]) calls.push(...(await compare(targets, clients, SLICES, SLICE_SECONDS)))
-      return { startSeconds, memoryMiB: memoryOf(stack), calls }
+      return { startSeconds, memoryMiB, calls }
     } finally {
       upstream.child.kill()
       relay.child.kill()

@@ -30,11 +30,19 @@ export type StackOptions = {
   programsDir?: string
   env: NodeJS.ProcessEnv
   progress: (line: string) => void
+  /** Aborted, the start ends at its next step and takes back what it did. */
+  signal?: AbortSignal
 }
 
 const WITH_DATABASE = ['auth', 'projects'] as const
 
-export async function startStack({ dataDir, programsDir, env, progress }: StackOptions): Promise<Stack> {
+export async function startStack({
+  dataDir,
+  programsDir,
+  env,
+  progress,
+  signal,
+}: StackOptions): Promise<Stack> {
   const ports = {
     api: Number(env.API_PORT ?? 8000),
     mcp: Number(env.MCP_PORT ?? 8100),
@@ -59,6 +67,7 @@ export async function startStack({ dataDir, programsDir, env, progress }: StackO
       natsConfig: (port, storeDir) => natsConfig(accounts, { host: '127.0.0.1', port, storeDir }),
     }),
   )
+  signal?.throwIfAborted()
   progress('migrating')
   const passwords = Object.fromEntries(
     WITH_DATABASE.map((name) => [name, dataDir.secret(`postgres-${name}`)]),
@@ -69,6 +78,7 @@ export async function startStack({ dataDir, programsDir, env, progress }: StackO
   await Promise.all(
     (['auth', 'projects', 'ingest'] as const).map((name) => migrateService(name, envOf(name))),
   )
+  signal?.throwIfAborted()
   progress('starting the services')
   const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
 

@@ -1,9 +1,9 @@
 // `npm start`: the whole product on this machine, with its demo. Stops what it started, and nothing else.
 import pc from 'picocolors'
-import { openDataDir } from './data-dir.ts'
+import { openDataDir, type DataDir } from './data-dir.ts'
 import { prepareDemo, runDemo } from './demo.ts'
 import { SetupError } from './setup-error.ts'
-import { startStack } from './stack.ts'
+import { startStack, type Stack } from './stack.ts'
 
 const startedMs = performance.now()
 
@@ -13,23 +13,33 @@ function progress(line: string): void {
 }
 
 async function up(): Promise<void> {
-  const stopped = Promise.withResolvers<string>()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stopped.resolve(signal))
+  const stopping = new AbortController()
+  const stopped = Promise.withResolvers<void>()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!stopping.signal.aborted) progress(`${signal}: stopping`)
+      stopping.abort(new SetupError('Stopped before it was up.'))
+      stopped.resolve()
+    })
+  }
   using dataDir = openDataDir(process.env.MCPSHIELD_DATA_DIR ?? '.mcpshield')
   progress(`data folder: ${dataDir.path}`)
-  const starting = startStack({ dataDir, env: process.env, progress })
-  // A signal during the start still waits for what has started, to stop it.
-  await using stack = await starting
+  await using stack = await startStack({ dataDir, env: process.env, progress, signal: stopping.signal })
+  const demonstrating = demonstrate(stack, dataDir)
+  // Stopped meanwhile, the demo fails on what is stopped below it; nobody needs to know.
+  demonstrating.catch(() => undefined)
+  await Promise.race([demonstrating, stopped.promise])
+  const alive = setInterval(() => undefined, 1 << 30)
+  await stopped.promise
+  clearInterval(alive)
+}
+
+async function demonstrate(stack: Stack, dataDir: DataDir): Promise<void> {
   const demo = await prepareDemo(stack, dataDir, progress)
   console.log(await runDemo(stack, demo, progress))
   const { api, mcp, decisions } = stack
   progress(`up in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops everything`)
   console.log(`ready ${JSON.stringify({ api, mcp, decisions, demo: demo.account })}`)
-  const alive = setInterval(() => undefined, 1 << 30)
-  const signal = await stopped.promise
-  clearInterval(alive)
-  progress(`${signal}: stopping`)
 }
 
 try {

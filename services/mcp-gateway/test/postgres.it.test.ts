@@ -159,3 +159,60 @@ test('a database that is not there is said so', async () => {
   })
   await nowhere[Symbol.asyncDispose]()
 })
+
+describe('a failure on the data that was read', () => {
+  const message = (sql: string) =>
+    connector.query(sql, grant()).then(
+      () => 'no failure',
+      (error: Error) => error.message,
+    )
+
+  test.for([
+    'select note::int from events where id = 1',
+    'select note::date from events where id = 1',
+    "select jsonb_path_query('{}'::jsonb, ('$.' || note || ' ' || note)::jsonpath) from events where id = 1",
+    'select note::regclass from events where id = 1',
+    'select chr(id::int + 2000000) from events where id = 1',
+  ])('does not quote it: %s', async (sql) => {
+    const told = await message(sql)
+    expect(told).toMatch(/the statement failed on the data it read \(SQLSTATE \w{5}\)/)
+    expect(told).not.toMatch(/one|2000001/)
+  })
+
+  test('while what is wrong with the statement is told as PostgreSQL says it', async () => {
+    expect(await message('select nothing from events')).toBe('PostgreSQL: column "nothing" does not exist')
+    expect(await message('select 1 / 0')).toBe('PostgreSQL: division by zero')
+  })
+})
+
+test.for([
+  "select repeat('x', 100000000) as wide",
+  "select repeat('x', 60000000)::int",
+  "select repeat('x', 1000000) as wide from many",
+])('what the server sends is bounded: %s', async (sql) => {
+  await expect(connector.query(sql, grant())).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('too large to be read'),
+  })
+  expect((await connector.query('select 1 as one', grant())).rows).toEqual([{ one: 1 }])
+})
+
+test('a connection that breaks under a statement is an answer, not a wait', async () => {
+  const slow = connector.query('select count(*) from many a, many b, many c', grant({ timeoutMs: 20_000 }))
+  const ended = expect(slow).rejects.toMatchObject({
+    message: expect.stringMatching(/PostgreSQL|connection/),
+  })
+  await expect
+    .poll(
+      async () =>
+        (
+          await admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where query like '%many a, many b%' and pid <> pg_backend_pid()",
+          )
+        ).rowCount,
+      { timeout: 5_000, interval: 50 },
+    )
+    .toBeGreaterThan(0)
+  await ended
+  expect((await connector.query('select 1 as one', grant())).rows).toEqual([{ one: 1 }])
+})

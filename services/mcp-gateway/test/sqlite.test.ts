@@ -1,4 +1,5 @@
 // The second wall of SQLite: the worker is told which tables were decided, and the statement wants more.
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -125,4 +126,107 @@ test('rows are cut, a long statement is ended, and a client that goes away ends 
   })
   expect(performance.now() - startedMs).toBeLessThan(3_000)
   expect((await connector.query('select 1 as one', grant(many))).rows).toEqual([{ one: 1 }])
+})
+
+describe('a statement that would harm the gateway', () => {
+  const count = async () =>
+    (await connector.query('select count(*) as n from products', grant(products))).rows
+
+  test('is killed when it never ends, and its process with it', async () => {
+    const endless = 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c'
+    await expect(connector.query(endless, grant(products, { timeoutMs: 300 }))).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    })
+    await expect.poll(busyChildren, { timeout: 2_000, interval: 50 }).toBe(0)
+    expect(await count()).toEqual([{ n: 2 }])
+  })
+
+  test.for([
+    'select zeroblob(900000000)',
+    "select printf('%.*c', 900000000, 'x')",
+    'select hex(randomblob(400000000))',
+    'with recursive c(x) as (select 1 union all select x + 1 from c limit 9000000) select group_concat(x) from c',
+    'with recursive c(x) as (select 1 union all select x + 1 from c limit 30) select hex(randomblob(15000000)) as y from c order by y',
+  ])('gets no more memory than it may have: %s', { timeout: 15_000 }, async (sql) => {
+    const beforeBytes = process.memoryUsage().rss
+    await expect(connector.query(sql, grant(products, { timeoutMs: 8_000 }))).rejects.toMatchObject({
+      code: expect.stringMatching(/INVALID_ARGUMENT|UNAVAILABLE/),
+    })
+    expect(process.memoryUsage().rss - beforeBytes).toBeLessThan(100 * 1024 * 1024)
+    expect(await count()).toEqual([{ n: 2 }])
+  })
+
+  test('waits for its turn when many come at once, and all are answered', async () => {
+    const all = await Promise.all(Array.from({ length: 12 }, count))
+    expect(all).toEqual(Array.from({ length: 12 }, () => [{ n: 2 }]))
+  })
+})
+
+/** Processes of ours that use a processor: none may be left of a statement that was ended. */
+function busyChildren(): number {
+  const lines = execFileSync('ps', ['-o', 'ppid=,stat=,args=', '-A'], { encoding: 'utf8' }).split('\n')
+  return lines.filter((line) => {
+    const [parent, state = ''] = line.trim().split(/\s+/)
+    return parent === String(process.pid) && state.startsWith('R') && line.includes('sqlite-process')
+  }).length
+}
+
+describe('where redaction asks which columns a result shows', () => {
+  const both = [access('products'), access('secrets'), access('shown')]
+  const sources = async (sql: string) =>
+    (await connector.query(sql, grant(both, { needsSources: true }))).sources
+
+  test('one query over tables is told exactly', async () => {
+    expect(await sources('select id, name as other from products')).toEqual({
+      id: ['products.id'],
+      other: ['products.name'],
+    })
+    expect((await sources('select name from shown'))?.name).toContain('products.name')
+    expect(await sources('select max(name) as m from products')).toEqual({ m: 'unknown' })
+  })
+
+  test.for([
+    'select name from products union all select name from secrets',
+    'select name from secrets union select name from products',
+    'select x as name from (select name as x from secrets union all select name from products)',
+    'select name from products except select name from secrets where 0',
+    'with recursive n(name) as (select name from products union select name from secrets) select name from n',
+    'select (values (secrets.name), (products.name)) as name from products, secrets',
+    'select (select name from secrets union select name from products) as name from products',
+    'select column1 as name from (values ((select name from secrets)), ((select name from products)))',
+  ])('no branch is left out: %s', async (sql) => {
+    const told = (await sources(sql))?.name
+    if (told !== 'unknown') expect(told).toContain('secrets.name')
+  })
+
+  test('columns of one name are both shown, each with its own source', async () => {
+    const sql = 'select p.name, s.name from products p, secrets s where p.id = 1'
+    const result = await connector.query(sql, grant(both, { needsSources: true }))
+    expect(result).toMatchObject({
+      columns: ['name', 'name_2'],
+      rows: [{ name: 'a', name_2: 'a' }],
+      sources: { name: ['products.name'], name_2: ['secrets.name'] },
+    })
+  })
+})
+
+test('a failure while running does not quote what was read; one of the text is told as it is', async () => {
+  const error = await connector
+    .query("select json_extract('{}', name) from secrets", grant([access('secrets')]))
+    .catch((thrown: Error) => thrown.message)
+  expect(error).toBe('SQLite: SQL logic error.')
+  await expect(connector.query('select missing from products', grant(products))).rejects.toThrow(
+    'no such column: missing',
+  )
+})
+
+test('what a statement makes itself needs no decision; a table of the same name does', async () => {
+  const counted = await connector.query(
+    'with made as (select name from products) select count(*) as n from made',
+    grant(products),
+  )
+  expect(counted.rows).toEqual([{ n: 2 }])
+  const listed = await connector.query("select value from json_each('[1,2]')", grant(products))
+  expect(listed.rows).toEqual([{ value: 1 }, { value: 2 }])
+  await expect(connector.query('select count(*) from secrets', grant(products))).rejects.toThrow('secrets')
 })

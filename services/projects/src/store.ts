@@ -30,11 +30,20 @@ export function projectsStore(db: Db, wake: () => void): Store {
         wake()
         return result
       } catch (error) {
+        if (UNSTORABLE.test(String((error as { code?: unknown }).code))) throw unstorable(error)
         throw error instanceof UniqueConstraintViolationException ? conflict(error) : error
       }
     },
     ping: () => db.ping(),
   }
+}
+
+/** PostgreSQL's refusals of text: NUL in a column, NUL or half a surrogate pair in JSON. */
+const UNSTORABLE = /^(22021|22P05|22P02)$/
+
+function unstorable(cause: unknown): AppError {
+  const message = 'A text has a character that cannot be stored: NUL, or half of a surrogate pair.'
+  return new AppError('INVALID_ARGUMENT', message, { cause })
 }
 
 function conflict(error: UniqueConstraintViolationException): Error {

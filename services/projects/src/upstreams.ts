@@ -30,6 +30,14 @@ export type Reach = {
 /** The first word of a connector's tools (`postgres.query`): no upstream may look like one. */
 const RESERVED = ['postgres', 'mysql', 'sqlite', 'mongodb', 'redis', 'filesystem', 'network']
 
+/** Headers that frame a request, say where it goes, or carry the protocol. */
+const OURS = new Set(
+  (
+    'accept connection content-length content-type expect host keep-alive mcp-protocol-version mcp-session-id ' +
+    'te trailer transfer-encoding upgrade'
+  ).split(' '),
+)
+
 export function upstreamHandlers({
   store,
   secrets,
@@ -144,6 +152,7 @@ function checkedReach(slug: string, reach: Reach): Reach {
   for (const [name, value] of Object.entries(reach.headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) wrong(`headers.${name}`, 'is not the name of a header')
     if (/[\r\n\0]/.test(value)) wrong(`headers.${name}`, 'must not have line breaks')
+    if (OURS.has(name.toLowerCase())) wrong(`headers.${name}`, 'is set by the gateway itself')
   }
   for (const [name, value] of Object.entries(reach.env)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) wrong(`env.${name}`, 'is not the name of a variable')

@@ -103,10 +103,18 @@ function streamOf(client: pg.PoolClient): Duplex {
   return (client as unknown as { connection: { stream: Duplex } }).connection.stream
 }
 
-/** Resolves when the connection is gone. */
-async function broken(client: pg.PoolClient): Promise<void> {
+/** Closes a cursor. On a connection that broke, the driver alone would wait for ever. */
+async function close(cursor: Cursor, client: pg.PoolClient): Promise<void> {
   const stream = streamOf(client)
-  if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve))
+  if (stream.closed) return
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      stream.off('close', done)
+      resolve()
+    }
+    stream.once('close', done)
+    cursor.close().then(done, done)
+  })
 }
 
 function stopped(grant: Grant, cause?: unknown): AppError {
@@ -157,8 +165,7 @@ async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): P
       if (cut || chunk.rows.length === 0) break
     }
   } finally {
-    // On a connection that broke, the driver waits for ever.
-    await Promise.race([cursor.close().catch(() => undefined), broken(client)])
+    await close(cursor, client)
   }
   const table: Table = { columns: names, rows, cut }
   if (grant.needsSources) table.sources = await sourcesOf(client, columns, names)

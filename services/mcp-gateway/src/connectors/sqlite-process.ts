@@ -7,6 +7,14 @@ import type { SqliteDone, SqliteJob } from './sqlite-worker.ts'
 const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url))
 const kill = () => process.kill(process.pid, 'SIGKILL')
 
+/** Far above what a result needs. Node's SQLite does not count its memory, so it cannot be told a limit. */
+const MAX_MEMORY_BYTES = 512 * 1024 * 1024
+const LOOK_EVERY_MS = 25
+
+setInterval(() => {
+  if (process.memoryUsage.rss() > MAX_MEMORY_BYTES) kill()
+}, LOOK_EVERY_MS).unref()
+
 process.on('message', (job: SqliteJob) => worker.postMessage(job))
 process.on('disconnect', kill)
 worker.on('message', (done: SqliteDone) => process.send?.(done))

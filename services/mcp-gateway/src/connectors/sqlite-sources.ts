@@ -29,13 +29,13 @@ export function sourcesOf(
   const isTable = (table: string) => schema.get(table.toLowerCase()) === 'table'
   const all = reads.map(({ table, column }) => `${table}.${column}`)
   // A virtual table's functions show columns that are not reported as read.
-  const reported = reads.every(({ table }) => isTable(table) || !schema.has(table.toLowerCase()))
+  const reported = reads.every(({ table }) => !/virtual|shadow/.test(schema.get(table.toLowerCase()) ?? ''))
   return Object.fromEntries(
     described.map(({ table, column }, index): [string, string[] | 'unknown'] => {
       const name = names[index] as string
       if (table === null || column === null) return [name, 'unknown']
       if (queries === 1 && isTable(table)) return [name, [`${table}.${column}`]]
-      return [name, reported ? [`${table}.${column}`, ...all] : 'unknown']
+      return [name, reported ? [...new Set([`${table}.${column}`, ...all])] : 'unknown']
     }),
   )
 }

@@ -27,9 +27,8 @@ export type SqliteDone =
     }
   | { ok: false; error: string }
 
-/** One value, and all memory that SQLite takes: results are small, and sorting is done in memory. */
+/** One value; how much memory there is altogether, sqlite-process.ts says. */
 const MAX_VALUE_BYTES = 32 * 1024 * 1024
-const MAX_HEAP_BYTES = 256 * 1024 * 1024
 
 parentPort?.on('message', (job: SqliteJob) => parentPort?.postMessage(runJob(job)))
 
@@ -65,8 +64,8 @@ function openDatabase(job: SqliteJob): DatabaseSync {
   })
   database.enableDefensive(true)
   database.exec('PRAGMA trusted_schema = OFF')
+  // What is sorted counts as memory and is bounded with it, instead of filling the disk.
   database.exec('PRAGMA temp_store = MEMORY')
-  database.exec(`PRAGMA hard_heap_limit = ${MAX_HEAP_BYTES}`)
   if (job.readOnly) database.exec('PRAGMA query_only = ON')
   return database
 }
