@@ -82,6 +82,7 @@ export async function startStack({
   progress('starting the services')
   const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
 
+  signal?.throwIfAborted()
   const kept = stack.move()
   return {
     api: `http://localhost:${ports.api}`,

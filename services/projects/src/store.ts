@@ -38,8 +38,8 @@ export function projectsStore(db: Db, wake: () => void): Store {
   }
 }
 
-/** PostgreSQL's refusals of text: NUL in a column, NUL or half a surrogate pair in JSON. */
-const UNSTORABLE = /^(22021|22P05|22P02)$/
+/** PostgreSQL's refusals of text: NUL in a statement or a column, NUL or half a surrogate pair in JSON. */
+const UNSTORABLE = /^(08P01|22021|22P05|22P02)$/
 
 function unstorable(cause: unknown): AppError {
   const message = 'A text has a character that cannot be stored: NUL, or half of a surrogate pair.'
