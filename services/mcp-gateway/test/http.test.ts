@@ -81,6 +81,16 @@ describe('an answer', () => {
     await expect(send(upstream)).resolves.toEqual({ result: { text: 'é' } })
   })
 
+  test('keeps its numbers as they are written', async () => {
+    const numbers = '[12345678901234567890,0.12345678901234567890,1e400,1.0,-0,42]'
+    const { upstream } = await upstreamThat(({ id }, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`{"jsonrpc":"2.0","id":${id},"result":{"structuredContent":{"numbers":${numbers}}}}`),
+    )
+    expect(JSON.stringify(await send(upstream))).toContain(`"numbers":${numbers}`)
+  })
+
   test('may be an error, which is passed on', async () => {
     const { upstream } = await upstreamThat(({ id }, response) =>
       json(response, { id, error: { code: -5, message: 'no' } }),

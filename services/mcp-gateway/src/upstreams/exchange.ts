@@ -3,8 +3,9 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import type { Dispatcher, Pool } from 'undici'
 import { AppError } from '@mcpshield/contracts/errors'
-import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import type { JsonObject } from '@mcpshield/policy/facts'
 import { isObject } from '../json-rpc.ts'
+import { parseUpstreamJson } from './upstream-json.ts'
 
 export type Post = {
   slug: string
@@ -157,10 +158,6 @@ function eventsBody(id: number): Body {
 }
 
 function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value = JSON.parse(text) as JsonValue
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseUpstreamJson(text)
+  return isObject(value) ? value : undefined
 }

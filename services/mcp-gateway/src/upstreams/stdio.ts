@@ -6,6 +6,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import type { Log } from '@mcpshield/runtime/log'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import { isObject, METHOD_NOT_FOUND, type RpcAnswer } from '../json-rpc.ts'
+import { parseUpstreamJson } from './upstream-json.ts'
 import { CLIENT_INFO, UPSTREAM_PROTOCOL, type SendOptions, type Upstream } from './upstream.ts'
 
 export type StdioSpec = {
@@ -179,7 +180,7 @@ function receive(
   settle: (id: number, use: (entry: Pending) => void) => void,
   write: (message: JsonObject) => void,
 ): void {
-  const message = parse(line)
+  const message = parseUpstreamJson(line)
   if (!isObject(message)) return
   if (typeof message.method === 'string') {
     if (message.id !== undefined) {
@@ -195,14 +196,6 @@ function receive(
     else if (isObject(message.error)) entry.resolve({ error: rpcError(message.error) })
     else entry.reject(new AppError('UNAVAILABLE', 'The upstream’s answer has neither a result nor an error.'))
   })
-}
-
-function parse(line: string): JsonValue | undefined {
-  try {
-    return JSON.parse(line) as JsonValue
-  } catch {
-    return undefined
-  }
 }
 
 export function rpcError(error: JsonObject): { code: number; message: string; data?: JsonValue } {

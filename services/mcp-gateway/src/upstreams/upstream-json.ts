@@ -1,0 +1,24 @@
+// What upstreams answer, read so that it can be written again unchanged.
+import type { JsonValue } from '@mcpshield/policy/facts'
+
+/** Digits that a JavaScript number may not hold, or an exponent. */
+const MAY_BE_ROUNDED = /[\d.]{16}|\d[eE][+-]?\d/
+
+type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
+// In the language since ES2026; TypeScript does not know it yet.
+const json = JSON as unknown as {
+  parse(text: string, reviver: Reviver): JsonValue
+  rawJSON(text: string): unknown
+}
+
+/** The value of a JSON text, or undefined when it is none. Numbers that would be rounded stay as written. */
+export function parseUpstreamJson(text: string): JsonValue | undefined {
+  try {
+    return MAY_BE_ROUNDED.test(text) ? json.parse(text, keepNumber) : (JSON.parse(text) as JsonValue)
+  } catch {
+    return undefined
+  }
+}
+
+const keepNumber: Reviver = (_key, value, { source }) =>
+  typeof value === 'number' && source !== undefined && String(value) !== source ? json.rawJSON(source) : value
