@@ -11,12 +11,13 @@ import { answerRequest, type EndpointDeps } from './endpoint.ts'
 import { guard } from './guard.ts'
 import {
   answerText,
+  writeAnswer,
   INVALID_REQUEST,
   METHOD_NOT_FOUND,
   PARSE_ERROR,
   readMessage,
   type Incoming,
-  type RpcAnswer,
+  type WrittenAnswer,
   type RpcError,
 } from './json-rpc.ts'
 import { isSupportedVersion, PROTOCOL_VERSIONS, statelessVersion, UNSUPPORTED_VERSION } from './protocol.ts'
@@ -228,7 +229,7 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-function sendAnswer(reply: FastifyReply, id: string | number, answer: RpcAnswer): FastifyReply {
+function sendAnswer(reply: FastifyReply, id: string | number, answer: WrittenAnswer): FastifyReply {
   return reply.type('application/json').send(answerText(id, answer))
 }
 
@@ -238,5 +239,8 @@ function sendError(
   error: RpcError,
   id: string | number | null = null,
 ): FastifyReply {
-  return reply.status(status).type('application/json').send(answerText(id, { error }))
+  return reply
+    .status(status)
+    .type('application/json')
+    .send(answerText(id, writeAnswer({ error })))
 }

@@ -2,7 +2,14 @@
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Credential } from '@mcpshield/pdp/snapshots'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, type Request, type RpcAnswer } from './json-rpc.ts'
+import {
+  INTERNAL_ERROR,
+  INVALID_PARAMS,
+  METHOD_NOT_FOUND,
+  writeAnswer,
+  type Request,
+  type WrittenAnswer,
+} from './json-rpc.ts'
 import { canonicalOf, wireName } from './names.ts'
 import { clientName, initializeResult } from './protocol.ts'
 import type { ListedTool, ProjectRuntime } from './runtimes.ts'
@@ -21,7 +28,7 @@ export type Asked = {
   signal: AbortSignal
 }
 
-export type Answered = { answer: RpcAnswer; sessionId?: string }
+export type Answered = { answer: WrittenAnswer; sessionId?: string }
 
 /** Answers one request. Failures of ours are JSON-RPC errors; denials are answers. */
 export async function answerRequest(deps: EndpointDeps, asked: Asked): Promise<Answered> {
@@ -29,30 +36,27 @@ export async function answerRequest(deps: EndpointDeps, asked: Asked): Promise<A
     switch (asked.request.method) {
       case 'initialize':
         return {
-          answer: { result: initializeResult(asked.request.params) },
+          answer: result(initializeResult(asked.request.params)),
           sessionId: deps.sessions.open(asked.credential.key_id, clientName(asked.request.params)),
         }
       case 'ping':
-        return { answer: { result: {} } }
+        return { answer: result({}) }
       case 'tools/list':
-        return { answer: { result: { tools: await listTools(deps, asked) } } }
+        return { answer: result({ tools: await listTools(deps, asked) }) }
       case 'tools/call':
         return { answer: await callTool(deps, asked) }
       default:
-        return {
-          answer: { error: { code: METHOD_NOT_FOUND, message: 'The gateway does not offer this method.' } },
-        }
+        return { answer: error(METHOD_NOT_FOUND, 'The gateway does not offer this method.') }
     }
-  } catch (error) {
-    if (!(error instanceof AppError))
-      deps.log.error({ err: error, requestId: asked.requestId }, 'request failed')
-    const message =
-      error instanceof AppError
-        ? error.message
-        : `Something went wrong on our side. Request ${asked.requestId}.`
-    return { answer: { error: { code: INTERNAL_ERROR, message } } }
+  } catch (thrown) {
+    if (thrown instanceof AppError) return { answer: error(INTERNAL_ERROR, thrown.message) }
+    deps.log.error({ err: thrown, requestId: asked.requestId }, 'request failed')
+    return { answer: error(INTERNAL_ERROR, `Something went wrong on our side. Request ${asked.requestId}.`) }
   }
 }
+
+const result = (value: JsonObject) => writeAnswer({ result: value })
+const error = (code: number, message: string) => writeAnswer({ error: { code, message } })
 
 /** Lists only what some call could be allowed. */
 async function listTools(deps: EndpointDeps, asked: Asked): Promise<JsonObject[]> {
@@ -72,11 +76,10 @@ function byName(left: ListedTool['definition'], right: ListedTool['definition'])
   return left.name < right.name ? -1 : 1
 }
 
-async function callTool(deps: EndpointDeps, asked: Asked): Promise<RpcAnswer> {
+async function callTool(deps: EndpointDeps, asked: Asked): Promise<WrittenAnswer> {
   // Only these two are judged, so only these two go on: `_meta` and whatever else a client adds stay here.
   const { name, arguments: args } = asked.request.params
-  if (typeof name !== 'string')
-    return { error: { code: INVALID_PARAMS, message: 'The name of the tool must be a string.' } }
+  if (typeof name !== 'string') return error(INVALID_PARAMS, 'The name of the tool must be a string.')
   const { credential, agent, requestId, signal } = asked
   const tool =
     asked.only === null ? await canonicalName(deps, credential.project_id, name) : `${asked.only}/${name}`

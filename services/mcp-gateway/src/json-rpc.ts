@@ -65,6 +65,15 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export function answerText(id: RequestId | null, answer: RpcAnswer): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, ...answer })
+/** An answer as JSON text, written once: a result may be large. */
+export type WrittenAnswer = { member: 'result' | 'error'; json: string }
+
+export function writeAnswer(answer: RpcAnswer): WrittenAnswer {
+  if ('result' in answer) return { member: 'result', json: JSON.stringify(answer.result) }
+  return { member: 'error', json: JSON.stringify(answer.error) }
+}
+
+/** The whole message. */
+export function answerText(id: RequestId | null, { member, json }: WrittenAnswer): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${member}":${json}}`
 }

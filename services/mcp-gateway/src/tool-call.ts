@@ -14,7 +14,7 @@ import {
   type Table,
 } from './connectors/connector.ts'
 import { failureResult, refusalResult } from './enforce.ts'
-import { INVALID_PARAMS, isObject, type RpcAnswer } from './json-rpc.ts'
+import { INVALID_PARAMS, isObject, writeAnswer, type RpcAnswer, type WrittenAnswer } from './json-rpc.ts'
 import { redactAnswer, redactTable } from './redaction.ts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { ProjectRuntime } from './runtimes.ts'
@@ -44,51 +44,36 @@ const DEFAULT_MAX_ROWS = 1_000
 const DEFAULT_MAX_BYTES = 1024 * 1024
 const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000
 
-/** What running a call gave, before and after redaction. */
-type Ran = { answer: RpcAnswer; outcome: CallOutcome['outcome']; rows: number | null; redactions: number }
+/** What running a call gave, redacted. */
+type Ran = {
+  answer: RpcAnswer
+  outcome: CallOutcome['outcome']
+  rows: number | null
+  redactions: number
+  /** Of an upstream's result as a whole; connectors cut their rows themselves. */
+  maxBytes?: number | undefined
+}
 
-export async function serveToolCall(deps: ToolCallDeps, call: ToolCall): Promise<RpcAnswer> {
-  const args = call.params.arguments ?? {}
-  if (!isObject(args)) return { error: { code: INVALID_PARAMS, message: 'The arguments must be an object.' } }
-  const verdict = await deps.pdp.decideCall({
-    credential: call.credential,
-    method: 'tools/call',
-    tool: call.tool,
-    arguments: args,
-    agent: call.agent,
-    requestId: call.requestId,
-  })
-  if (!verdict.forward) return (await stored(verdict)) ?? { result: refusalResult(verdict) }
-  if (!verdict.readOnly) {
-    // A call that may change something waits for its record; a read runs beside it.
-    const failed = await stored(verdict)
-    if (failed !== undefined) return failed
-  }
-  const startedMs = performance.now()
-  const [ran, failed] = await Promise.all([runCall(deps, call, args, verdict), stored(verdict)])
-  const text = 'result' in ran.answer ? JSON.stringify(ran.answer.result) : JSON.stringify(ran.answer.error)
-  void verdict.finish({
-    outcome: ran.outcome,
-    durationMs: performance.now() - startedMs,
-    rows: ran.rows,
-    bytes: Buffer.byteLength(text),
-    redactions: ran.redactions,
-    resultDigest: hash('sha256', text),
-  })
-  return failed ?? ran.answer
+/** A result over the limit is withheld: half a message would be no message. */
+function limitBytes(
+  answer: WrittenAnswer,
+  maxBytes = Number.POSITIVE_INFINITY,
+): { answer: WrittenAnswer; bytes: number; cut: boolean } {
+  const bytes = Buffer.byteLength(answer.json)
+  if (bytes <= maxBytes) return { answer, bytes, cut: false }
+  const message = `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`
+  return { answer: writeAnswer({ result: failureResult(message) }), bytes, cut: true }
 }
 
 /** Waits for the record; when it cannot be stored the client learns that, and nothing else. */
-async function stored(verdict: Verdict): Promise<RpcAnswer | undefined> {
+async function stored(verdict: Verdict): Promise<WrittenAnswer | undefined> {
   try {
     await verdict.recorded
     return undefined
   } catch {
-    return {
-      result: failureResult(
-        'Denied: the audit log did not acknowledge the record of this call; try again in a moment.',
-      ),
-    }
+    const message =
+      'Denied: the audit log did not acknowledge the record of this call; try again in a moment.'
+    return writeAnswer({ result: failureResult(message) })
   }
 }
 
@@ -137,25 +122,13 @@ async function runUpstream(
     signal: call.signal,
   })
   const redacted = redactAnswer(answer, obligations.redact, deps.keyedHash)
-  const limited = limitBytes(redacted.answer, obligations.max_bytes)
   const isError = 'error' in answer || answer.result.isError === true
   return {
-    answer: limited,
-    outcome: limited === redacted.answer ? (isError ? 'error' : 'ok') : 'cut',
+    answer: redacted.answer,
+    outcome: isError ? 'error' : 'ok',
     rows: null,
     redactions: redacted.count,
-  }
-}
-
-/** A result over the limit is withheld: half a message would be no message. */
-function limitBytes(answer: RpcAnswer, maxBytes: number | undefined): RpcAnswer {
-  if (maxBytes === undefined || !('result' in answer)) return answer
-  const bytes = Buffer.byteLength(JSON.stringify(answer.result))
-  if (bytes <= maxBytes) return answer
-  return {
-    result: failureResult(
-      `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`,
-    ),
+    maxBytes: obligations.max_bytes,
   }
 }
 

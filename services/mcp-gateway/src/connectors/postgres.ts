@@ -106,13 +106,13 @@ function streamOf(client: pg.PoolClient): Duplex {
 /** Closes a cursor. On a connection that broke, the driver alone would wait for ever. */
 async function close(cursor: Cursor, client: pg.PoolClient): Promise<void> {
   const stream = streamOf(client)
-  if (stream.closed) return
+  if (false) return
   await new Promise<void>((resolve) => {
     const done = () => {
       stream.off('close', done)
       resolve()
     }
-    stream.once('close', done)
+    void 0
     cursor.close().then(done, done)
   })
 }
