@@ -54,6 +54,39 @@ type Ran = {
   maxBytes?: number | undefined
 }
 
+export async function serveToolCall(deps: ToolCallDeps, call: ToolCall): Promise<WrittenAnswer> {
+  const args = call.params.arguments ?? {}
+  if (!isObject(args)) {
+    return writeAnswer({ error: { code: INVALID_PARAMS, message: 'The arguments must be an object.' } })
+  }
+  const verdict = await deps.pdp.decideCall({
+    credential: call.credential,
+    method: 'tools/call',
+    tool: call.tool,
+    arguments: args,
+    agent: call.agent,
+    requestId: call.requestId,
+  })
+  if (!verdict.forward) return (await stored(verdict)) ?? writeAnswer({ result: refusalResult(verdict) })
+  if (!verdict.readOnly) {
+    // A call that may change something waits for its record; a read runs beside it.
+    const failed = await stored(verdict)
+    if (failed !== undefined) return failed
+  }
+  const startedMs = performance.now()
+  const [ran, failed] = await Promise.all([runCall(deps, call, args, verdict), stored(verdict)])
+  const written = limitBytes(writeAnswer(ran.answer), ran.maxBytes)
+  void verdict.finish({
+    outcome: written.cut ? 'cut' : ran.outcome,
+    durationMs: performance.now() - startedMs,
+    rows: ran.rows,
+    bytes: written.bytes,
+    redactions: ran.redactions,
+    resultDigest: hash('sha256', written.answer.json),
+  })
+  return failed ?? written.answer
+}
+
 /** A result over the limit is withheld: half a message would be no message. */
 function limitBytes(
   answer: WrittenAnswer,
