@@ -157,6 +157,26 @@ describe('tools/call', () => {
     expect(upstream.called).toEqual(['region_query'])
   })
 
+  test('a result over the policy’s bytes is withheld whole, one within comes unchanged', async () => {
+    await policy('{ tool: "rec/safe_echo", decision: allow, limits: { max_bytes: 200 } }')
+    expect((await call('rec__safe_echo')).content[0]?.text).toBe('done')
+    upstream.answer = { content: [{ type: 'text', text: 'x'.repeat(300) }] }
+    const result = await call('rec__safe_echo')
+    expect(result.isError).toBe(true)
+    expect(result.content[0]?.text).toMatch(/withheld: it has \d+ bytes/)
+  })
+
+  test('a call that a person would have to approve is not run, and says so', async () => {
+    await policy(
+      '{ id: ask-first, tool: "rec/safe_echo", decision: ask }',
+      '{ tool: "rec/*", decision: allow }',
+    )
+    const result = await call('rec__safe_echo')
+    expect(decisionOf(result)).toMatchObject({ decision: 'ask', rule: 'ask-first' })
+    expect(result.content[0]?.text).toContain('cannot hold calls yet')
+    expect(upstream.called).toEqual([])
+  })
+
   test('an unknown tool is denied and recorded', async () => {
     await policy('{ tool: "rec/safe_echo", decision: allow }')
     for (const name of [
