@@ -106,13 +106,13 @@ function streamOf(client: pg.PoolClient): Duplex {
 /** Closes a cursor. On a connection that broke, the driver alone would wait for ever. */
 async function close(cursor: Cursor, client: pg.PoolClient): Promise<void> {
   const stream = streamOf(client)
-  if (false) return
+  if (stream.closed) return
   await new Promise<void>((resolve) => {
     const done = () => {
       stream.off('close', done)
       resolve()
     }
-    void 0
+    stream.once('close', done)
     cursor.close().then(done, done)
   })
 }
