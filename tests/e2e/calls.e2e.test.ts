@@ -29,6 +29,7 @@ beforeEach(() => {
   upstream.called = []
   upstream.received = []
   upstream.mood = 'good'
+  upstream.raw = undefined
   upstream.answer = { content: [{ type: 'text', text: 'done' }] }
 })
 
@@ -164,6 +165,19 @@ describe('tools/call', () => {
     const result = await call('rec__safe_echo')
     expect(result.isError).toBe(true)
     expect(result.content[0]?.text).toMatch(/withheld: it has \d+ bytes/)
+  })
+
+  test('a result nested too deeply to be passed on is an error, and recorded as one', async () => {
+    await policy('{ id: deep, tool: "rec/safe_echo", decision: allow }')
+    upstream.raw = `{"content":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+    const result = await call('rec__safe_echo')
+    expect(result.isError).toBe(true)
+    expect(result.content[0]?.text).toContain('nested too deeply')
+    const audits = () =>
+      product.demo.api
+        .get<{ items: { outcome: string | null }[] }>('/audits?rule=deep')
+        .then(({ items }) => items.map((item) => item.outcome))
+    await expect.poll(audits, { timeout: 5_000 }).toEqual(['error'])
   })
 
   test('a call that a person would have to approve is not run, and says so', async () => {

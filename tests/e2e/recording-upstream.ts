@@ -10,6 +10,8 @@ export type RecordingUpstream = AsyncDisposable & {
   received: string[]
   /** What a call of `answer` gives back. */
   answer: { content: object[]; isError?: boolean }
+  /** The text of a result to give back instead. */
+  raw: string | undefined
   /** How the next calls misbehave. */
   mood: 'good' | 'hang' | 'nonsense' | 'error-status' | 'cut-off'
 }
@@ -17,10 +19,11 @@ export type RecordingUpstream = AsyncDisposable & {
 const TOOLS = ['safe_echo', 'danger_delete', 'region_query', 'read_path']
 
 export async function startRecordingUpstream(): Promise<RecordingUpstream> {
-  const state: Pick<RecordingUpstream, 'called' | 'received' | 'answer' | 'mood'> = {
+  const state: Pick<RecordingUpstream, 'called' | 'received' | 'answer' | 'raw' | 'mood'> = {
     called: [],
     received: [],
     answer: { content: [{ type: 'text', text: 'done' }] },
+    raw: undefined,
     mood: 'good',
   }
   const sockets = new Set<{ destroy(): void }>()
@@ -53,6 +56,10 @@ export async function startRecordingUpstream(): Promise<RecordingUpstream> {
       if (state.mood === 'cut-off') {
         response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"jsonrpc":"2.0","id"')
         return response.socket?.destroy()
+      }
+      if (state.raw !== undefined) {
+        response.writeHead(200, { 'content-type': 'application/json' })
+        return response.end(`{"jsonrpc":"2.0","id":${message.id},"result":${state.raw}}`)
       }
       return say(state.answer)
     })

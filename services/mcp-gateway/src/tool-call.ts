@@ -74,28 +74,14 @@ export async function serveToolCall(deps: ToolCallDeps, call: ToolCall): Promise
     if (failed !== undefined) return failed
   }
   const startedMs = performance.now()
-  const [ran, failed] = await Promise.all([runCall(deps, call, args, verdict), stored(verdict)])
-  const written = limitBytes(writeAnswer(ran.answer), ran.maxBytes)
+  const [done, failed] = await Promise.all([runCall(deps, call, args, verdict), stored(verdict)])
+  const { written, ...outcome } = done
   void verdict.finish({
-    outcome: written.cut ? 'cut' : ran.outcome,
+    ...outcome,
     durationMs: performance.now() - startedMs,
-    rows: ran.rows,
-    bytes: written.bytes,
-    redactions: ran.redactions,
-    resultDigest: hash('sha256', written.answer.json),
+    resultDigest: hash('sha256', written.json),
   })
-  return failed ?? written.answer
-}
-
-/** A result over the limit is withheld: half a message would be no message. */
-function limitBytes(
-  answer: WrittenAnswer,
-  maxBytes = Number.POSITIVE_INFINITY,
-): { answer: WrittenAnswer; bytes: number; cut: boolean } {
-  const bytes = Buffer.byteLength(answer.json)
-  if (bytes <= maxBytes) return { answer, bytes, cut: false }
-  const message = `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`
-  return { answer: writeAnswer({ result: failureResult(message) }), bytes, cut: true }
+  return failed ?? written
 }
 
 /** Waits for the record; when it cannot be stored the client learns that, and nothing else. */
@@ -110,28 +96,61 @@ async function stored(verdict: Verdict): Promise<WrittenAnswer | undefined> {
   }
 }
 
-async function runCall(deps: ToolCallDeps, call: ToolCall, args: JsonObject, verdict: Verdict): Promise<Ran> {
+/** A run whose answer is text, ready to be sent. */
+type Done = { written: WrittenAnswer; bytes: number } & Omit<Ran, 'answer' | 'maxBytes'>
+
+async function runCall(
+  deps: ToolCallDeps,
+  call: ToolCall,
+  args: JsonObject,
+  verdict: Verdict,
+): Promise<Done> {
   try {
     const runtime = await deps.runtimeOf(call.credential.project_id)
-    if (isConnectorToolName(call.tool))
-      return await runConnector(deps, runtime, call.tool, call, args, verdict)
-    return await runUpstream(deps, runtime, call, args, verdict)
+    const ran = isConnectorToolName(call.tool)
+      ? await runConnector(deps, runtime, call.tool, call, args, verdict)
+      : await runUpstream(deps, runtime, call, args, verdict)
+    return writeRan(ran)
   } catch (error) {
-    return failed(error, call, deps.log)
+    return writeRan(failed(deps, error, call, verdict))
   }
 }
 
-function failed(error: unknown, call: ToolCall, log: Log): Ran {
+/** Writes the answer. One over its limit of bytes is withheld: half a message would be no message. */
+function writeRan({ answer, maxBytes = Number.POSITIVE_INFINITY, ...rest }: Ran): Done {
+  const written = writeBounded(answer)
+  const bytes = Buffer.byteLength(written.json)
+  if (bytes <= maxBytes) return { ...rest, written, bytes }
+  const message = `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`
+  return { ...rest, outcome: 'cut', written: writeAnswer({ result: failureResult(message) }), bytes }
+}
+
+function writeBounded(answer: RpcAnswer): WrittenAnswer {
+  try {
+    return writeAnswer(answer)
+  } catch (cause) {
+    throw new AppError('UNAVAILABLE', 'The upstream’s answer is nested too deeply to be passed on.', {
+      cause,
+    })
+  }
+}
+
+/** What went wrong, for the client: a sentence of ours, without what the policy's detectors find in it. */
+function failed(deps: ToolCallDeps, error: unknown, call: ToolCall, verdict: Verdict): Ran {
   const known = error instanceof AppError
-  if (!known || error.code === 'UNAVAILABLE')
-    log.warn({ err: error, tool: call.tool, requestId: call.requestId }, 'call failed')
-  const outcome = call.signal.aborted
-    ? 'cancelled'
-    : known && error.code === 'DEADLINE_EXCEEDED'
-      ? 'timeout'
-      : 'error'
+  if (!known || error.code === 'UNAVAILABLE') {
+    deps.log.warn({ err: error, tool: call.tool, requestId: call.requestId }, 'call failed')
+  }
   const message = known ? error.message : `Something went wrong on our side. Request ${call.requestId}.`
-  return { answer: { result: failureResult(message) }, outcome, rows: null, redactions: 0 }
+  // Fields are rows' matter: a rule about them would withhold every sentence.
+  const detectors = verdict.decision.obligations.redact.filter((each) => !('fields' in each))
+  const redacted = redactAnswer({ result: failureResult(message) }, detectors, deps.keyedHash)
+  return { answer: redacted.answer, outcome: outcomeOf(error, call), rows: null, redactions: redacted.count }
+}
+
+function outcomeOf(error: unknown, call: ToolCall): Ran['outcome'] {
+  if (call.signal.aborted) return 'cancelled'
+  return error instanceof AppError && error.code === 'DEADLINE_EXCEEDED' ? 'timeout' : 'error'
 }
 
 async function runUpstream(
