@@ -374,6 +374,33 @@ describe('changes', () => {
       .not.toBe(true)
   })
 
+  test('the organisation’s policy is above the project’s within a second, and holds deny and ask rules only', async () => {
+    await policy('{ tool: "rec/safe_echo", decision: allow }')
+    const save = (policy_yaml: string, ifMatch: string) =>
+      product.demo.api.send<{ version: number }>(
+        'PUT',
+        '/organization/policy',
+        { policy_yaml },
+        { 'if-match': ifMatch },
+      )
+    const none = await product.demo.api.get<{ version: number }>('/organization/policy')
+    await expect(save('version: 1\nrules:\n  - { tool: "*", decision: allow }\n', '*')).rejects.toMatchObject(
+      { status: 422 },
+    )
+    const saved = await save(
+      'version: 1\nrules:\n  - { id: never, tool: "rec/*", decision: deny }\n',
+      `"${none.version}"`,
+    )
+    await expect(save('version: 1\nrules: []\n', `"${none.version}"`)).rejects.toMatchObject({ status: 412 })
+    await expect
+      .poll(async () => decisionOf(await call('rec__safe_echo'))?.rule, { timeout: 1_000, interval: 20 })
+      .toBe('organization/never')
+    await save('version: 1\nrules: []\n', `"${saved.version}"`)
+    await expect
+      .poll(async () => (await call('rec__safe_echo')).isError, { timeout: 1_000, interval: 20 })
+      .not.toBe(true)
+  })
+
   test('a policy that does not parse is refused with line and column, and the old one stays', async () => {
     await policy('{ tool: "rec/safe_echo", decision: allow }')
     const response = await fetch(`${product.stack.api}${product.at}/policy`, {

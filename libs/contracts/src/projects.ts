@@ -104,6 +104,8 @@ export const PolicySnapshot = z.object({
   policy_hash: z.string(),
   /** The checked policy document as JSON: YAML is parsed once, when it is saved. */
   policy: z.unknown(),
+  /** The organisation's policy, which stands above; null when it has none. */
+  organization_policy: z.unknown().default(null),
   /** Grows whenever upstreams or connections change: a gateway then asks for the runtime again. */
   runtime_version: z.int(),
   /** What facts need to know of connections: their names, kinds and public options. */
@@ -268,6 +270,42 @@ export const projects = contract('projects', {
         path: at('/policy/rollback'),
         etag: 'version',
         summary: 'Save an old version as the newest',
+      },
+    }),
+    getOrganizationPolicy: rpc({
+      input: Empty,
+      output: PolicyVersion,
+      errors: ['UNAUTHENTICATED'],
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: '/organization/policy',
+        etag: 'version',
+        summary: 'The policy above those of all projects; version 0 is none',
+      },
+    }),
+    saveOrganizationPolicy: rpc({
+      input: z.strictObject({
+        policy_yaml: z.string().max(256 * 1024),
+        note: z.string().max(500).optional(),
+        if_match: z.string().max(100).optional(),
+      }),
+      output: PolicyVersion,
+      errors: [
+        'UNAUTHENTICATED',
+        'PERMISSION_DENIED',
+        'INVALID_ARGUMENT',
+        'PRECONDITION_REQUIRED',
+        'STALE',
+        'POLICY_INVALID',
+      ],
+      access: 'user',
+      http: {
+        method: 'PUT',
+        path: '/organization/policy',
+        headers: { 'if-match': 'if_match' },
+        etag: 'version',
+        summary: 'Save the organisation’s policy: deny and ask rules only',
       },
     }),
     listKeys: rpc({

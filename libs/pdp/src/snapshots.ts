@@ -49,18 +49,15 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
       changed(projectId)
     },
     put(projectId, snapshot) {
-      const checked = checkPolicy(snapshot.policy)
-      if (checked.policy === undefined) {
+      const read = readPolicies(snapshot)
+      if (read === undefined) {
         // Saved policies were checked; one that no longer passes is not guessed at.
         log.error(
           { projectId, version: snapshot.policy_version },
           'policy snapshot not valid: calls are denied',
         )
         policies.delete(projectId)
-      } else {
-        const policy = checked.policy
-        policies.set(projectId, { snapshot, policy, compiled: compile(policy), cacheId: nextCacheId++ })
-      }
+      } else policies.set(projectId, { snapshot, ...read, cacheId: nextCacheId++ })
       changed(projectId)
     },
   })
@@ -86,6 +83,15 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
       await keyWatch[Symbol.asyncDispose]()
     },
   }
+}
+
+/** The project's policy with the organisation's above it; undefined when either cannot be understood. */
+function readPolicies(snapshot: PolicySnapshot): Pick<ProjectPolicy, 'policy' | 'compiled'> | undefined {
+  const { policy } = checkPolicy(snapshot.policy)
+  if (policy === undefined) return undefined
+  if (snapshot.organization_policy === null) return { policy, compiled: compile(policy) }
+  const { policy: above } = checkPolicy(snapshot.organization_policy, { organization: true })
+  return above === undefined ? undefined : { policy, compiled: compile(policy, { above }) }
 }
 
 /** SHA-256 of an API key, in hex: what is stored and looked up instead of the key. */

@@ -92,6 +92,7 @@ async function publish(yaml: string, change: Partial<PolicySnapshot> = {}): Prom
     policy_version: version,
     policy_hash: `hash-${version}`,
     policy: parsed.policy,
+    organization_policy: null,
     runtime_version: 1,
     connections: [{ name: 'shop', kind: 'postgresql' }],
     upstreams: [],
@@ -183,6 +184,41 @@ describe('denied, whatever the policy says', () => {
     expect(
       (await decide({ to: { list: ['x someone@example.com'] } }, { tool: 'a/b' })).decision,
     ).toMatchObject({ decision: 'deny', rule: 'clean' })
+  })
+})
+
+test('the organisation’s policy stands above the project’s, whose rules it never widens', async () => {
+  const above = parsePolicy(
+    'version: 1\nrules:\n  - { id: no-notes, tool: postgres.query, decision: deny, conditions: { resources: ["*.orders"] } }\n',
+    {
+      organization: true,
+    },
+  )
+  await publish(
+    'version: 1\nrules:\n  - { id: all, tool: postgres.query, decision: allow, conditions: { resources: ["*"] } }\n',
+    { organization_policy: 'policy' in above ? above.policy : null },
+  )
+  expect((await decide(sql('select id from orders'))).decision).toMatchObject({
+    decision: 'deny',
+    rule: 'organization/no-notes',
+  })
+  expect((await decide(sql('select id from customers'))).decision).toMatchObject({
+    decision: 'allow',
+    rule: 'all',
+  })
+})
+
+test('an organisation’s policy that cannot be understood denies everything', async () => {
+  const { snapshot } = snapshots.project(project)!
+  await policies.put(project, {
+    ...snapshot,
+    policy_version: 9_998,
+    organization_policy: { version: 1, rules: [{ tool: '*', decision: 'allow' }] },
+  })
+  await expect.poll(() => snapshots.project(project), { interval: 2 }).toBeUndefined()
+  expect((await decide(sql('select id from orders'))).decision).toMatchObject({
+    decision: 'deny',
+    rule: 'no_policy',
   })
 })
 

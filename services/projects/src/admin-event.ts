@@ -9,7 +9,8 @@ import type { Person } from './access.ts'
 export type AdminChange = {
   /** The endpoint's name, as in the contract. */
   method: string
-  projectId: string
+  /** Null for a change of the organisation's own. */
+  projectId: string | null
   /** What happened, as a sentence. */
   reason: string
   arguments: Record<string, AuditEvent['arguments']>

@@ -11,8 +11,14 @@ import { readYaml } from '@mcpshield/policy/yaml-document'
 /** What facts need to know of the project. */
 export type Systems = Pick<PolicySnapshot, 'connections' | 'upstreams'>
 
-/** Parses a policy and runs its tests. `policy` is the checked document, absent when there is an error. */
-export type CheckPolicy = (text: string, systems: Systems) => { policy?: unknown; diagnostics: Diagnostic[] }
+/**
+ * Parses a policy, of a project with these systems or of the organisation, and runs its tests. `policy` is the checked
+ * document, absent when there is an error.
+ */
+export type CheckPolicy = (
+  text: string,
+  of: Systems | 'organization',
+) => { policy?: unknown; diagnostics: Diagnostic[] }
 
 /** One save may keep the process busy for so long, not longer. */
 const TESTS_WITHIN_MS = 2_000
@@ -23,8 +29,12 @@ export async function preparePolicyCheck(): Promise<CheckPolicy> {
   return checkPolicy
 }
 
-function checkPolicy(text: string, systems: Systems): ReturnType<CheckPolicy> {
-  const { policy, diagnostics } = parsePolicy(text)
+/** An organisation's policy is meant for all its projects: its tests know no system by name. */
+const NO_SYSTEMS: Systems = { connections: [], upstreams: [] }
+
+function checkPolicy(text: string, of: Systems | 'organization'): ReturnType<CheckPolicy> {
+  const systems = of === 'organization' ? NO_SYSTEMS : of
+  const { policy, diagnostics } = parsePolicy(text, { organization: of === 'organization' })
   if (policy === undefined) return { diagnostics }
   const failures = failedTests(policy, systems)
   if (failures.length === 0) return { policy, diagnostics }

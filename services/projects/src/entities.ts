@@ -81,6 +81,26 @@ export const PolicyVersionRow = defineEntity({
 })
 export type PolicyVersionRow = InferEntity<typeof PolicyVersionRow>
 
+/** Versions of an organisation's own policy; never changed once written. */
+export const OrganizationPolicyRow = defineEntity({
+  name: 'OrganizationPolicyRow',
+  tableName: 'organization_policies',
+  properties: {
+    org_id: p.uuid().primary(),
+    version: p.integer().primary(),
+    policy_yaml: p.text(),
+    /** The checked document. */
+    policy: p.json<unknown>(),
+    /** SHA-256 of the text. */
+    hash: p.string().length(64),
+    note: p.string().length(500).nullable(),
+    author_id: p.uuid().nullable(),
+    diagnostics: p.json<z.infer<typeof Diagnostic>[]>(),
+    created_at: p.datetime(),
+  },
+})
+export type OrganizationPolicyRow = InferEntity<typeof OrganizationPolicyRow>
+
 export const ApiKeyRow = defineEntity({
   name: 'ApiKeyRow',
   tableName: 'api_keys',
@@ -156,6 +176,7 @@ export function database(url: string): DbOptions {
       DataKeyRow,
       ProjectRow,
       PolicyVersionRow,
+      OrganizationPolicyRow,
       ApiKeyRow,
       UpstreamRow,
       ConnectionRow,

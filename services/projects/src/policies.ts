@@ -8,8 +8,8 @@ import type { projects } from '@mcpshield/contracts/projects'
 import type { Diagnostic } from '@mcpshield/policy/parse'
 import { personOf, requireRight } from './access.ts'
 import type { CheckPolicy, Systems } from './check-policy.ts'
-import { PolicyVersionRow, type ProjectRow } from './entities.ts'
-import { isCurrent } from './etags.ts'
+import { PolicyVersionRow, type OrganizationPolicyRow, type ProjectRow } from './entities.ts'
+import { requireCurrent } from './etags.ts'
 import { readPage } from './pages.ts'
 import { systemsOf } from './snapshots.ts'
 import { found, lockProject, projectOf, publishProject, recordChange, type Store } from './store.ts'
@@ -66,18 +66,7 @@ export function policyHandlers({
 
     async savePolicy({ project_id, policy_yaml, note = null, if_match }, call) {
       return save(call, 'savePolicy', project_id, async (_em, project) => {
-        if (if_match === undefined) {
-          throw new AppError(
-            'PRECONDITION_REQUIRED',
-            'Send If-Match with the ETag of the policy you changed, so that nobody’s change is lost.',
-          )
-        }
-        if (!isCurrent(if_match, project.policy_version)) {
-          throw new AppError(
-            'STALE',
-            `The policy is at version ${project.policy_version} by now; read it again.`,
-          )
-        }
+        requireCurrent(if_match, project.policy_version)
         return { text: policy_yaml, note }
       })
     },
@@ -122,8 +111,8 @@ function organisationFor(call: Call, projectId: string): string {
 }
 
 /** Throws POLICY_INVALID with the diagnostics unless the policy has no error and its tests pass. */
-export function checkedPolicy(check: CheckPolicy, text: string, systems: Systems): CheckedPolicy {
-  const { policy, diagnostics } = check(text, systems)
+export function checkedPolicy(check: CheckPolicy, text: string, of: Systems | 'organization'): CheckedPolicy {
+  const { policy, diagnostics } = check(text, of)
   if (policy === undefined || diagnostics.some(isError)) {
     throw new AppError('POLICY_INVALID', 'The policy has errors; nothing was saved.', { diagnostics })
   }
@@ -158,7 +147,10 @@ async function versionOf(em: EntityManager, project_id: string, version: number)
   return found(await em.findOne(PolicyVersionRow, { project_id, version }), 'version')
 }
 
-function asVersion(row: PolicyVersionRow): Output<typeof projects.rpc.getPolicy> {
+/** As the API shows a version of either kind. */
+export function asVersion(
+  row: PolicyVersionRow | OrganizationPolicyRow,
+): Output<typeof projects.rpc.getPolicy> {
   const { version, policy_yaml, hash, note, author_id, created_at, diagnostics } = row
   return {
     version,

@@ -6,6 +6,7 @@ import type { CheckPolicy } from './check-policy.ts'
 import { connectionHandlers } from './connections.ts'
 import { keyHandlers } from './keys.ts'
 import { organizationHandlers } from './organizations.ts'
+import { organizationPolicyHandlers } from './organization-policies.ts'
 import { policyHandlers } from './policies.ts'
 import { projectHandlers } from './projects.ts'
 import type { Secrets } from './secrets.ts'
@@ -27,6 +28,7 @@ export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rp
     ...organizationHandlers(deps),
     ...projectHandlers(deps),
     ...policyHandlers(deps),
+    ...organizationPolicyHandlers(deps),
     ...keyHandlers(deps),
     ...upstreamHandlers(deps),
     ...connectionHandlers(deps),

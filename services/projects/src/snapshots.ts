@@ -1,5 +1,6 @@
 // What decision points and gateways are told of a project. A snapshot is always made from the database as it
 // is now: told late or twice, it is still right.
+import { createHash } from 'node:crypto'
 import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Input } from '@mcpshield/contracts/define'
@@ -13,6 +14,7 @@ import type { Systems } from './check-policy.ts'
 import { openUrl } from './connections.ts'
 import { ApiKeyRow, ConnectionRow, PolicyVersionRow, ProjectRow, UpstreamRow } from './entities.ts'
 import type { Secrets } from './secrets.ts'
+import { newestOrganizationPolicy } from './organization-policies.ts'
 import { found, type Store } from './store.ts'
 import { openReach } from './upstreams.ts'
 
@@ -22,6 +24,7 @@ export async function policySnapshot(em: EntityManager, id: string): Promise<Pol
   if (project === null) return undefined
   const version = { project_id: id, version: project.policy_version }
   const { policy, hash } = await em.findOneOrFail(PolicyVersionRow, version)
+  const above = await newestOrganizationPolicy(em, project.org_id)
   const { org_id, environment, mode, killed, policy_version, runtime_version } = project
   return {
     project_id: id,
@@ -30,8 +33,10 @@ export async function policySnapshot(em: EntityManager, id: string): Promise<Pol
     mode,
     killed,
     policy_version,
-    policy_hash: hash,
+    // What decides is named by one hash, whichever document changed.
+    policy_hash: above === null ? hash : createHash('sha256').update(`${above.hash}\n${hash}`).digest('hex'),
     policy,
+    organization_policy: above?.policy ?? null,
     runtime_version,
     ...(await systemsOf(em, id)),
   }
