@@ -1,6 +1,8 @@
 // `npm start`: the whole product on this machine, with its demo. Stops what it started, and nothing else.
 import pc from 'picocolors'
+import { join } from 'node:path'
 import { openDataDir, type DataDir } from './data-dir.ts'
+import { defaultDataDir } from './default-data-dir.ts'
 import { prepareDemo, runDemo } from './demo.ts'
 import { SetupError } from './setup-error.ts'
 import { startStack, type Stack } from './stack.ts'
@@ -22,7 +24,9 @@ async function up(): Promise<void> {
       stopped.resolve()
     })
   }
-  using dataDir = openDataDir(process.env.MCPSHIELD_DATA_DIR ?? '.mcpshield')
+  using dataDir = openDataDir(
+    process.env.MCPSHIELD_DATA_DIR ?? defaultDataDir(join(import.meta.dirname, '../..')),
+  )
   progress(`data folder: ${dataDir.path}`)
   await using stack = await startStack({ dataDir, env: process.env, progress, signal: stopping.signal })
   const demonstrating = demonstrate(stack, dataDir)
