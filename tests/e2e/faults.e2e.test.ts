@@ -3,7 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startProduct, type Product } from './product.ts'
 import { startRecordingUpstream, type RecordingUpstream } from './recording-upstream.ts'
 
-const POLICY = 'version: 1\nrules:\n  - { id: counted, tool: "rec/safe_echo", decision: allow }\n'
+const POLICY = `version: 1
+rules:
+  - { id: counted, tool: "rec/safe_echo", decision: allow }
+  - { id: orders, tool: postgres.query, decision: allow, conditions: { operations: [read], resources: [public.orders] } }
+`
 
 let product: Product
 let upstream: RecordingUpstream
@@ -25,7 +29,10 @@ afterAll(async () => {
 let nextId = 1
 
 /** One call by hand: `accepted` says that its result was released, and so recorded. */
-async function callOnce(): Promise<'accepted' | 'refused'> {
+const callOnce = () => callTool('rec__safe_echo', {})
+const readOrders = () => callTool('postgres__query', { sql: 'select id from orders' })
+
+async function callTool(name: string, args: object): Promise<'accepted' | 'refused'> {
   try {
     const response = await fetch(product.stack.mcp, {
       method: 'POST',
@@ -38,7 +45,7 @@ async function callOnce(): Promise<'accepted' | 'refused'> {
         jsonrpc: '2.0',
         id: nextId++,
         method: 'tools/call',
-        params: { name: 'rec__safe_echo', arguments: {} },
+        params: { name, arguments: args },
       }),
       signal: AbortSignal.timeout(15_000),
     })
@@ -135,13 +142,17 @@ async function changesReachTheGateway(): Promise<void> {
   await expect.poll(callOnce, { timeout: 1_000, interval: 20 }).toBe('accepted')
 }
 
-test('without the audit log nothing is released', async () => {
+test('without the audit log nothing is sent on and nothing is released', async () => {
+  // The upstream is open by now: only the missing record stands between the call and it.
+  await expect.poll(callOnce, { timeout: 5_000, interval: 100 }).toBe('accepted')
+  await expect.poll(readOrders, { timeout: 5_000, interval: 100 }).toBe('accepted')
   const pid = product.stack.pids().nats
   if (pid === undefined) throw new Error('nats does not run')
   process.kill(pid, 'SIGSTOP')
   try {
     const called = upstream.called.length
-    expect(await callOnce()).toBe('refused')
+    // A read runs beside its record; what it read is not released without it.
+    expect(await Promise.all([callOnce(), readOrders()])).toEqual(['refused', 'refused'])
     expect(upstream.called.length).toBe(called)
   } finally {
     process.kill(pid, 'SIGCONT')

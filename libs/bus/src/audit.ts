@@ -31,8 +31,8 @@ const MAX_IN_FLIGHT = 4
 const MAX_GROUP_EVENTS = 500
 const MAX_GROUP_BYTES = 512 * 1024
 
-export function auditPublisher(connection: NatsConnection, log: Log): AuditPublisher {
-  const inbox = createInbox(inboxPrefix(connectionName(connection)))
+export function auditPublisher(connection: NatsConnection, service: string, log: Log): AuditPublisher {
+  const inbox = createInbox(inboxPrefix(service))
   const waiting = new Map<string, Waiting[]>()
   const inFlight = new Map<string, number>()
   const sent = new Map<string, Sent>()
@@ -163,8 +163,4 @@ function refusal(message: Msg): string | null {
   return ack.error === undefined && typeof ack.seq === 'number'
     ? null
     : (ack.error?.description ?? 'not acknowledged')
-}
-
-function connectionName(connection: NatsConnection): string {
-  return (connection as unknown as { options: { name?: string } }).options.name ?? 'unnamed'
 }

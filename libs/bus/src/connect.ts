@@ -25,7 +25,7 @@ export type BusOptions = {
 export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
   /** Asks the owner and waits for its answer; an AppError when it refuses or does not answer in time. */
   call<D extends RpcCalledBy<R>>(def: D, input: Input<D>, options?: CallOptions): Promise<Output<D>>
-  /** The same for callers that route by table and have only a definition at hand. */
+  /** Answers a contract's endpoints, with every other instance of the service. */
   serve<D extends Record<string, RpcDef>>(name: string, rpc: D, handlers: Handlers<D, Call>): Promise<void>
   publish<E extends EmittedBy<R>>(def: E, payload: z.input<E['payload']>, id: string): Promise<void>
   consume(consumption: ConsumptionOf<R>, handler: StreamHandler): Promise<AsyncDisposable>
@@ -64,7 +64,7 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
       consumeStream(connection, consumption, handler, options.log),
     watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),
     writer: (def: KvDef) => kvWriter(connection, def),
-    audit: row.audits ? auditPublisher(connection, options.log) : noAudit(options.name),
+    audit: row.audits ? auditPublisher(connection, options.name, options.log) : noAudit(options.name),
     async ping() {
       return connection.rtt()
     },

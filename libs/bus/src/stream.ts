@@ -1,6 +1,6 @@
 // Durable streams: publish with an id, consume with acknowledgement, back-off and a dead letter.
 import { jetstream, type JsMsg } from '@nats-io/jetstream'
-import { headers as natsHeaders, nanos, type NatsConnection } from 'nats'
+import { headers as natsHeaders, type NatsConnection } from 'nats'
 import type { EvtDef } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Consumption } from '@mcpshield/contracts/flow'
@@ -114,5 +114,3 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
     },
   }
 }
-
-export { nanos }

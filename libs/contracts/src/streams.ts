@@ -43,12 +43,3 @@ export const streams = {
     discard: 'old',
   },
 } as const satisfies Record<string, StreamSpec>
-
-export type ConsumerSpec = {
-  stream: keyof typeof streams
-  durable: string
-  filter: string
-  maxDeliver: number
-  ackWaitMs: number
-  maxAckPending: number
-}

@@ -21,8 +21,6 @@ export const INVALID_REQUEST = -32600
 export const METHOD_NOT_FOUND = -32601
 export const INVALID_PARAMS = -32602
 export const INTERNAL_ERROR = -32603
-/** A denied method that is not a tool call; outside the range that JSON-RPC keeps for itself. */
-export const DENIED = 403
 
 /** Reads one message. Text that repeats a key, nests too deep or is a batch is refused. */
 export function readMessage(text: string): Incoming {

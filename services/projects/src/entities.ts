@@ -61,42 +61,36 @@ export const ProjectRow = defineEntity({
 })
 export type ProjectRow = InferEntity<typeof ProjectRow>
 
-/** Never changed once written. */
+/** One version of a policy, a project's or an organisation's; never changed once written. */
+const policyVersion = () => ({
+  version: p.integer().primary(),
+  policy_yaml: p.text(),
+  /** The checked document. */
+  policy: p.json<unknown>(),
+  /** SHA-256 of the text. */
+  hash: p.string().length(64),
+  note: p.string().length(500).nullable(),
+  author_id: p.uuid().nullable(),
+  diagnostics: p.json<z.infer<typeof Diagnostic>[]>(),
+  created_at: p.datetime(),
+})
+
 export const PolicyVersionRow = defineEntity({
   name: 'PolicyVersionRow',
   tableName: 'policy_versions',
   properties: {
     project_id: p.uuid().primary(),
-    version: p.integer().primary(),
-    policy_yaml: p.text(),
-    /** The checked document. */
-    policy: p.json<unknown>(),
-    /** SHA-256 of the text. */
-    hash: p.string().length(64),
-    note: p.string().length(500).nullable(),
-    author_id: p.uuid().nullable(),
-    diagnostics: p.json<z.infer<typeof Diagnostic>[]>(),
-    created_at: p.datetime(),
+    ...policyVersion(),
   },
 })
 export type PolicyVersionRow = InferEntity<typeof PolicyVersionRow>
 
-/** Versions of an organisation's own policy; never changed once written. */
 export const OrganizationPolicyRow = defineEntity({
   name: 'OrganizationPolicyRow',
   tableName: 'organization_policies',
   properties: {
     org_id: p.uuid().primary(),
-    version: p.integer().primary(),
-    policy_yaml: p.text(),
-    /** The checked document. */
-    policy: p.json<unknown>(),
-    /** SHA-256 of the text. */
-    hash: p.string().length(64),
-    note: p.string().length(500).nullable(),
-    author_id: p.uuid().nullable(),
-    diagnostics: p.json<z.infer<typeof Diagnostic>[]>(),
-    created_at: p.datetime(),
+    ...policyVersion(),
   },
 })
 export type OrganizationPolicyRow = InferEntity<typeof OrganizationPolicyRow>
