@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[] | 'all'> = {
   redact: [],
   contracts: ['policy'],
   bus: ['contracts'],
-  db: ['contracts'],
+  db: ['contracts', 'redact'],
   runtime: [],
   pdp: ['policy', 'facts', 'redact', 'contracts', 'bus'],
   testkit: 'all',

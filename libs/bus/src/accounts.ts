@@ -3,6 +3,7 @@
 import { Algorithms, encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt'
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
 import { flow, type FlowRow, type ServiceName } from '@mcpshield/contracts/flow'
+import { MAX_GROUP_CALLS } from './rpc-groups.ts'
 import { inboxPrefix, permissionsOf, type Permissions } from './permissions.ts'
 
 /** Seeds of the operator and its accounts: secrets. */
@@ -89,8 +90,8 @@ async function userCreds(
       subs: -1,
       data: -1,
       payload: -1,
-      // A service may answer each request once; the lifetime is in nanoseconds.
-      ...(answers ? { resp: { max: 1, ttl: 60_000_000_000 } } : {}),
+      // A service may answer a request as often as it holds calls; the lifetime is in nanoseconds.
+      ...(answers ? { resp: { max: MAX_GROUP_CALLS, ttl: 60_000_000_000 } } : {}),
     },
     { algorithm: Algorithms.v2 },
   )
@@ -104,6 +105,8 @@ export function natsConfig(
 ): string {
   return `listen: "${options.host}:${options.port}"
 max_payload: 8388608
+# A service's user JWT names each subject it may use; it comes in one line, which has to be let in.
+max_control_line: 65536
 jetstream { store_dir: ${JSON.stringify(options.storeDir)}, max_memory_store: 268435456, max_file_store: 42949672960 }
 operator: ${accounts.operatorJwt}
 system_account: ${accounts.systemAccountId}

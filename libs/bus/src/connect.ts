@@ -1,6 +1,6 @@
 // One connection of one service to NATS, limited by types and by the server to its row of flow.ts.
 import { connect as connectNats, credsAuthenticator, type NatsConnection } from 'nats'
-import type { ConsumptionOf, EmittedBy, RpcCalledBy } from './limits.ts'
+import type { ConsumptionOf, EmittedBy, EnqueuedBy, RpcCalledBy } from './limits.ts'
 import type { Consumption, FlowRow } from '@mcpshield/contracts/flow'
 import type { Handlers, Input, KvDef, Output, RpcDef } from '@mcpshield/contracts/define'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
@@ -9,8 +9,9 @@ import { auditPublisher, type AuditPublisher } from './audit.ts'
 import { kvWriter, watchBucket, type BucketWatcher, type KvWriter, type Watching } from './kv.ts'
 import type { Log } from './log.ts'
 import { inboxPrefix } from './permissions.ts'
-import { callRpc, serveRpc, type Call, type CallOptions } from './rpc.ts'
-import { consumeStream, publishEvent, type StreamHandler } from './stream.ts'
+import { serveRpc, type Call } from './rpc.ts'
+import { rpcClient, type CallOptions } from './rpc-client.ts'
+import { consumeStream, publishMessage, type StreamHandler } from './stream.ts'
 
 export type BusOptions = {
   url: string
@@ -28,6 +29,8 @@ export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
   /** Answers a contract's endpoints, with every other instance of the service. */
   serve<D extends Record<string, RpcDef>>(name: string, rpc: D, handlers: Handlers<D, Call>): Promise<void>
   publish<E extends EmittedBy<R>>(def: E, payload: z.input<E['payload']>, id: string): Promise<void>
+  /** Asks for work, to be done once. A repeated id is one piece of work. */
+  enqueue<J extends EnqueuedBy<R>>(def: J, payload: z.input<J['payload']>, id: string): Promise<void>
   consume(consumption: ConsumptionOf<R>, handler: StreamHandler): Promise<AsyncDisposable>
   watch<D extends R['watches'][number]>(
     def: D,
@@ -57,9 +60,10 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
   void logStatus(connection, options.log)
   return {
     connection,
-    call: (def, input, callOptions) => callRpc(connection, def, input, callOptions),
+    call: rpcClient(connection, options.name),
     serve: (name, rpc, handlers) => serveRpc(connection, name, rpc, handlers, options.log),
-    publish: (def, payload, id) => publishEvent(connection, def, payload, id),
+    publish: (def, payload, id) => publishMessage(connection, def, payload, id),
+    enqueue: (def, payload, id) => publishMessage(connection, def, payload, id),
     consume: (consumption: Consumption, handler) =>
       consumeStream(connection, consumption, handler, options.log),
     watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),

@@ -13,6 +13,7 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
   const publish = [
     ...row.calls.map((def) => def.subject),
     ...row.emits.map((def) => def.subject),
+    ...row.enqueues.map((def) => def.subject),
     ...(row.audits ? AUDIT_CLASSES.map((last) => `audit.*.*.${last}`) : []),
     ...row.writes.flatMap((def) => [`$KV.${def.bucket}.>`, `$JS.API.STREAM.INFO.KV_${def.bucket}`]),
     ...row.watches.flatMap((def) => readsBucket(def.bucket)),
@@ -22,8 +23,10 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
       `$JS.ACK.${stream}.${durable}.>`,
     ]),
     ...(row.consumes.length > 0 ? ['dead.>'] : []),
+    ...(row.replaysDead ? REPLAYS : []),
   ]
   const subscribe = [
+    ...(row.followsAudit ? ['audit.>'] : []),
     `${inboxPrefix(service)}.>`,
     ...row.serves.map((served) => `rpc.${served.name}.* ${served.name}`),
   ]
@@ -44,3 +47,13 @@ function readsBucket(bucket: string): string[] {
     `$JS.ACK.${stream}.>`,
   ]
 }
+
+/** Reading and taking out dead letters, and sending them to where they failed. */
+const REPLAYS = [
+  '$JS.API.STREAM.INFO.DEAD',
+  '$JS.API.STREAM.MSG.GET.DEAD',
+  '$JS.API.STREAM.MSG.DELETE.DEAD',
+  'evt.>',
+  'job.>',
+  ...AUDIT_CLASSES.map((last) => `audit.*.*.${last}`),
+]

@@ -1,66 +1,15 @@
-// Request and reply over core NATS: validate once, deadline, errors as ADR-32 headers, one log line.
-import { headers as natsHeaders, RequestError, TimeoutError, type Msg, type NatsConnection } from 'nats'
-import { Caller } from '@mcpshield/contracts/caller'
-import type { Handlers, Input, Output, RpcDef } from '@mcpshield/contracts/define'
-import { AppError, ERRORS, type ErrorBody, type ErrorCode } from '@mcpshield/contracts/errors'
-import type { z } from 'zod'
+// Answering calls over core NATS: validate once, errors as what they are, one log line each.
+import type { Msg, NatsConnection } from 'nats'
+import type { Caller } from '@mcpshield/contracts/caller'
+import type { Handlers, RpcDef } from '@mcpshield/contracts/define'
+import { AppError, ERRORS, type ErrorBody } from '@mcpshield/contracts/errors'
+import { requireRight } from '@mcpshield/contracts/rights'
+import { fieldErrors } from './field-errors.ts'
 import type { Log } from './log.ts'
-
-export type CallOptions = { caller?: Caller; requestId?: string; timeoutMs?: number }
+import { CallGroup, MAX_GROUP_BYTES, type GroupedAnswer, type GroupedCall } from './rpc-groups.ts'
 
 /** What a handler knows of the request besides its input. */
 export type Call = { caller: Caller; requestId: string }
-
-const DEFAULT_TIMEOUT_MS = 5_000
-const CALLER = 'Caller'
-const REQUEST_ID = 'Request-Id'
-const ERROR_CODE = 'Nats-Service-Error-Code'
-const ERROR_TEXT = 'Nats-Service-Error'
-
-/** Asks the owner of an endpoint. Throws an AppError when it refuses, is not there or is late. */
-export async function callRpc<D extends RpcDef>(
-  connection: NatsConnection,
-  def: D,
-  input: Input<D>,
-  options: CallOptions = {},
-): Promise<Output<D>> {
-  const headers = natsHeaders()
-  headers.set(REQUEST_ID, options.requestId ?? crypto.randomUUID())
-  if (options.caller !== undefined) headers.set(CALLER, JSON.stringify(options.caller))
-  const timeout = options.timeoutMs ?? def.timeoutMs ?? DEFAULT_TIMEOUT_MS
-  const reply = await request(connection, def.subject, JSON.stringify(input), { headers, timeout })
-  if (reply.headers?.has(ERROR_CODE) === true) throw errorFrom(reply)
-  return def.output.parse(reply.json()) as Output<D>
-}
-
-async function request(
-  connection: NatsConnection,
-  subject: string,
-  payload: string,
-  options: { headers: ReturnType<typeof natsHeaders>; timeout: number },
-): Promise<Msg> {
-  const service = subject.split('.')[1] ?? subject
-  try {
-    return await connection.request(subject, payload, options)
-  } catch (cause) {
-    if (cause instanceof RequestError && cause.isNoResponders()) {
-      throw new AppError('UNAVAILABLE', `The ${service} service is not running.`, { cause })
-    }
-    if (cause instanceof TimeoutError || cause instanceof RequestError) {
-      throw new AppError(
-        'DEADLINE_EXCEEDED',
-        `The ${service} service did not answer in ${options.timeout} ms.`,
-        { cause },
-      )
-    }
-    throw new AppError('UNAVAILABLE', 'The message bus is not reachable.', { cause })
-  }
-}
-
-function errorFrom(reply: Msg): AppError {
-  const { code, message, ...details } = reply.json<ErrorBody>()
-  return new AppError(code in ERRORS ? code : 'INTERNAL', message, details)
-}
 
 /** Answers a contract's endpoints; every instance of a service shares the work by a queue group. */
 export async function serveRpc<D extends Record<string, RpcDef>>(
@@ -77,21 +26,71 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
       queue: name,
       callback: (error, message) => {
         if (error !== null) log.error({ subject: def.subject, error: error.message }, 'subscription')
-        else void answer(def, handler as (input: unknown, call: Call) => Promise<unknown>, message, log)
+        else answerGroup(def, handler as Handler, message, log)
       },
     })
   }
   await connection.flush()
 }
 
+type Handler = (input: unknown, call: Call) => Promise<unknown>
+
+/** Answers each call as soon as it is done, together with those that are done in the same turn. */
+function answerGroup(def: RpcDef, handler: Handler, message: Msg, log: Log): void {
+  const group = CallGroup.safeParse(jsonOf(message))
+  if (!group.success) {
+    log.error({ subject: def.subject, issues: group.error.issues.slice(0, 3) }, 'rpc: not understood')
+    return
+  }
+  const ready: Answered[] = []
+  const send = () => {
+    while (ready.length > 0) respond(message, takeAnswers(ready), log)
+  }
+  for (const call of group.data) {
+    void answer(def, handler, call, log).then((json) => {
+      ready.push({ id: call.id, json })
+      if (ready.length === 1) setImmediate(send)
+    })
+  }
+}
+
+type Answered = { id: number; json: string }
+
+/** From the front, as many as travel well together, one at least. */
+function takeAnswers(ready: Answered[]): Answered[] {
+  let bytes = 0
+  const end = ready.findIndex(({ json }, at) => (bytes += json.length) > MAX_GROUP_BYTES && at > 0)
+  return ready.splice(0, end === -1 ? ready.length : end)
+}
+
+function respond(message: Msg, answers: Answered[], log: Log): void {
+  try {
+    message.respond(`[${answers.map(({ json }) => json).join(',')}]`)
+  } catch (error) {
+    // Larger than a message may be, or the connection is gone: then nobody waits for it.
+    log.error({ err: error, subject: message.subject }, 'rpc: answer not sent')
+    if (answers.every(({ json }) => json.length < MAX_GROUP_BYTES)) return
+    const body: ErrorBody = { code: 'INTERNAL', message: 'The answer is too large.' }
+    message.respond(JSON.stringify(answers.map(({ id }) => ({ id, error: body }))))
+  }
+}
+
+function jsonOf(message: Msg): unknown {
+  try {
+    return message.json()
+  } catch {
+    return undefined
+  }
+}
+
+/** One answer as it travels; never rejects. */
 async function answer(
   def: RpcDef,
-  handler: (input: unknown, call: Call) => Promise<unknown>,
-  message: Msg,
+  handler: Handler,
+  { id, request_id: requestId, caller, input }: GroupedCall,
   log: Log,
-): Promise<void> {
+): Promise<string> {
   const startedMs = performance.now()
-  const requestId = message.headers?.get(REQUEST_ID) || crypto.randomUUID()
   const line = (code: string) => ({
     requestId,
     subject: def.subject,
@@ -99,35 +98,23 @@ async function answer(
     code,
   })
   try {
-    const output = await handler(parseInput(def, message), { caller: callerOf(message), requestId })
-    message.respond(JSON.stringify(output))
+    if (def.right !== undefined) requireRight(caller, def.right)
+    const output = await handler(parseInput(def, input), { caller, requestId })
+    const json = JSON.stringify({ id, output } satisfies GroupedAnswer)
     log.info(line('OK'), 'rpc')
+    return json
   } catch (thrown) {
     const error = asAppError(thrown)
-    respondError(message, error, requestId)
     const level = ERRORS[error.code].level
     log[level]({ ...line(error.code), ...(level === 'info' ? {} : { err: error.cause ?? error }) }, 'rpc')
+    return JSON.stringify({ id, error: errorBody(error, requestId) } satisfies GroupedAnswer)
   }
 }
 
-function parseInput(def: RpcDef, message: Msg): unknown {
-  const parsed = def.input.safeParse(message.json())
+function parseInput(def: RpcDef, input: unknown): unknown {
+  const parsed = def.input.safeParse(input)
   if (parsed.success) return parsed.data
   throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors: fieldErrors(parsed.error) })
-}
-
-/** Zod's issues as [{path, message}]; of unknown fields, one for each. */
-export function fieldErrors(error: z.ZodError): { path: string; message: string }[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String)
-    if (issue.code !== 'unrecognized_keys') return [{ path: path.join('.'), message: issue.message }]
-    return issue.keys.map((key) => ({ path: [...path, key].join('.'), message: 'There is no such field.' }))
-  })
-}
-
-function callerOf(message: Msg): Caller {
-  const text = message.headers?.get(CALLER)
-  return text ? Caller.parse(JSON.parse(text)) : { kind: 'service', name: 'unknown' }
 }
 
 /** Anything that is not an AppError is a bug: answered without its message, logged with its stack. */
@@ -136,11 +123,7 @@ export function asAppError(thrown: unknown): AppError {
   return new AppError('INTERNAL', 'Something went wrong on our side.', { cause: thrown })
 }
 
-function respondError(message: Msg, error: AppError, requestId: string): void {
-  const headers = natsHeaders()
-  const text = error.code === 'INTERNAL' ? `${error.message} Request ${requestId}.` : error.message
-  headers.set(ERROR_CODE, error.code satisfies ErrorCode)
-  headers.set(ERROR_TEXT, text.replace(/[\r\n]+/g, ' '))
-  const body: ErrorBody = { code: error.code, message: text, ...error.details }
-  message.respond(JSON.stringify(body), { headers })
+function errorBody(error: AppError, requestId: string): ErrorBody {
+  const message = error.code === 'INTERNAL' ? `${error.message} Request ${requestId}.` : error.message
+  return { code: error.code, message, ...error.details }
 }

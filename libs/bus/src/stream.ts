@@ -1,14 +1,14 @@
 // Durable streams: publish with an id, consume with acknowledgement, back-off and a dead letter.
 import { jetstream, type JsMsg } from '@nats-io/jetstream'
 import { headers as natsHeaders, type NatsConnection } from 'nats'
-import type { EvtDef } from '@mcpshield/contracts/define'
+import type { EvtDef, JobDef } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Consumption } from '@mcpshield/contracts/flow'
 import type { z } from 'zod'
 import type { Log } from './log.ts'
 
-/** Publishes one event and waits until JetStream has stored it. A repeated id is stored once. */
-export async function publishEvent<E extends EvtDef>(
+/** Publishes one event or job and waits until JetStream has stored it. A repeated id is stored once. */
+export async function publishMessage<E extends EvtDef | JobDef>(
   connection: NatsConnection,
   def: E,
   payload: z.input<E['payload']>,
@@ -19,7 +19,7 @@ export async function publishEvent<E extends EvtDef>(
       msgID: id,
     })
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', 'The event stream did not acknowledge the event.', { cause })
+    throw new AppError('UNAVAILABLE', 'The message stream did not acknowledge the message.', { cause })
   }
 }
 

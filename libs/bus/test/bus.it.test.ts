@@ -5,6 +5,7 @@ import { auth } from '@mcpshield/contracts/auth'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { AppError } from '@mcpshield/contracts/errors'
 import { consumption } from '@mcpshield/contracts/flow'
+import { mailer } from '@mcpshield/contracts/mailer'
 import { projects, type KeySnapshot } from '@mcpshield/contracts/projects'
 import { startTestBus, type TestBus } from '@mcpshield/testkit/bus'
 
@@ -55,6 +56,59 @@ describe('request and reply', () => {
       code: 'INVALID_ARGUMENT',
       details: { errors: [{ path: 'password' }] },
     })
+  })
+
+  test('calls of one moment travel together, and each gets its own answer when it is ready', async () => {
+    await using asked = await server.connect('auth')
+    await using asking = await server.connect('rest-gateway')
+    const slow = Promise.withResolvers<void>()
+    const seen: string[] = []
+    await asked.serve(
+      'auth',
+      { checkSession: auth.rpc.checkSession },
+      {
+        async checkSession({ session_id }, { caller, requestId }) {
+          seen.push(requestId)
+          if (session_id === 'slow') await slow.promise
+          if (session_id === 'bad') throw new AppError('UNAVAILABLE', 'Not now.')
+          return { open: caller.kind === 'anonymous' && caller.address === session_id }
+        },
+      },
+    )
+    const check = (session_id: string, address = session_id) =>
+      asking.call(
+        auth.rpc.checkSession,
+        { session_id },
+        { caller: { kind: 'anonymous', address }, requestId: `r-${session_id}`, timeoutMs: 2_000 },
+      )
+    const before = asking.connection.stats().outMsgs
+    const late = check('slow')
+    const many = Array.from({ length: 100 }, (_, at) => check(String(at), at % 2 ? String(at) : 'x'))
+    const bad = check('bad')
+    await expect(bad).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'Not now.' })
+    expect((await Promise.all(many)).map(({ open }) => open)).toEqual(many.map((_, at) => at % 2 === 1))
+    expect(asking.connection.stats().outMsgs - before).toBeLessThan(5)
+    expect(new Set(seen).size).toBe(102)
+    slow.resolve()
+    expect(await late).toEqual({ open: true })
+  })
+
+  test('an answer larger than a message is an error for its caller alone', async () => {
+    await using asked = await server.connect('auth')
+    await using asking = await server.connect('rest-gateway')
+    await asked.serve(
+      'auth',
+      { getSigningKeys: auth.rpc.getSigningKeys },
+      {
+        getSigningKeys: async (_input, { requestId }) => ({
+          keys: [{ kid: 'x'.repeat(requestId === 'big' ? 9 << 20 : 3 << 20) }],
+        }),
+      },
+    )
+    const ask = (requestId: string) => asking.call(auth.rpc.getSigningKeys, {}, { caller: nobody, requestId })
+    const [big, ...others] = await Promise.allSettled([ask('big'), ask('a'), ask('b'), ask('c'), ask('d')])
+    expect(big).toMatchObject({ status: 'rejected', reason: { code: 'INTERNAL' } })
+    expect(others.map(({ status }) => status)).toEqual(Array(4).fill('fulfilled'))
   })
 
   test('a service that does not run is UNAVAILABLE at once', async () => {
@@ -178,7 +232,7 @@ describe('durable consumers', () => {
     await using consumer = await server.connect('projects')
     const seen: number[] = []
     const buried = Promise.withResolvers<void>()
-    await using _consuming = await consumer.consume(consumption.projectsOrganizations, async (message) => {
+    await using _consuming = await consumer.consume(consumption.projectsPeople, async (message) => {
       seen.push(message.delivery)
       if (message.delivery === 1) throw new Error('not yet')
       await message.bury('not understood')
@@ -187,12 +241,12 @@ describe('durable consumers', () => {
     const id = randomUUID()
     await publisher.publish(
       auth.evt.userRegistered,
-      { user_id: id, email: 'a@example.org', first_name: 'A' },
+      { user_id: id, email: 'a@example.org', first_name: 'A', last_name: 'B' },
       id,
     )
     await publisher.publish(
       auth.evt.userRegistered,
-      { user_id: id, email: 'a@example.org', first_name: 'A' },
+      { user_id: id, email: 'a@example.org', first_name: 'A', last_name: 'B' },
       id,
     )
     await buried.promise
@@ -202,6 +256,43 @@ describe('durable consumers', () => {
     const dead = await manager.streams.getMessage('DEAD', { last_by_subj: 'dead.evt.auth.userRegistered' })
     expect(dead?.header.get('Reason')).toBe('not understood')
     await raw.close()
+  })
+})
+
+describe('jobs', () => {
+  const job = (id: string) => ({
+    id,
+    to: { email: 'a@example.org' },
+    mail: { template: 'address_in_use' as const },
+  })
+
+  test('work asked for twice under one id is done once; what was not done comes again', async () => {
+    await using asking = await server.connect('auth')
+    await using worker = await server.connect('mailer')
+    const [first, second] = [randomUUID(), randomUUID()]
+    await asking.enqueue(mailer.job.send, job(first), first)
+    await asking.enqueue(mailer.job.send, job(first), first)
+    await asking.enqueue(mailer.job.send, job(second), second)
+    const seen: string[] = []
+    const done = Promise.withResolvers<void>()
+    await using _consuming = await worker.consume(consumption.mailerSend, (message) => {
+      const { id } = mailer.job.send.payload.parse(message.json())
+      seen.push(id)
+      if (id === first && message.delivery === 1) throw new Error('not yet')
+      message.ack()
+      if (seen.length === 3) done.resolve()
+    })
+    await done.promise
+    expect(seen.toSorted()).toEqual([first, first, second].toSorted())
+  })
+
+  test('may not be asked for, and not be done, by a service whose row does not say so', async () => {
+    await using other = await server.connect('decision')
+    const id = randomUUID()
+    await expect(other.enqueue(mailer.job.send as never, job(id) as never, id)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+    await expect(other.consume(consumption.mailerSend as never, () => undefined)).rejects.toThrow()
   })
 })
 

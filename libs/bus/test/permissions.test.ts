@@ -11,11 +11,24 @@ test('the NATS permissions of every service', async () => {
   )
 })
 
-test('nobody but projects may write a policy or a key', () => {
-  const writers = (Object.entries(flow) as [string, FlowRow][])
-    .filter(([name, row]) => permissionsOf(name, row).publish.some((subject) => subject.startsWith('$KV.')))
-    .map(([name]) => name)
-  expect(writers).toEqual(['projects'])
+test('a bucket is written by its one owner, and a policy or key by nobody but projects', () => {
+  const writers = (Object.entries(flow) as [string, FlowRow][]).flatMap(([name, row]) =>
+    permissionsOf(name, row)
+      .publish.filter((subject) => subject.startsWith('$KV.'))
+      .map((subject) => `${name} ${subject}`),
+  )
+  expect(writers).toEqual(['projects $KV.keys.>', 'projects $KV.policies.>', 'billing $KV.entitlements.>'])
+})
+
+test('dead letters are sent again, and the record is followed, by one service each', () => {
+  const rows = Object.entries(flow) as [string, FlowRow][]
+  expect(rows.filter(([, row]) => row.replaysDead).map(([name]) => name)).toEqual(['mailer'])
+  expect(rows.filter(([, row]) => row.followsAudit).map(([name]) => name)).toEqual(['rest-gateway'])
+  for (const [name, row] of rows) {
+    if (row.replaysDead) continue
+    const wide = permissionsOf(name, row).publish.filter((subject) => /^(job|evt|rpc)\.(>|\*)/.test(subject))
+    expect(wide, name).toEqual([])
+  }
 })
 
 test('nobody may publish or subscribe everything', () => {

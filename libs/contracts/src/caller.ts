@@ -21,6 +21,13 @@ export const Caller = z.discriminatedUnion('kind', [
     digest: z.string(),
   }),
   z.strictObject({ kind: z.literal('service'), name: z.string() }),
-  z.strictObject({ kind: z.literal('anonymous'), address: z.string() }),
+  z.strictObject({
+    kind: z.literal('anonymous'),
+    address: z.string(),
+    /** What the program says of itself. */
+    user_agent: z.string().max(500).optional(),
+  }),
+  /** Who runs the installation. */
+  z.strictObject({ kind: z.literal('operator') }),
 ])
 export type Caller = z.infer<typeof Caller>

@@ -2,9 +2,10 @@
 // These are the only clever types of the project.
 import type { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
+import type { Right } from './rights.ts'
 
-/** Who may call: anyone, a signed-in person, an API key, a person or a key, or only other services. */
-export type Access = 'public' | 'user' | 'api_key' | 'user_or_key' | 'internal'
+/** Who may call: anyone, a signed-in person, an API key, a person or a key, who runs the installation, or only other services. */
+export type Access = 'public' | 'user' | 'api_key' | 'user_or_key' | 'operator' | 'internal'
 
 export type HttpRoute = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -16,7 +17,23 @@ export type HttpRoute = {
   headers?: Record<string, string>
   /** Answer field sent as the ETag header. */
   etag?: string
+  /** A DELETE that asks for something, such as the password: its input comes in the body. */
+  body?: true
+  /** The answer is a text of any length: the endpoint is asked again until it says that there is no more. */
+  stream?: HttpStream
+  /** How often one caller may ask in a minute; 600 when absent. */
+  perMinute?: number
   summary: string
+}
+
+/** Such an endpoint's input has `cursor`, its output is `{ chunk: string, next_cursor: string | null }`. */
+export type HttpStream = {
+  /** Input field that chooses the form of the answer. */
+  by: string
+  /** Its values → the media type, and the ending of the file's name. */
+  types: Record<string, { type: string; extension: string }>
+  /** Name of the file that a browser saves, without its ending. */
+  filename: string
 }
 
 type RpcSpec<I extends z.ZodType, O extends z.ZodType> = {
@@ -24,6 +41,8 @@ type RpcSpec<I extends z.ZodType, O extends z.ZodType> = {
   output: O
   errors: readonly ErrorCode[]
   access: Access
+  /** What a person must be allowed in the organisation; asked before the handler is. Anyone in it when absent. */
+  right?: Right
   http?: HttpRoute
   /** Deadline in milliseconds; 5,000 when absent. */
   timeoutMs?: number
@@ -44,6 +63,13 @@ export type EvtDef<S extends string = string, P extends z.ZodType = z.ZodType> =
   payload: P
 }
 
+/** Work to be done once, later: `job.<service>.<do>`. */
+export type JobDef<S extends string = string, P extends z.ZodType = z.ZodType> = {
+  kind: 'job'
+  subject: S
+  payload: P
+}
+
 export type KvDef<B extends string = string, V extends z.ZodType = z.ZodType> = {
   kind: 'kv'
   bucket: B
@@ -60,6 +86,9 @@ type NamedRpc<N extends string, R> = {
 type NamedEvt<N extends string, E> = {
   [K in keyof E & string]: E[K] extends z.ZodType ? EvtDef<`evt.${N}.${K}`, E[K]> : never
 }
+type NamedJob<N extends string, J> = {
+  [K in keyof J & string]: J[K] extends z.ZodType ? JobDef<`job.${N}.${K}`, J[K]> : never
+}
 type NamedKv<V> = { [K in keyof V & string]: V[K] extends z.ZodType ? KvDef<K, V[K]> : never }
 
 /** Names each endpoint after its key, so that nobody spells a subject by hand. */
@@ -68,10 +97,11 @@ export function contract<
   R extends Record<string, RpcSpec<z.ZodType, z.ZodType>>,
   E extends Record<string, z.ZodType> = Record<never, never>,
   V extends Record<string, z.ZodType> = Record<never, never>,
+  J extends Record<string, z.ZodType> = Record<never, never>,
 >(
   name: N,
-  parts: { rpc: R; evt?: E; kv?: V },
-): { name: N; rpc: NamedRpc<N, R>; evt: NamedEvt<N, E>; kv: NamedKv<V> } {
+  parts: { rpc: R; evt?: E; kv?: V; job?: J },
+): { name: N; rpc: NamedRpc<N, R>; evt: NamedEvt<N, E>; kv: NamedKv<V>; job: NamedJob<N, J> } {
   const named = (source: object, make: (key: string, value: never) => object) =>
     Object.fromEntries(Object.entries(source).map(([key, value]) => [key, make(key, value as never)]))
   return {
@@ -87,6 +117,11 @@ export function contract<
       payload,
     })) as NamedEvt<N, E>,
     kv: named(parts.kv ?? {}, (bucket, value) => ({ kind: 'kv', bucket, value })) as NamedKv<V>,
+    job: named(parts.job ?? {}, (key, payload) => ({
+      kind: 'job',
+      subject: `job.${name}.${key}`,
+      payload,
+    })) as NamedJob<N, J>,
   }
 }
 

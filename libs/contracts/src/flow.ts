@@ -1,15 +1,17 @@
 // Who serves, calls, emits, watches, writes and consumes what: the table of contents of the system. The compiler limits each
 // service's bus to its row, and its NATS permissions are made from it.
 import { auth } from './auth.ts'
+import { billing } from './billing.ts'
 import { decision } from './decision.ts'
-import type { EvtDef, KvDef, RpcDef } from './define.ts'
+import type { EvtDef, JobDef, KvDef, RpcDef } from './define.ts'
 import { ingest } from './ingest.ts'
+import { mailer } from './mailer.ts'
 import { projects } from './projects.ts'
 
 export type Consumption = {
   /** Name of the durable consumer: `<service>-<purpose>`. */
   durable: string
-  stream: 'EVENTS' | 'AUDIT'
+  stream: 'EVENTS' | 'AUDIT' | 'JOBS'
   /** Subject filter; 2.9 servers know one per consumer. */
   filter: string
   /** How many messages may be on their way at once. */
@@ -22,20 +24,70 @@ export type FlowRow = {
   serves: readonly { name: string; rpc: Record<string, RpcDef> }[]
   calls: readonly RpcDef[]
   emits: readonly EvtDef[]
+  /** Work it may ask for. */
+  enqueues: readonly JobDef[]
   /** May publish decisions and their outcomes. */
   audits: boolean
+  /** May follow the record as it is written. */
+  followsAudit: boolean
+  /** May read, take out and send again what is among the dead letters. */
+  replaysDead: boolean
   watches: readonly KvDef[]
   writes: readonly KvDef[]
   consumes: readonly Consumption[]
 }
 
 export const consumption = {
-  projectsOrganizations: {
-    durable: 'projects-organizations',
+  /** Registered, changed and deleted people. */
+  projectsPeople: {
+    durable: 'projects-people',
     stream: 'EVENTS',
-    filter: auth.evt.userRegistered.subject,
+    filter: 'evt.auth.*',
+    maxAckPending: 1, // In order: a person is made before they are changed.
+    ackWaitMs: 30_000,
+  },
+  mailerSend: {
+    durable: 'mailer-send',
+    stream: 'JOBS',
+    filter: mailer.job.send.subject,
+    maxAckPending: 8,
+    ackWaitMs: 120_000,
+  },
+  mailerPeople: {
+    durable: 'mailer-people',
+    stream: 'EVENTS',
+    filter: auth.evt.userDeleted.subject,
     maxAckPending: 16,
     ackWaitMs: 30_000,
+  },
+  billingUsage: {
+    durable: 'billing-usage',
+    stream: 'EVENTS',
+    filter: ingest.evt.usageReached.subject,
+    maxAckPending: 16,
+    ackWaitMs: 30_000,
+  },
+  billingOrganizations: {
+    durable: 'billing-organizations',
+    stream: 'EVENTS',
+    filter: projects.evt.organizationDeleted.subject,
+    maxAckPending: 16,
+    ackWaitMs: 30_000,
+  },
+  /** Deleted projects and organisations. */
+  ingestProjects: {
+    durable: 'ingest-projects',
+    stream: 'EVENTS',
+    filter: 'evt.projects.*',
+    maxAckPending: 4,
+    ackWaitMs: 120_000,
+  },
+  ingestPeople: {
+    durable: 'ingest-people',
+    stream: 'EVENTS',
+    filter: auth.evt.userDeleted.subject,
+    maxAckPending: 4,
+    ackWaitMs: 120_000,
   },
   ingestAudit: {
     durable: 'ingest-audit',
@@ -55,19 +107,31 @@ const nothing = {
   serves: [],
   calls: [],
   emits: [],
+  enqueues: [],
   audits: false,
+  followsAudit: false,
+  replaysDead: false,
   watches: [],
   writes: [],
   consumes: [],
 } as const
 
 export const flow = {
-  auth: { ...nothing, serves: [auth], emits: [auth.evt.userRegistered] },
+  auth: {
+    ...nothing,
+    serves: [auth],
+    calls: [projects.rpc.checkDeparture],
+    emits: [auth.evt.userRegistered, auth.evt.userChanged, auth.evt.userDeleted],
+    enqueues: [mailer.job.send],
+  },
   projects: {
     ...nothing,
     serves: [projects],
+    calls: [billing.rpc.getEntitlements],
+    emits: [projects.evt.projectDeleted, projects.evt.organizationDeleted],
+    enqueues: [mailer.job.send],
     writes: [projects.kv.policies, projects.kv.keys],
-    consumes: [consumption.projectsOrganizations],
+    consumes: [consumption.projectsPeople],
     audits: true,
   },
   decision: {
@@ -77,19 +141,45 @@ export const flow = {
     audits: true,
     watches: [projects.kv.policies, projects.kv.keys],
   },
-  ingest: { ...nothing, serves: [ingest], consumes: [consumption.ingestAudit] },
+  ingest: {
+    ...nothing,
+    serves: [ingest],
+    emits: [ingest.evt.usageReached],
+    watches: [billing.kv.entitlements],
+    consumes: [consumption.ingestAudit, consumption.ingestProjects, consumption.ingestPeople],
+    audits: true,
+  },
+  billing: {
+    ...nothing,
+    serves: [billing],
+    calls: [projects.rpc.countProjects, projects.rpc.listAdministrators, ingest.rpc.countEvents],
+    enqueues: [mailer.job.send],
+    writes: [billing.kv.entitlements],
+    consumes: [consumption.billingUsage, consumption.billingOrganizations],
+    audits: true,
+  },
+  mailer: {
+    ...nothing,
+    serves: [mailer],
+    calls: [auth.rpc.getRecipient],
+    consumes: [consumption.mailerSend, consumption.mailerPeople],
+    replaysDead: true,
+  },
   'rest-gateway': {
     ...nothing,
     calls: [
-      ...onHttp(auth, projects, decision, ingest),
-      auth.rpc.getSigningKeys,
+      ...onHttp(auth, projects, decision, ingest, billing, mailer),
       auth.rpc.checkSession,
       projects.rpc.getMembership,
+      projects.rpc.reportKeyUse,
       auth.rpc.checkHealth,
       projects.rpc.checkHealth,
       decision.rpc.checkHealth,
       ingest.rpc.checkHealth,
+      billing.rpc.checkHealth,
+      mailer.rpc.checkHealth,
     ],
+    followsAudit: true,
     watches: [projects.kv.keys],
   },
   'mcp-gateway': {

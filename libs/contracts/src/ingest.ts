@@ -1,4 +1,4 @@
-// Reading the record.
+// The record: reported events in, decisions and usage out.
 import { z } from 'zod'
 import { AuditEvent } from './audit.ts'
 import { DecisionName } from './decision.ts'
@@ -8,25 +8,101 @@ import { Empty, Health, Id, Page, Time, pageOf } from './values.ts'
 export const AuditRecord = AuditEvent.omit({ phase: true })
 export type AuditRecord = z.infer<typeof AuditRecord>
 
+const filters = {
+  from: Time.optional(),
+  to: Time.optional(),
+  decision: DecisionName.optional(),
+  project_id: Id.optional(),
+  tool: z.string().max(200).optional(),
+  rule: z.string().max(200).optional(),
+  agent: z.string().max(200).optional(),
+  q: z.string().max(200).optional(),
+}
+
+/** What a client that enforces by itself reports of a call. */
+export const ReportedEvent = z.strictObject({
+  /** The client's own: the same id again is the same event. */
+  event_id: Id,
+  type: z.enum(['policy_check', 'api_call']),
+  tool: z.string().min(1).max(2_048),
+  decision: DecisionName.optional(),
+  timestamp: Time,
+  rule: z.string().max(200).optional(),
+  /** Of a decision that `POST /policy/evaluate` gave: then the two are one event. */
+  decision_id: Id.optional(),
+  metadata: z.record(z.string().max(200), z.json()).optional(),
+})
+export type ReportedEvent = z.infer<typeof ReportedEvent>
+
+/** A calendar month (UTC): `2026-11`. */
+export const Month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/)
+
+/** Events of the organisation in a month, and how many its plan includes (null: any number). */
+export const EventUsage = z.object({ month: Month, count: z.int(), limit: z.int().nullable() })
+
+/** Counts by decision; `report` are events without one. */
+export const UsageCounts = z.object({
+  count: z.int(),
+  allow: z.int(),
+  deny: z.int(),
+  ask: z.int(),
+})
+
 export const ingest = contract('ingest', {
   rpc: {
     checkHealth: rpc({ input: Empty, output: Health, errors: [], access: 'internal' }),
-    listAudits: rpc({
-      input: z.strictObject({
-        ...Page,
-        from: Time.optional(),
-        to: Time.optional(),
-        decision: DecisionName.optional(),
-        project_id: Id.optional(),
-        tool: z.string().max(200).optional(),
-        rule: z.string().max(200).optional(),
-        agent: z.string().max(200).optional(),
-        q: z.string().max(200).optional(),
+    reportEvents: rpc({
+      input: z.union([ReportedEvent, z.strictObject({ events: z.array(ReportedEvent).min(1).max(1_000) })]),
+      output: z.object({
+        /** Events that are recorded now and were not before. */
+        accepted: z.int(),
+        duplicates: z.int(),
+        usage: EventUsage,
+        warning: z.string().optional(),
       }),
+      errors: ['UNAUTHENTICATED', 'INVALID_ARGUMENT', 'RATE_LIMITED', 'UNAVAILABLE'],
+      access: 'api_key',
+      http: {
+        method: 'POST',
+        path: '/events/ingest',
+        status: 202,
+        perMinute: 1_000_000,
+        summary: 'Report one event, or up to 1,000; recorded for good before the answer',
+      },
+      timeoutMs: 10_000,
+    }),
+    listAudits: rpc({
+      input: z.strictObject({ ...Page, ...filters }),
       output: pageOf(AuditRecord),
       errors: ['UNAUTHENTICATED', 'INVALID_ARGUMENT', 'UNAVAILABLE'],
       access: 'user',
       http: { method: 'GET', path: '/audits', summary: 'Decisions and what came of them, newest first' },
+      timeoutMs: 15_000,
+    }),
+    exportAudits: rpc({
+      input: z.strictObject({
+        format: z.enum(['csv', 'jsonl', 'ocsf']).default('jsonl'),
+        cursor: z.string().max(500).optional(),
+        ...filters,
+      }),
+      output: z.object({ chunk: z.string(), next_cursor: z.string().nullable() }),
+      errors: ['UNAUTHENTICATED', 'INVALID_ARGUMENT', 'UNAVAILABLE'],
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: '/audits/export',
+        perMinute: 30,
+        stream: {
+          by: 'format',
+          filename: 'audits',
+          types: {
+            csv: { type: 'text/csv; charset=utf-8', extension: 'csv' },
+            jsonl: { type: 'application/jsonl; charset=utf-8', extension: 'jsonl' },
+            ocsf: { type: 'application/jsonl; charset=utf-8', extension: 'ocsf.jsonl' },
+          },
+        },
+        summary: 'All records that the filters find, newest first: CSV, JSON Lines or OCSF',
+      },
       timeoutMs: 15_000,
     }),
     getAudit: rpc({
@@ -36,6 +112,59 @@ export const ingest = contract('ingest', {
       access: 'user',
       http: { method: 'GET', path: '/audits/{id}', summary: 'One decision with its facts' },
       timeoutMs: 15_000,
+    }),
+    getMonthlyUsage: rpc({
+      input: z.strictObject({ months: z.int().min(1).max(36).default(12) }),
+      /** Newest first; the first is the running month, there also when nothing has happened yet. */
+      output: z.object({
+        items: z.array(UsageCounts.extend({ month: Month, limit: z.int().nullable() })),
+        next_cursor: z.null(),
+        prev_cursor: z.null(),
+      }),
+      errors: ['UNAUTHENTICATED', 'UNAVAILABLE'],
+      access: 'user',
+      http: { method: 'GET', path: '/usage/monthly', summary: 'Events by month' },
+      timeoutMs: 15_000,
+    }),
+    getUsageSummary: rpc({
+      input: z.strictObject({
+        days: z.int().min(1).max(366).default(30),
+        group_by: z.enum(['day', 'week', 'month', 'project', 'tool', 'decision']).default('day'),
+        project_id: Id.optional(),
+      }),
+      output: z.object({
+        from: Time,
+        to: Time,
+        group_by: z.string(),
+        total: UsageCounts,
+        /**
+         * `key`: the first day of the time span (`2026-11-27`, `2026-11` for a month), a project’s id, a tool’s name,
+         * or a decision. Times in order and without gaps, others by count; the 1,000 largest.
+         */
+        items: z.array(UsageCounts.extend({ key: z.string() })),
+      }),
+      errors: ['UNAUTHENTICATED', 'NOT_FOUND', 'UNAVAILABLE'],
+      access: 'user',
+      http: { method: 'GET', path: '/usage/summary', summary: 'Events of the last days, grouped' },
+      timeoutMs: 15_000,
+    }),
+    /** Events of an organisation received in a span of time, for its invoice. */
+    countEvents: rpc({
+      input: z.strictObject({ org_id: Id, from: Time, to: Time }),
+      output: z.object({ count: z.int() }),
+      errors: ['UNAVAILABLE'],
+      access: 'internal',
+      timeoutMs: 15_000,
+    }),
+  },
+  evt: {
+    /** An organisation has used 80 or 100 percent of its month; told once for each. */
+    usageReached: z.object({
+      org_id: Id,
+      month: Month,
+      percent: z.union([z.literal(80), z.literal(100)]),
+      count: z.int(),
+      limit: z.int(),
     }),
   },
 })

@@ -35,6 +35,11 @@ export function openApiDocument(defs: readonly RpcDef[], { version, url }: OpenA
       securitySchemes: {
         user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /auth/login' },
         api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A project’s API key' },
+        operator: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The operator’s token, of who runs the installation',
+        },
       },
     },
   }
@@ -46,8 +51,8 @@ export function isRouted(def: RpcDef): def is Routed {
 }
 
 /** Whether a route's input comes in the body; otherwise it comes in the query. */
-export function hasBody({ method }: HttpRoute): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH'
+export function hasBody({ method, body }: HttpRoute): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH' || body === true
 }
 
 /** The properties of an endpoint's input, as JSON Schemas. */
@@ -104,6 +109,7 @@ const security: Record<Access, Json[]> = {
   user: [{ user: [] }],
   api_key: [{ api_key: [] }],
   user_or_key: [{ user: [] }, { api_key: [] }],
+  operator: [{ operator: [] }],
   internal: [],
 }
 

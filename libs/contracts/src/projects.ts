@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Role } from './caller.ts'
 import { contract, rpc } from './define.ts'
-import { Empty, Health, Id, Page, Time, pageOf } from './values.ts'
+import { Email, Empty, Health, Id, Page, Time, pageOf } from './values.ts'
 
 const Name = z.string().trim().min(1).max(100)
 export const Environment = z.enum(['dev', 'staging', 'prod'])
@@ -156,13 +156,171 @@ export const Runtime = z.object({
 })
 export type Runtime = z.infer<typeof Runtime>
 
+const OrganizationName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}<>]*$/u, 'must be one line without < and >')
+
+export const Organization = z.object({
+  id: Id,
+  name: z.string(),
+  /** Of the person who asks. */
+  role: Role,
+  /** Whether this is the one that the person works in now. */
+  current: z.boolean(),
+  created_at: Time,
+  updated_at: Time,
+})
+
+export const Member = z.object({
+  /** The person. */
+  id: Id,
+  email: z.email(),
+  first_name: z.string(),
+  last_name: z.string(),
+  role: Role,
+  created_at: Time,
+})
+
+export const Invitation = z.object({
+  id: Id,
+  email: z.email(),
+  role: Role,
+  invited_by: Id.nullable(),
+  created_at: Time,
+  expires_at: Time,
+})
+
 const project = { project_id: Id }
 const at = (path: string) => `/projects/{project_id}${path}`
 const seen = ['UNAUTHENTICATED', 'NOT_FOUND'] as const
 const changed = [...seen, 'PERMISSION_DENIED', 'INVALID_ARGUMENT'] as const
 
+const member = ['UNAUTHENTICATED', 'NOT_FOUND', 'PERMISSION_DENIED'] as const
+
 export const projects = contract('projects', {
   rpc: {
+    getOrganization: rpc({
+      input: Empty,
+      output: Organization,
+      errors: ['UNAUTHENTICATED'],
+      access: 'user',
+      http: { method: 'GET', path: '/organization', summary: 'The organisation that the person works in' },
+    }),
+    updateOrganization: rpc({
+      input: z.strictObject({ name: OrganizationName.optional() }),
+      output: Organization,
+      errors: ['UNAUTHENTICATED', 'PERMISSION_DENIED'],
+      access: 'user',
+      right: 'administer',
+      http: { method: 'PATCH', path: '/organization', summary: 'Rename the organisation' },
+    }),
+    listOrganizations: rpc({
+      input: Empty,
+      output: z.object({ items: z.array(Organization), next_cursor: z.null(), prev_cursor: z.null() }),
+      errors: ['UNAUTHENTICATED'],
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: '/organizations',
+        summary: 'Organisations that the person is a member of',
+      },
+    }),
+    switchOrganization: rpc({
+      input: z.strictObject({ organization_id: Id }),
+      output: Organization,
+      errors: ['UNAUTHENTICATED', 'NOT_FOUND'],
+      access: 'user',
+      http: {
+        method: 'POST',
+        path: '/organizations/{organization_id}/switch',
+        summary: 'Work in another organisation from now on',
+      },
+    }),
+    listMembers: rpc({
+      input: z.strictObject({ ...Page }),
+      output: pageOf(Member),
+      errors: ['UNAUTHENTICATED'],
+      access: 'user',
+      http: { method: 'GET', path: '/organization/members', summary: 'People of the organisation' },
+    }),
+    joinOrganization: rpc({
+      input: z.strictObject({ invitation_token: z.string().min(1).max(200) }),
+      output: Member,
+      errors: ['UNAUTHENTICATED', 'NOT_FOUND', 'EXPIRED', 'CONFLICT'],
+      access: 'user',
+      http: {
+        method: 'POST',
+        path: '/organization/members',
+        status: 201,
+        summary: 'Join the organisation of an invitation, and work in it from now on',
+      },
+    }),
+    updateMember: rpc({
+      input: z.strictObject({ user_id: Id, role: Role }),
+      output: Member,
+      errors: [...member, 'CONFLICT'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'PATCH',
+        path: '/organization/members/{user_id}',
+        summary: 'Change a member’s role; only owners make and change owners, and one stays',
+      },
+    }),
+    removeMember: rpc({
+      input: z.strictObject({ user_id: Id }),
+      output: Empty,
+      errors: [...member, 'CONFLICT'],
+      access: 'user',
+      http: {
+        method: 'DELETE',
+        path: '/organization/members/{user_id}',
+        status: 204,
+        summary: 'Remove a member, or leave; one owner stays',
+      },
+    }),
+    createInvitation: rpc({
+      input: z.strictObject({ email: Email, role: Role.default('viewer') }),
+      output: Invitation,
+      errors: ['UNAUTHENTICATED', 'PERMISSION_DENIED', 'CONFLICT'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'POST',
+        path: '/organization/invitations',
+        status: 201,
+        perMinute: 30,
+        summary: 'Invite an address; the link comes by mail',
+      },
+    }),
+    listInvitations: rpc({
+      input: z.strictObject({ ...Page }),
+      output: pageOf(Invitation),
+      errors: ['UNAUTHENTICATED', 'PERMISSION_DENIED'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'GET',
+        path: '/organization/invitations',
+        summary: 'Invitations nobody has taken up yet',
+      },
+    }),
+    revokeInvitation: rpc({
+      input: z.strictObject({ invitation_id: Id }),
+      output: Empty,
+      errors: member,
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'DELETE',
+        path: '/organization/invitations/{invitation_id}',
+        status: 204,
+        summary: 'Take an invitation back',
+      },
+    }),
     listProjects: rpc({
       input: z.strictObject({ ...Page }),
       output: pageOf(Project),
@@ -177,8 +335,9 @@ export const projects = contract('projects', {
         infrastructure: z.array(Infrastructure).max(7).default([]),
       }),
       output: Project,
-      errors: [...changed, 'CONFLICT'],
+      errors: [...changed, 'CONFLICT', 'QUOTA_EXCEEDED', 'UNAVAILABLE'],
       access: 'user',
+      right: 'change',
       http: {
         method: 'POST',
         path: '/projects',
@@ -205,6 +364,7 @@ export const projects = contract('projects', {
       output: Project,
       errors: [...changed, 'CONFLICT'],
       access: 'user',
+      right: 'change',
       http: { method: 'PATCH', path: at(''), summary: 'Change a project, its mode or its kill switch' },
     }),
     deleteProject: rpc({
@@ -212,6 +372,7 @@ export const projects = contract('projects', {
       output: Empty,
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: { method: 'DELETE', path: at(''), status: 204, summary: 'Delete a project and revoke its keys' },
     }),
     getPolicy: rpc({
@@ -231,6 +392,7 @@ export const projects = contract('projects', {
       output: PolicyVersion,
       errors: [...changed, 'PRECONDITION_REQUIRED', 'STALE', 'POLICY_INVALID'],
       access: 'user',
+      right: 'change',
       http: {
         method: 'PUT',
         path: at('/policy'),
@@ -260,14 +422,38 @@ export const projects = contract('projects', {
       access: 'user',
       http: { method: 'GET', path: at('/policy/versions/{version}'), summary: 'One version of the policy' },
     }),
-    rollbackPolicy: rpc({
-      input: z.strictObject({ ...project, version: z.int().min(1) }),
-      output: PolicyVersion,
-      errors: [...changed, 'POLICY_INVALID'],
+    diffPolicyVersions: rpc({
+      input: z.strictObject({ ...project, version: z.int().min(1), against: z.int().min(1).optional() }),
+      /** A unified diff that leads from `against` (the version before, when absent) to `version`; empty when they are the same. */
+      output: z.object({
+        version: z.int(),
+        against: z.int().nullable(),
+        added_lines: z.int(),
+        removed_lines: z.int(),
+        diff: z.string(),
+      }),
+      errors: seen,
       access: 'user',
+      http: {
+        method: 'GET',
+        path: at('/policy/versions/{version}/diff'),
+        summary: 'What a version of the policy changed',
+      },
+    }),
+    rollbackPolicy: rpc({
+      input: z.strictObject({
+        ...project,
+        version: z.int().min(1),
+        if_match: z.string().max(100).optional(),
+      }),
+      output: PolicyVersion,
+      errors: [...changed, 'STALE', 'POLICY_INVALID'],
+      access: 'user',
+      right: 'change',
       http: {
         method: 'POST',
         path: at('/policy/rollback'),
+        headers: { 'if-match': 'if_match' },
         etag: 'version',
         summary: 'Save an old version as the newest',
       },
@@ -300,6 +486,7 @@ export const projects = contract('projects', {
         'POLICY_INVALID',
       ],
       access: 'user',
+      right: 'administer',
       http: {
         method: 'PUT',
         path: '/organization/policy',
@@ -326,6 +513,7 @@ export const projects = contract('projects', {
       output: ApiKey.extend({ api_key: z.string() }),
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: {
         method: 'POST',
         path: at('/keys'),
@@ -345,6 +533,7 @@ export const projects = contract('projects', {
       output: ApiKey,
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: {
         method: 'PATCH',
         path: at('/keys/{key_id}'),
@@ -356,6 +545,7 @@ export const projects = contract('projects', {
       output: Empty,
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: {
         method: 'DELETE',
         path: at('/keys/{key_id}'),
@@ -375,6 +565,7 @@ export const projects = contract('projects', {
       output: Upstream,
       errors: [...changed, 'CONFLICT'],
       access: 'user',
+      right: 'administer',
       http: { method: 'POST', path: at('/upstreams'), status: 201, summary: 'Add an upstream MCP server' },
     }),
     getUpstream: rpc({
@@ -395,6 +586,7 @@ export const projects = contract('projects', {
       output: Upstream,
       errors: [...changed, 'CONFLICT'],
       access: 'user',
+      right: 'administer',
       http: {
         method: 'PATCH',
         path: at('/upstreams/{upstream_id}'),
@@ -406,6 +598,7 @@ export const projects = contract('projects', {
       output: Empty,
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: {
         method: 'DELETE',
         path: at('/upstreams/{upstream_id}'),
@@ -430,6 +623,7 @@ export const projects = contract('projects', {
       output: Connection,
       errors: [...changed, 'CONFLICT'],
       access: 'user',
+      right: 'administer',
       http: { method: 'POST', path: at('/connections'), status: 201, summary: 'Add a connection' },
     }),
     getConnection: rpc({
@@ -449,6 +643,7 @@ export const projects = contract('projects', {
       output: Connection,
       errors: [...changed, 'CONFLICT'],
       access: 'user',
+      right: 'administer',
       http: {
         method: 'PATCH',
         path: at('/connections/{connection_id}'),
@@ -460,6 +655,7 @@ export const projects = contract('projects', {
       output: Empty,
       errors: changed,
       access: 'user',
+      right: 'administer',
       http: {
         method: 'DELETE',
         path: at('/connections/{connection_id}'),
@@ -468,7 +664,28 @@ export const projects = contract('projects', {
       },
     }),
     checkHealth: rpc({ input: Empty, output: Health, errors: [], access: 'internal' }),
-    /** Organisation and role of a person; NOT_FOUND until the organisation exists. */
+    /** How many projects an organisation has. */
+    countProjects: rpc({
+      input: z.strictObject({ org_id: Id }),
+      output: z.object({ count: z.int() }),
+      errors: [],
+      access: 'internal',
+    }),
+    /** Whom to tell of an organisation's matters: its owners and admins. */
+    listAdministrators: rpc({
+      input: z.strictObject({ org_id: Id }),
+      output: z.object({ organization: z.string(), user_ids: z.array(Id) }),
+      errors: ['NOT_FOUND'],
+      access: 'internal',
+    }),
+    /** Names of the organisations that would be left with members but without an owner, were this person deleted. */
+    checkDeparture: rpc({
+      input: z.strictObject({ user_id: Id }),
+      output: z.object({ needed_by: z.array(z.string()) }),
+      errors: [],
+      access: 'internal',
+    }),
+    /** The organisation that a person works in, and their role there; NOT_FOUND until it exists. */
     getMembership: rpc({
       input: z.strictObject({ user_id: Id }),
       output: z.object({ org_id: Id, role: Role }),
@@ -488,6 +705,11 @@ export const projects = contract('projects', {
       errors: [],
       access: 'internal',
     }),
+  },
+  evt: {
+    /** Its record is to go, everywhere. */
+    projectDeleted: z.object({ org_id: Id, project_id: Id }),
+    organizationDeleted: z.object({ org_id: Id }),
   },
   kv: { policies: PolicySnapshot, keys: KeySnapshot },
 })

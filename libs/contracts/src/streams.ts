@@ -33,6 +33,16 @@ export const streams = {
     duplicateWindowMs: 120_000,
     discard: 'new',
   },
+  /** Work, each piece for one worker; gone when done. */
+  JOBS: {
+    name: 'JOBS',
+    subjects: ['job.>'],
+    retention: 'workqueue',
+    maxAgeMs: 7 * DAY_MS,
+    maxBytes: 1 << 30,
+    duplicateWindowMs: 120_000,
+    discard: 'new',
+  },
   DEAD: {
     name: 'DEAD',
     subjects: ['dead.>'],

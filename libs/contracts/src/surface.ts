@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import { AuditEvent } from './audit.ts'
 import { auth } from './auth.ts'
+import { billing } from './billing.ts'
 import { decision } from './decision.ts'
-import type { EvtDef, KvDef, RpcDef } from './define.ts'
+import type { EvtDef, JobDef, KvDef, RpcDef } from './define.ts'
 import { flow, type FlowRow } from './flow.ts'
 import { ingest } from './ingest.ts'
+import { mailer } from './mailer.ts'
 import { projects } from './projects.ts'
 
 export type Contract = {
@@ -13,10 +15,11 @@ export type Contract = {
   rpc: Record<string, RpcDef>
   evt: Record<string, EvtDef>
   kv: Record<string, KvDef>
+  job: Record<string, JobDef>
 }
 
 /** Every contract of the product. */
-export const contracts: Contract[] = [auth, projects, decision, ingest]
+export const contracts: Contract[] = [auth, projects, decision, ingest, billing, mailer]
 
 /** Subject → its messages as JSON Schemas. */
 export function messages(): Record<string, unknown> {
@@ -25,16 +28,17 @@ export function messages(): Record<string, unknown> {
   }
   for (const contract of contracts) {
     for (const def of Object.values(contract.rpc)) {
-      const { access, errors, http } = def
+      const { access, right, errors, http } = def
       found[def.subject] = {
         access,
+        ...(right === undefined ? {} : { right }),
         errors,
         ...(http === undefined ? {} : { http: `${http.method} ${http.path}` }),
         input: schemaOf(def.input, 'input'),
         output: schemaOf(def.output, 'output'),
       }
     }
-    for (const def of Object.values(contract.evt))
+    for (const def of [...Object.values(contract.evt), ...Object.values(contract.job)])
       found[def.subject] = { payload: schemaOf(def.payload, 'output') }
     for (const def of Object.values(contract.kv))
       found[`KV ${def.bucket}`] = { value: schemaOf(def.value, 'output') }
@@ -55,9 +59,17 @@ export function flowDocument(): string {
   const lines = rows.map(
     ([name, row]) =>
       `| ${name} | ${list(row.serves.map((each) => `rpc.${each.name}.*`))} | ${list(row.calls.map((def) => def.subject))} | ${list(
-        [...row.emits.map((def) => def.subject), ...(row.audits ? ['audit.>'] : [])],
+        [
+          ...[...row.emits, ...row.enqueues].map((def) => def.subject),
+          ...(row.audits ? ['audit.>'] : []),
+          ...(row.replaysDead ? ['whatever is replayed'] : []),
+        ],
       )} | ${list(row.writes.map((def) => `KV ${def.bucket}`))} | ${list(row.watches.map((def) => `KV ${def.bucket}`))} | ${list(
-        row.consumes.map((each) => `${each.filter} (${each.durable})`),
+        [
+          ...row.consumes.map((each) => `${each.filter} (${each.durable})`),
+          ...(row.followsAudit ? ['audit.> as it is written'] : []),
+          ...(row.replaysDead ? ['dead.>'] : []),
+        ],
       )} |`,
   )
   const edges = rows.flatMap(([name, row]) => [
@@ -68,6 +80,9 @@ export function flowDocument(): string {
     ...row.watches.map((def) => `  ${def.bucket}[(KV ${def.bucket})] -->|watched by| ${name}`),
     ...(row.audits ? [`  ${name} -->|audit| AUDIT[[AUDIT]]`] : []),
     ...row.emits.map((def) => `  ${name} -->|${def.subject}| EVENTS[[EVENTS]]`),
+    ...row.enqueues.map((def) => `  ${name} -->|${def.subject}| JOBS[[JOBS]]`),
+    ...(row.followsAudit ? [`  AUDIT[[AUDIT]] -.->|followed by| ${name}`] : []),
+    ...(row.replaysDead ? [`  DEAD[[DEAD]] --> ${name}`] : []),
     ...row.consumes.map((each) => `  ${each.stream}[[${each.stream}]] --> ${name}`),
   ])
   return [

@@ -1,12 +1,17 @@
-// Pure: an administrative change → its audit event. Arguments are named one by one by each use case, so that
-// no secret gets in by accident; what detectors find in them is masked all the same.
+// An administrative change in the audit trail: its event goes into the outbox in the transaction of the change.
+// Arguments are named one by one by each use case, so that no secret gets in by accident; what detectors find in
+// them is masked all the same.
 import { randomUUIDv7 } from 'node:crypto'
+import type { EntityManager } from '@mikro-orm/postgresql'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
+import type { SignedIn } from '@mcpshield/contracts/rights'
 import { redactValue } from '@mcpshield/redact/redact-value'
 import { DEFAULT_REDACTIONS } from '@mcpshield/redact/redactions'
-import type { Person } from './access.ts'
+import { enqueue } from './outbox.ts'
 
 export type AdminChange = {
+  /** Whose endpoint: the service's name. */
+  service: string
   /** The endpoint's name, as in the contract. */
   method: string
   /** Null for a change of the organisation's own. */
@@ -17,30 +22,48 @@ export type AdminChange = {
   policy?: { version: number; hash: string }
 }
 
-export function adminEvent(person: Person, change: AdminChange, now: Date): AuditEvent {
+/** The topic under which a service's relay finds administrative events. */
+export const AUDIT_TOPIC = 'audit'
+
+/** Puts the audit event of a change into its transaction. */
+export function recordChange(
+  em: EntityManager,
+  by: { caller: SignedIn; requestId: string },
+  change: AdminChange,
+  now: Date,
+): void {
+  const event = adminEvent(by, change, now)
+  enqueue(em, AUDIT_TOPIC, event.id, event)
+}
+
+function adminEvent(
+  { caller, requestId }: { caller: SignedIn; requestId: string },
+  change: AdminChange,
+  now: Date,
+): AuditEvent {
   return {
     id: randomUUIDv7(),
     phase: 'decision',
     time: now.toISOString(),
     kind: 'admin',
-    org_id: person.orgId,
+    org_id: caller.org_id,
     project_id: change.projectId,
     method: change.method,
-    tool: `projects.${change.method}`,
+    tool: `${change.service}.${change.method}`,
     arguments: redactValue(change.arguments, DEFAULT_REDACTIONS, { keyedHash: () => '' })
       .value as AuditEvent['arguments'],
     arguments_digest: null,
     facts: null,
     decision: 'allow',
-    rule: person.role,
+    rule: caller.role,
     reason: change.reason,
     policy_version: change.policy?.version ?? null,
     policy_hash: change.policy?.hash ?? null,
     mode: 'enforce',
     agent: null,
     key_id: null,
-    user_id: person.userId,
-    request_id: person.requestId,
+    user_id: caller.user_id,
+    request_id: requestId,
     trace_id: null,
     approved_by: null,
     outcome: 'ok',

@@ -1,0 +1,136 @@
+// Asks the owners of endpoints: grouped, with a deadline each, errors as what they are.
+import { createInbox, type Msg, type NatsConnection } from 'nats'
+import type { Caller } from '@mcpshield/contracts/caller'
+import type { Input, Output, RpcDef } from '@mcpshield/contracts/define'
+import { AppError, ERRORS, type ErrorBody } from '@mcpshield/contracts/errors'
+import { inboxPrefix } from './permissions.ts'
+import { MAX_GROUP_BYTES, MAX_GROUP_CALLS, type GroupedAnswer } from './rpc-groups.ts'
+
+export type CallOptions = { caller?: Caller; requestId?: string; timeoutMs?: number }
+
+export type CallRpc = <D extends RpcDef>(def: D, input: Input<D>, options?: CallOptions) => Promise<Output<D>>
+
+type Waiting = {
+  id: number
+  def: RpcDef
+  /** The call as it travels. */
+  json: string
+  resolve(output: unknown): void
+  reject(error: AppError): void
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000
+const NO_RESPONDERS = 503
+
+/** A function that asks; throws an AppError when the owner refuses, is not there or is late. */
+export function rpcClient(connection: NatsConnection, service: string): CallRpc {
+  const inbox = createInbox(inboxPrefix(service))
+  const queues = new Map<string, Waiting[]>()
+  /** By the subject to which a group's answers come: who of it still waits. */
+  const sent = new Map<string, Map<number, Waiting>>()
+  let nextId = 0
+  let nextGroup = 0
+  let scheduled = false
+
+  connection.subscribe(`${inbox}.*`, {
+    callback: (error, message) => (error === null ? take(message) : undefined),
+  })
+
+  function flush(): void {
+    scheduled = false
+    for (const [subject, queue] of queues) {
+      queues.delete(subject)
+      while (queue.length > 0) send(subject, takeGroup(queue))
+    }
+  }
+
+  function send(subject: string, group: Waiting[]): void {
+    const reply = `${inbox}.${nextGroup++}`
+    sent.set(reply, new Map(group.map((call) => [call.id, call])))
+    try {
+      connection.publish(subject, `[${group.map((call) => call.json).join(',')}]`, { reply })
+    } catch (cause) {
+      sent.delete(reply)
+      const error = new AppError('UNAVAILABLE', 'The message bus is not reachable.', { cause })
+      for (const call of group) call.reject(error)
+    }
+  }
+
+  function take(message: Msg): void {
+    const waiting = sent.get(message.subject)
+    if (waiting === undefined) return
+    if (message.headers?.code === NO_RESPONDERS) {
+      sent.delete(message.subject)
+      for (const call of waiting.values()) call.reject(notRunning(call.def))
+      return
+    }
+    for (const answer of message.json<GroupedAnswer[]>()) {
+      const call = waiting.get(answer.id)
+      waiting.delete(answer.id)
+      if ('error' in answer) call?.reject(errorFrom(answer.error))
+      else call?.resolve(answer.output)
+    }
+    if (waiting.size === 0) sent.delete(message.subject)
+  }
+
+  /** Nobody waits for this call any more, wherever it is. */
+  function forget(id: number): void {
+    for (const [reply, waiting] of sent) {
+      if (waiting.delete(id) && waiting.size === 0) sent.delete(reply)
+    }
+  }
+
+  return async (def, input, options = {}) => {
+    const id = nextId++
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const json = JSON.stringify({
+      id,
+      request_id: options.requestId ?? crypto.randomUUID(),
+      caller: options.caller ?? { kind: 'service', name: service },
+      input,
+    })
+    const timeoutMs = options.timeoutMs ?? def.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const timer = setTimeout(() => {
+      forget(id)
+      reject(late(def, timeoutMs))
+    }, timeoutMs)
+    const queue = queues.get(def.subject)
+    const call = { id, def, json, resolve, reject }
+    if (queue === undefined) queues.set(def.subject, [call])
+    else queue.push(call)
+    if (!scheduled) {
+      scheduled = true
+      setImmediate(flush)
+    }
+    try {
+      return def.output.parse(await promise) as Output<typeof def>
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function takeGroup(queue: Waiting[]): Waiting[] {
+  let bytes = 0
+  let count = 0
+  while (count < queue.length && count < MAX_GROUP_CALLS) {
+    bytes += queue[count]?.json.length ?? 0
+    if (count > 0 && bytes > MAX_GROUP_BYTES) break
+    count++
+  }
+  return queue.splice(0, count)
+}
+
+const serviceOf = (def: RpcDef) => def.subject.split('.')[1] ?? def.subject
+
+function notRunning(def: RpcDef): AppError {
+  return new AppError('UNAVAILABLE', `The ${serviceOf(def)} service is not running.`)
+}
+
+function late(def: RpcDef, timeoutMs: number): AppError {
+  return new AppError('DEADLINE_EXCEEDED', `The ${serviceOf(def)} service did not answer in ${timeoutMs} ms.`)
+}
+
+function errorFrom({ code, message, ...details }: ErrorBody): AppError {
+  return new AppError(code in ERRORS ? code : 'INTERNAL', message, details)
+}
