@@ -1,13 +1,12 @@
 // A `tools/call` through the gateway with policy and audit on, beside the same call made directly to the
 // upstream and beside a bare relay. The whole product runs, on stores of its own.
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDataDir } from '@mcpshield/infra/dev/data-dir.ts'
 import { prepareDemo } from '@mcpshield/infra/dev/demo.ts'
 import { startStack, type Stack } from '@mcpshield/infra/dev/stack.ts'
+import { startChild } from './child.ts'
 import { compare, type Figures, type Target } from './load.ts'
 
 export type GatewayBench = { startSeconds: number; memoryMiB: Record<string, number>; calls: Figures[] }
@@ -31,7 +30,7 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
     const startSeconds = (performance.now() - startedMs) / 1000
     const demo = await prepareDemo(stack, dataDir, progress)
     const memoryMiB = memoryOf(stack)
-    const upstream = await startChild('upstream.ts', [])
+    const upstream = await startChild('upstream.ts')
     const upstreamUrl = `http://127.0.0.1:${upstream.port}/mcp`
     const relay = await startChild('relay.ts', [upstreamUrl])
     try {
@@ -40,8 +39,8 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
       const policy = 'version: 1\nrules:\n  - { tool: "floor/echo", decision: allow }\n'
       await demo.api.send('PUT', `${at}/policy`, { policy_yaml: policy }, { 'if-match': '*' })
       const targets = [
-        target('direct', upstreamUrl, upstream.child.pid ?? 0, 'echo'),
-        target('relay', `http://127.0.0.1:${relay.port}/mcp`, relay.child.pid ?? 0, 'echo'),
+        target('direct', upstreamUrl, upstream.pid, 'echo'),
+        target('relay', `http://127.0.0.1:${relay.port}/mcp`, relay.pid, 'echo'),
         target(
           'gateway',
           'http://127.0.0.1:18100/mcp',
@@ -64,26 +63,27 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
 }
 
 function target(name: string, url: string, pid: number, tool: string, key?: string): Target {
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    ...(key === undefined ? {} : { 'x-api-key': key }),
+  }
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 7,
+    method: 'tools/call',
+    params: {
+      name: tool,
+      arguments: {
+        text: 'a hundred bytes or so of text that the upstream says again, as it came, to whoever asked',
+      },
+    },
+  })
   return {
     name,
     url,
-    pid,
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...(key === undefined ? {} : { 'x-api-key': key }),
-    },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 7,
-      method: 'tools/call',
-      params: {
-        name: tool,
-        arguments: {
-          text: 'a hundred bytes or so of text that the upstream says again, as it came, to whoever asked',
-        },
-      },
-    }),
+    pids: [pid],
+    shot: () => ({ headers, body }),
     check: (text) => text.includes('says again') && !text.includes('isError":true'),
   }
 }
@@ -92,21 +92,11 @@ function target(name: string, url: string, pid: number, tool: string, key?: stri
 async function settled(gateway: Target | undefined): Promise<void> {
   if (gateway === undefined) return
   for (let tries = 0; tries < 50; tries++) {
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: gateway.headers,
-      body: gateway.body,
-    })
-    if (gateway.check(await response.text())) return
+    const response = await fetch(gateway.url, { method: 'POST', ...gateway.shot(0) })
+    if (gateway.check(await response.text(), 0)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   throw new Error('the gateway does not allow the call of the benchmark')
-}
-
-async function startChild(file: string, args: string[]): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork(join(import.meta.dirname, file), args)
-  const [message] = (await once(child, 'message')) as [{ port: number }]
-  return { child, port: message.port }
 }
 
 function memoryOf(stack: Stack): Record<string, number> {

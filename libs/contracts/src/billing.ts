@@ -35,6 +35,8 @@ export const Subscription = z.object({
   current_period_end: Time,
   /** The plan that follows when the period ends, if it is another. */
   next_plan: PlanCode.nullable(),
+  /** How that is paid, if otherwise than now. */
+  next_period: Period.nullable(),
   created_at: Time,
   canceled_at: Time.nullable(),
 })
@@ -88,7 +90,8 @@ export const billing = contract('billing', {
       http: { method: 'GET', path: '/billing/subscription', summary: 'The organisation’s plan' },
     }),
     subscribe: rpc({
-      input: z.strictObject({ plan: PlanCode, period: Period.default('monthly') }),
+      /** Without `period`: as it is paid now, or monthly. */
+      input: z.strictObject({ plan: PlanCode, period: Period.optional() }),
       output: Subscription,
       errors: ['UNAUTHENTICATED', 'PERMISSION_DENIED', 'CONFLICT', 'UNAVAILABLE'],
       access: 'user',
@@ -111,6 +114,7 @@ export const billing = contract('billing', {
         path: '/billing/cancel',
         summary: 'Go on as Free when the period ends',
       },
+      timeoutMs: 15_000,
     }),
     listInvoices: rpc({
       input: z.strictObject({ ...Page }),
