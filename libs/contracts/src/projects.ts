@@ -177,9 +177,10 @@ export const Organization = z.object({
 export const Member = z.object({
   /** The person. */
   id: Id,
-  email: z.email(),
-  first_name: z.string(),
-  last_name: z.string(),
+  /** With the names, null while they are not known yet. */
+  email: z.email().nullable(),
+  first_name: z.string().nullable(),
+  last_name: z.string().nullable(),
   role: Role,
   created_at: Time,
 })

@@ -7,8 +7,13 @@ export const Config = z.object({
   DATABASE_URL,
   /** Wraps each organisation's key, under which the secrets of its systems are sealed. */
   MASTER_KEY: hexKey,
-  /** The master key before the present one: it still opens what it wrapped. */
+  /** The master key before the present one: it still opens what it wrapped, until that is wrapped anew at the start. */
   MASTER_KEY_PREVIOUS: hexKey.optional(),
+  /** Where people reach the dashboard: links in mails lead there. */
+  WEB_URL: z
+    .url({ protocol: /^https?$/ })
+    .default('http://localhost:3000')
+    .transform((url) => url.replace(/\/+$/, '')),
 })
 export type Config = z.infer<typeof Config>
 

@@ -5,12 +5,12 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Output } from '@mcpshield/contracts/define'
 import { AppError, type FieldError } from '@mcpshield/contracts/errors'
 import type { projects } from '@mcpshield/contracts/projects'
+import { signedIn } from '@mcpshield/contracts/rights'
 import { secretKindOf } from '@mcpshield/redact/secret-names'
-import { personOf, requireRight } from './access.ts'
 import { ConnectionRow } from './entities.ts'
 import { readPage } from './pages.ts'
 import type { Secrets } from './secrets.ts'
-import { found, lockProject, projectOf, recordChange, runtimeChanged, type Store } from './store.ts'
+import { found, lockProject, projectOf, record, runtimeChanged, type Store } from './store.ts'
 
 type Names =
   'listConnections' | 'createConnection' | 'getConnection' | 'updateConnection' | 'deleteConnection'
@@ -25,23 +25,26 @@ export function connectionHandlers({
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
     async listConnections({ project_id, ...page }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return readPage(em, ConnectionRow, { project_id }, 'id', page, asConnection)
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        await projectOf(em, org_id, project_id)
+        return readPage(em, ConnectionRow, { project_id }, 'id', page, asConnection)
+      })
     },
 
     async getConnection({ project_id, connection_id }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return asConnection(await connectionOf(em, project_id, connection_id))
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        await projectOf(em, org_id, project_id)
+        return asConnection(await connectionOf(em, project_id, connection_id))
+      })
     },
 
     async createConnection({ project_id, name, kind, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      return store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
-        requireRight(person, 'administer')
+      return store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const id = randomUUIDv7()
         const { url, ...shown } = checked(kind, {
           url: given.url ?? null,
@@ -51,53 +54,52 @@ export function connectionHandlers({
         const row = em.create(ConnectionRow, {
           id,
           project_id,
+          org_id,
           name,
           kind,
           ...shown,
-          sealed_url: await sealUrl(em, secrets, person.orgId, id, url),
+          sealed_url: await sealUrl(em, secrets, org_id, id, url),
           created_at: at,
         })
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('createConnection', 'Added', row), at)
+        record(em, call, eventOf('createConnection', 'Added', row), at)
         await em.flush()
         return asConnection(row)
       })
     },
 
     async updateConnection({ project_id, connection_id, name, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      return store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
+      return store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const row = await connectionOf(em, project_id, connection_id)
-        requireRight(person, 'administer')
         const { url, ...shown } = checked(row.kind, {
-          url: given.url ?? (await openUrl(em, secrets, person.orgId, row)),
+          url: given.url ?? (await openUrl(em, secrets, org_id, row)),
           path: given.path ?? row.path ?? null,
           options: given.options ?? (row.options as Connection['options']),
         })
         em.assign(row, {
           name: name ?? row.name,
           ...shown,
-          sealed_url: await sealUrl(em, secrets, person.orgId, row.id, url),
+          sealed_url: await sealUrl(em, secrets, org_id, row.id, url),
         })
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('updateConnection', 'Changed', row), at)
+        record(em, call, eventOf('updateConnection', 'Changed', row), at)
         await em.flush()
         return asConnection(row)
       })
     },
 
     async deleteConnection({ project_id, connection_id }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      await store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
+      await store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const row = await connectionOf(em, project_id, connection_id)
-        requireRight(person, 'administer')
         em.remove(row)
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('deleteConnection', 'Removed', row), at)
+        record(em, call, eventOf('deleteConnection', 'Removed', row), at)
         await em.flush()
       })
       return {}

@@ -13,24 +13,61 @@ export const OrganizationRow = defineEntity({
   properties: {
     id: p.uuid().primary(),
     name: p.string().length(200),
-    /** Who registered it; a person registers one. */
-    owner_user_id: p.uuid().unique(),
+    /** Whose own it is: made when they registered. Null once they have left it. */
+    owner_user_id: p.uuid().unique().nullable(),
     created_at: p.datetime(),
     updated_at: p.datetime(),
   },
 })
+export type OrganizationRow = InferEntity<typeof OrganizationRow>
 
 export const MemberRow = defineEntity({
   name: 'MemberRow',
   tableName: 'members',
   properties: {
-    /** A person belongs to one organisation. */
     user_id: p.uuid().primary(),
-    org_id: p.uuid().index(),
+    org_id: p.uuid().primary().index(),
     role: p.string().length(16).$type<Role>(),
+    /** Whether the person chose to work here: at most one of theirs. */
+    current: p.boolean(),
     created_at: p.datetime(),
   },
 })
+export type MemberRow = InferEntity<typeof MemberRow>
+
+/** What `auth` has told of people. A deleted one keeps their row, empty, so that nothing late brings them back. */
+export const PersonRow = defineEntity({
+  name: 'PersonRow',
+  tableName: 'people',
+  properties: {
+    user_id: p.uuid().primary(),
+    /** The verified address, in lower case. */
+    email: p.text().nullable(),
+    first_name: p.text().nullable(),
+    last_name: p.text().nullable(),
+    deleted_at: p.datetime().nullable(),
+  },
+})
+export type PersonRow = InferEntity<typeof PersonRow>
+
+/** Open until it is taken up or revoked, which deletes it, or expires. */
+export const InvitationRow = defineEntity({
+  name: 'InvitationRow',
+  tableName: 'invitations',
+  uniques: [{ name: 'invitations_org_id_email_unique', properties: ['org_id', 'email'] }],
+  properties: {
+    id: p.uuid().primary(),
+    org_id: p.uuid(),
+    email: p.string().length(254).index(),
+    role: p.string().length(16).$type<Role>(),
+    /** SHA-256 of the token; the token itself is in the mail only. */
+    token_digest: p.string().length(64).unique(),
+    invited_by: p.uuid().nullable(),
+    created_at: p.datetime(),
+    expires_at: p.datetime(),
+  },
+})
+export type InvitationRow = InferEntity<typeof InvitationRow>
 
 /** The key that seals an organisation's secrets, wrapped by the master key. */
 export const DataKeyRow = defineEntity({
@@ -42,7 +79,10 @@ export const DataKeyRow = defineEntity({
 export const ProjectRow = defineEntity({
   name: 'ProjectRow',
   tableName: 'projects',
-  uniques: [{ name: 'projects_org_id_name_unique', properties: ['org_id', 'name'] }],
+  uniques: [
+    { name: 'projects_org_id_name_unique', properties: ['org_id', 'name'] },
+    { name: 'projects_id_org_id_unique', properties: ['id', 'org_id'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     org_id: p.uuid(),
@@ -80,6 +120,7 @@ export const PolicyVersionRow = defineEntity({
   tableName: 'policy_versions',
   properties: {
     project_id: p.uuid().primary(),
+    org_id: p.uuid(),
     ...policyVersion(),
   },
 })
@@ -101,6 +142,7 @@ export const ApiKeyRow = defineEntity({
   properties: {
     id: p.uuid().primary(),
     project_id: p.uuid().index(),
+    org_id: p.uuid(),
     name: p.string().length(100),
     /** The key's first characters, to recognise it by. */
     prefix: p.string().length(16),
@@ -123,6 +165,7 @@ export const UpstreamRow = defineEntity({
   properties: {
     id: p.uuid().primary(),
     project_id: p.uuid(),
+    org_id: p.uuid(),
     slug: p.string().length(24),
     transport: p.string().length(8).$type<'http' | 'sse' | 'stdio'>(),
     command: p.string().length(1000).nullable(),
@@ -148,6 +191,7 @@ export const ConnectionRow = defineEntity({
   properties: {
     id: p.uuid().primary(),
     project_id: p.uuid(),
+    org_id: p.uuid(),
     name: p.string().length(64),
     kind: p.string().length(16).$type<Project['infrastructure'][number]>(),
     path: p.string().length(4000).nullable(),
@@ -167,6 +211,8 @@ export function database(url: string): DbOptions {
     entities: [
       OrganizationRow,
       MemberRow,
+      PersonRow,
+      InvitationRow,
       DataKeyRow,
       ProjectRow,
       PolicyVersionRow,

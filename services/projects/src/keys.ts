@@ -4,10 +4,10 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Output } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { projects } from '@mcpshield/contracts/projects'
-import { personOf, requireRight } from './access.ts'
+import { signedIn } from '@mcpshield/contracts/rights'
 import { ApiKeyRow } from './entities.ts'
 import { readPage } from './pages.ts'
-import { found, lockProject, projectOf, publishKey, recordChange, type Store } from './store.ts'
+import { found, lockProject, projectOf, publishKey, record, type Store } from './store.ts'
 
 type Names = 'listKeys' | 'createKey' | 'updateKey' | 'revokeKey' | 'reportKeyUse'
 type Deps = { store: Store; now(): Date }
@@ -18,21 +18,23 @@ const SHOWN_CHARACTERS = 12
 export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
     async listKeys({ project_id, ...page }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return readPage(em, ApiKeyRow, { project_id }, 'id', page, asKey)
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        await projectOf(em, org_id, project_id)
+        return readPage(em, ApiKeyRow, { project_id }, 'id', page, asKey)
+      })
     },
 
     async createKey({ project_id, name, labels, expires_at, upstreams }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
       const apiKey = `${PREFIX}${randomBytes(32).toString('base64url')}`
-      const row = await store.change(async (em) => {
-        await lockProject(em, person.orgId, project_id)
-        requireRight(person, 'administer')
+      const row = await store.of(org_id).change(async (em) => {
+        await lockProject(em, org_id, project_id)
         const key = em.create(ApiKeyRow, {
           id: randomUUIDv7(),
           project_id,
+          org_id,
           name,
           prefix: apiKey.slice(0, SHOWN_CHARACTERS),
           digest: createHash('sha256').update(apiKey).digest('hex'),
@@ -45,9 +47,9 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
         })
         publishKey(em, key.digest)
         const { id: key_id, prefix } = key
-        recordChange(
+        record(
           em,
-          person,
+          call,
           {
             method: 'createKey',
             projectId: project_id,
@@ -63,21 +65,20 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
     },
 
     async updateKey({ project_id, key_id, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      const row = await store.change(async (em) => {
-        await lockProject(em, person.orgId, project_id)
+      const row = await store.of(org_id).change(async (em) => {
+        await lockProject(em, org_id, project_id)
         const key = found(await em.findOne(ApiKeyRow, { id: key_id, project_id }), 'API key')
-        requireRight(person, 'administer')
         if (key.revoked_at) throw new AppError('NOT_FOUND', 'This API key was revoked.')
         if (given.name !== undefined) key.name = given.name
         if (given.labels !== undefined) key.labels = given.labels
         if (given.upstreams !== undefined) key.upstreams = given.upstreams
         if (given.expires_at !== undefined) key.expires_at = futureTime(given.expires_at, at)
         publishKey(em, key.digest)
-        recordChange(
+        record(
           em,
-          person,
+          call,
           {
             method: 'updateKey',
             projectId: project_id,
@@ -96,16 +97,15 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
     },
 
     async revokeKey({ project_id, key_id }, call) {
-      const person = personOf(call)
-      await store.change(async (em) => {
-        await lockProject(em, person.orgId, project_id)
+      const { org_id } = signedIn(call.caller)
+      await store.of(org_id).change(async (em) => {
+        await lockProject(em, org_id, project_id)
         const key = found(await em.findOne(ApiKeyRow, { id: key_id, project_id }), 'API key')
-        requireRight(person, 'administer')
         key.revoked_at ??= now()
         publishKey(em, key.digest)
-        recordChange(
+        record(
           em,
-          person,
+          call,
           {
             method: 'revokeKey',
             projectId: project_id,
@@ -120,18 +120,25 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
     },
 
     async reportKeyUse({ uses }) {
-      // A reporter's clock may be ahead of ours; a use never lies in the future.
-      await store.read().execute(
-        `update api_keys set last_used_at = greatest(last_used_at, least(used.time, now()))
-         from (select key_id, max(time) as time from jsonb_to_recordset(?::jsonb) as u (key_id uuid, time timestamptz)
-               group by key_id) as used
-         where api_keys.id = used.key_id`,
-        [JSON.stringify(uses)],
-      )
+      await store.everywhere.change((em) => em.execute(USES_SQL, [JSON.stringify(uses)]))
       return {}
     },
   }
 }
+
+/**
+ * A use never goes back in time; nor does it lie in the future, where a reporter's clock may be. Rows are held in
+ * the order of their ids: reports that come at once wait for each other, not in a circle.
+ */
+const USES_SQL = `with used as (
+    select key_id, least(max(time), now()) as time
+    from jsonb_to_recordset(?::jsonb) as u (key_id uuid, time timestamptz) group by key_id
+  ), held as (
+    select id from api_keys where id in (select key_id from used) order by id for no key update
+  )
+  update api_keys set last_used_at = used.time
+  from used join held on held.id = used.key_id
+  where api_keys.id = held.id and (last_used_at is null or last_used_at < used.time)`
 
 function futureTime(text: string | null | undefined, now: Date): Date | null {
   if (text === null || text === undefined) return null

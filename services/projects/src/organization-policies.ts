@@ -1,16 +1,15 @@
 // The organisation's policy: deny and ask rules that stand above those of each of its projects.
-import { LockMode } from '@mikro-orm/core'
 import type { EntityManager } from '@mikro-orm/postgresql'
 import { createHash } from 'node:crypto'
 import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Output } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
-import { personOf, requireRight } from './access.ts'
+import { signedIn } from '@mcpshield/contracts/rights'
 import type { CheckPolicy } from './check-policy.ts'
 import { OrganizationPolicyRow, OrganizationRow, ProjectRow } from './entities.ts'
 import { requireCurrent } from './etags.ts'
 import { asVersion, checkedPolicy } from './policies.ts'
-import { found, publishProject, recordChange, type Store } from './store.ts'
+import { found, lockOrganization, publishProject, record, type Store } from './store.ts'
 
 type Names = 'getOrganizationPolicy' | 'saveOrganizationPolicy'
 type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
@@ -25,41 +24,38 @@ export function organizationPolicyHandlers({
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
     async getOrganizationPolicy(_input, call) {
-      const em = store.read()
-      const orgId = personOf(call).orgId
-      const row = await newestOrganizationPolicy(em, orgId)
-      return row === null
-        ? noPolicy(found(await em.findOne(OrganizationRow, { id: orgId }), 'organisation'))
-        : asVersion(row)
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        const row = await newestOrganizationPolicy(em, org_id)
+        return row === null
+          ? noPolicy(found(await em.findOne(OrganizationRow, { id: org_id }), 'organisation'))
+          : asVersion(row)
+      })
     },
 
     async saveOrganizationPolicy({ policy_yaml, note = null, if_match }, call) {
-      const person = personOf(call)
-      requireRight(person, 'administer')
+      const { org_id, user_id } = signedIn(call.caller)
       const at = now()
-      return store.change(async (em) => {
-        // Held until the transaction ends: versions of one organisation follow each other.
-        const lock = { lockMode: LockMode.PESSIMISTIC_WRITE }
-        found(await em.findOne(OrganizationRow, { id: person.orgId }, lock), 'organisation')
-        const current = (await newestOrganizationPolicy(em, person.orgId))?.version ?? 0
+      return store.of(org_id).change(async (em) => {
+        await lockOrganization(em, org_id)
+        const current = (await newestOrganizationPolicy(em, org_id))?.version ?? 0
         requireCurrent(if_match, current)
         const { policy, diagnostics } = checkedPolicy(checkPolicy, policy_yaml, 'organization')
         const row = em.create(OrganizationPolicyRow, {
-          org_id: person.orgId,
+          org_id,
           version: current + 1,
           policy_yaml,
           policy,
           hash: createHash('sha256').update(policy_yaml).digest('hex'),
           note,
-          author_id: person.userId,
+          author_id: user_id,
           diagnostics,
           created_at: at,
         })
-        for (const { id } of await em.find(ProjectRow, { org_id: person.orgId }, { fields: ['id'] }))
-          publishProject(em, id)
-        recordChange(
+        for (const { id } of await em.find(ProjectRow, { org_id }, { fields: ['id'] })) publishProject(em, id)
+        record(
           em,
-          person,
+          call,
           {
             method: 'saveOrganizationPolicy',
             projectId: null,

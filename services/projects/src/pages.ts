@@ -18,6 +18,8 @@ export async function readPage<Row extends object, T>(
   key: keyof NoInfer<Row> & string,
   { limit, cursor }: PageInput,
   show: (row: Row) => T,
+  /** Columns that are not shown, and too large to be read for nothing. */
+  exclude: (keyof NoInfer<Row> & string)[] = [],
 ): Promise<PageOf<T>> {
   const place = cursor === undefined ? undefined : decode(cursor)
   const older = place?.[0] !== 'newer'
@@ -25,7 +27,7 @@ export async function readPage<Row extends object, T>(
   const rows = await em.find(
     entity,
     { $and: [where, beyond] } as never,
-    { orderBy: { [key]: older ? 'desc' : 'asc' }, limit: limit + 1 } as FindOptions<Row>,
+    { orderBy: { [key]: older ? 'desc' : 'asc' }, limit: limit + 1, exclude } as unknown as FindOptions<Row>,
   )
   const page = rows.slice(0, limit) as Row[]
   const more = rows.length > limit

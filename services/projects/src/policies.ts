@@ -5,19 +5,26 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Output } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { projects } from '@mcpshield/contracts/projects'
+import { signedIn } from '@mcpshield/contracts/rights'
 import type { Diagnostic } from '@mcpshield/policy/parse'
-import { personOf, requireRight } from './access.ts'
 import type { CheckPolicy, Systems } from './check-policy.ts'
 import { PolicyVersionRow, type OrganizationPolicyRow, type ProjectRow } from './entities.ts'
 import { requireCurrent } from './etags.ts'
 import { readPage } from './pages.ts'
+import { diffTexts } from './policy-diff.ts'
 import { systemsOf } from './snapshots.ts'
-import { found, lockProject, projectOf, publishProject, recordChange, type Store } from './store.ts'
+import { found, lockProject, projectOf, publishProject, record, type Store } from './store.ts'
 
 export type CheckedPolicy = { text: string; policy: unknown; diagnostics: Diagnostic[] }
 
 type Names =
-  'getPolicy' | 'savePolicy' | 'validatePolicy' | 'listPolicyVersions' | 'getPolicyVersion' | 'rollbackPolicy'
+  | 'getPolicy'
+  | 'savePolicy'
+  | 'validatePolicy'
+  | 'listPolicyVersions'
+  | 'getPolicyVersion'
+  | 'diffPolicyVersions'
+  | 'rollbackPolicy'
 type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
 
 export function policyHandlers({
@@ -31,18 +38,17 @@ export function policyHandlers({
     projectId: string,
     choose: (em: EntityManager, project: ProjectRow) => Promise<{ text: string; note: string | null }>,
   ) => {
-    const person = personOf(call)
+    const { org_id, user_id } = signedIn(call.caller)
     const at = now()
-    return store.change(async (em) => {
-      const project = await lockProject(em, person.orgId, projectId)
-      requireRight(person, 'change')
+    return store.of(org_id).change(async (em) => {
+      const project = await lockProject(em, org_id, projectId)
       const { text, note } = await choose(em, project)
       const checked = checkedPolicy(checkPolicy, text, await systemsOf(em, projectId))
-      const version = addVersion(em, project, checked, { note, authorId: person.userId, at })
+      const version = addVersion(em, project, checked, { note, authorId: user_id, at })
       project.updated_at = at
-      recordChange(
+      record(
         em,
-        person,
+        call,
         {
           method,
           projectId,
@@ -57,11 +63,21 @@ export function policyHandlers({
     })
   }
 
+  const ofProject = <T>(call: Call, id: string, work: (em: EntityManager, id: string) => Promise<T>) => {
+    const { org_id } = signedIn(call.caller)
+    return store.of(org_id).read(async (em) => {
+      await projectOf(em, org_id, id)
+      return work(em, id)
+    })
+  }
+
   return {
     async getPolicy({ project_id }, call) {
-      const em = store.read()
-      const project = await projectOf(em, organisationFor(call, project_id), project_id)
-      return asVersion(await versionOf(em, project_id, project.policy_version))
+      const orgId = organisationFor(call, project_id)
+      return store.of(orgId).read(async (em) => {
+        const project = await projectOf(em, orgId, project_id)
+        return asVersion(await versionOf(em, project_id, project.policy_version))
+      })
     },
 
     async savePolicy({ project_id, policy_yaml, note = null, if_match }, call) {
@@ -72,29 +88,44 @@ export function policyHandlers({
     },
 
     async validatePolicy({ project_id, policy_yaml }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      const { policy, diagnostics } = checkPolicy(policy_yaml, await systemsOf(em, project_id))
+      const systems = await ofProject(call, project_id, systemsOf)
+      const { policy, diagnostics } = checkPolicy(policy_yaml, systems)
       return { valid: policy !== undefined && !diagnostics.some(isError), diagnostics }
     },
 
     async listPolicyVersions({ project_id, ...page }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return readPage(em, PolicyVersionRow, { project_id }, 'version', page, (row) => {
-        const { policy_yaml: _text, diagnostics: _all, ...shown } = asVersion(row)
-        return shown
-      })
+      return ofProject(call, project_id, (em) =>
+        readPage(em, PolicyVersionRow, { project_id }, 'version', page, asListed, [
+          'policy_yaml',
+          'policy',
+          'diagnostics',
+        ]),
+      )
     },
 
     async getPolicyVersion({ project_id, version }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return asVersion(await versionOf(em, project_id, version))
+      return ofProject(call, project_id, async (em) => asVersion(await versionOf(em, project_id, version)))
     },
 
-    async rollbackPolicy({ project_id, version }, call) {
-      return save(call, 'rollbackPolicy', project_id, async (em) => {
+    async diffPolicyVersions({ project_id, version, against = version - 1 }, call) {
+      const text = async (em: EntityManager, each: number) =>
+        each === 0 ? '' : (await versionOf(em, project_id, each)).policy_yaml
+      const [before, after] = await ofProject(
+        call,
+        project_id,
+        async (em) => [await text(em, against), await text(em, version)] as const,
+      )
+      const named = (each: number, content: string) => ({
+        name: each === 0 ? '/dev/null' : `version ${each}`,
+        text: content,
+      })
+      const diff = diffTexts(named(against, before), named(version, after))
+      return { version, against: against === 0 ? null : against, ...diff }
+    },
+
+    async rollbackPolicy({ project_id, version, if_match }, call) {
+      return save(call, 'rollbackPolicy', project_id, async (em, project) => {
+        if (if_match !== undefined) requireCurrent(if_match, project.policy_version)
         const { policy_yaml } = await versionOf(em, project_id, version)
         return { text: policy_yaml, note: `Version ${version} again` }
       })
@@ -105,7 +136,7 @@ export function policyHandlers({
 /** A project's policy may be read by the organisation's people and by the project's own keys. */
 function organisationFor(call: Call, projectId: string): string {
   const { caller } = call
-  if (caller.kind !== 'key') return personOf(call).orgId
+  if (caller.kind !== 'key') return signedIn(caller).org_id
   if (caller.project_id !== projectId) throw new AppError('NOT_FOUND', 'There is no such project.')
   return caller.org_id
 }
@@ -132,6 +163,7 @@ export function addVersion(
   publishProject(em, project.id)
   return em.create(PolicyVersionRow, {
     project_id: project.id,
+    org_id: project.org_id,
     version: project.policy_version,
     policy_yaml: text,
     policy,
@@ -145,6 +177,11 @@ export function addVersion(
 
 async function versionOf(em: EntityManager, project_id: string, version: number): Promise<PolicyVersionRow> {
   return found(await em.findOne(PolicyVersionRow, { project_id, version }), 'version')
+}
+
+function asListed(row: PolicyVersionRow): Output<typeof projects.rpc.listPolicyVersions>['items'][number] {
+  const { policy_yaml: _text, diagnostics: _all, ...shown } = asVersion(row)
+  return shown
 }
 
 /** As the API shows a version of either kind. */

@@ -1,55 +1,68 @@
 // Projects: one integration each, with a policy from its first moment on.
 import { randomUUIDv7 } from 'node:crypto'
+import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers } from '@mcpshield/contracts/define'
+import type { Entitlements } from '@mcpshield/contracts/billing'
+import { AppError } from '@mcpshield/contracts/errors'
+import { PLANS } from '@mcpshield/contracts/plans'
 import type { Project, projects } from '@mcpshield/contracts/projects'
-import { personOf, requireRight } from './access.ts'
+import { signedIn } from '@mcpshield/contracts/rights'
 import type { CheckPolicy } from './check-policy.ts'
 import { defaultPolicy } from './default-policy.ts'
 import { ApiKeyRow, ProjectRow } from './entities.ts'
 import { readPage } from './pages.ts'
 import { addVersion, checkedPolicy } from './policies.ts'
-import { lockProject, projectOf, publishKey, publishProject, recordChange, type Store } from './store.ts'
+import {
+  lockOrganization,
+  lockProject,
+  projectOf,
+  publishKey,
+  publishProject,
+  record,
+  tellProjectDeleted,
+  type Store,
+} from './store.ts'
 
-type Names = 'listProjects' | 'createProject' | 'getProject' | 'updateProject' | 'deleteProject'
-type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
+type Names =
+  'listProjects' | 'createProject' | 'getProject' | 'updateProject' | 'deleteProject' | 'countProjects'
+type Deps = {
+  store: Store
+  checkPolicy: CheckPolicy
+  /** What the organisation's plan includes; rejects when billing does not answer. */
+  entitlements(orgId: string, requestId: string): Promise<Entitlements>
+  now(): Date
+}
 
 export function projectHandlers({
   store,
   checkPolicy,
+  entitlements,
   now,
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
     async listProjects(page, call) {
-      const { orgId } = personOf(call)
-      return readPage(store.read(), ProjectRow, { org_id: orgId }, 'id', page, asProject)
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read((em) => readPage(em, ProjectRow, { org_id }, 'id', page, asProject))
     },
 
     async createProject(input, call) {
-      const person = personOf(call)
-      requireRight(person, 'change')
+      const { org_id, user_id } = signedIn(call.caller)
       const policy = checkedPolicy(checkPolicy, defaultPolicy(input.infrastructure), {
         connections: [],
         upstreams: [],
       })
+      const entitled = await entitlements(org_id, call.requestId).catch(unknownPlan)
       const at = now()
-      const project = await store.change(async (em) => {
-        const row = em.create(ProjectRow, {
-          ...input,
-          id: randomUUIDv7(),
-          org_id: person.orgId,
-          mode: 'enforce',
-          killed: false,
-          policy_version: 0,
-          runtime_version: 1,
-          created_at: at,
-          updated_at: at,
-        })
+      const project = await store.of(org_id).change(async (em) => {
+        await lockOrganization(em, org_id)
+        requireRoom(entitled, await em.count(ProjectRow, { org_id }))
+        const row = newProject(em, { ...input, org_id }, at)
         await em.flush()
-        addVersion(em, row, policy, { note: 'The default policy', authorId: person.userId, at })
-        recordChange(
+        addVersion(em, row, policy, { note: 'The default policy', authorId: user_id, at })
+        record(
           em,
-          person,
+          call,
           {
             method: 'createProject',
             projectId: row.id,
@@ -65,23 +78,23 @@ export function projectHandlers({
     },
 
     async getProject({ project_id }, call) {
-      return asProject(await projectOf(store.read(), personOf(call).orgId, project_id))
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => asProject(await projectOf(em, org_id, project_id)))
     },
 
     async updateProject({ project_id, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      const project = await store.change(async (em) => {
-        const row = await lockProject(em, person.orgId, project_id)
-        requireRight(person, 'change')
+      const project = await store.of(org_id).change(async (em) => {
+        const row = await lockProject(em, org_id, project_id)
         const changes = Object.fromEntries(
           Object.entries(given).filter(([, value]) => value !== undefined),
         ) as Partial<Pick<Project, 'name' | 'environment' | 'infrastructure' | 'mode' | 'killed'>>
         em.assign(row, { ...changes, updated_at: at })
         publishProject(em, row.id)
-        recordChange(
+        record(
           em,
-          person,
+          call,
           {
             method: 'updateProject',
             projectId: row.id,
@@ -97,17 +110,17 @@ export function projectHandlers({
     },
 
     async deleteProject({ project_id }, call) {
-      const person = personOf(call)
-      await store.change(async (em) => {
-        const row = await lockProject(em, person.orgId, project_id)
-        requireRight(person, 'administer')
+      const { org_id } = signedIn(call.caller)
+      await store.of(org_id).change(async (em) => {
+        const row = await lockProject(em, org_id, project_id)
         const keys = await em.find(ApiKeyRow, { project_id })
         await em.nativeDelete(ProjectRow, { id: row.id })
         for (const { digest } of keys) publishKey(em, digest)
         publishProject(em, row.id)
-        recordChange(
+        tellProjectDeleted(em, { org_id, project_id })
+        record(
           em,
-          person,
+          call,
           {
             method: 'deleteProject',
             projectId: row.id,
@@ -120,7 +133,48 @@ export function projectHandlers({
       })
       return {}
     },
+
+    async countProjects({ org_id }) {
+      return { count: await store.of(org_id).read((em) => em.count(ProjectRow, { org_id })) }
+    },
   }
+}
+
+function newProject(
+  em: EntityManager,
+  given: Pick<ProjectRow, 'org_id' | 'name' | 'environment' | 'infrastructure'>,
+  at: Date,
+): ProjectRow {
+  return em.create(ProjectRow, {
+    ...given,
+    id: randomUUIDv7(),
+    mode: 'enforce',
+    killed: false,
+    policy_version: 0,
+    runtime_version: 1,
+    created_at: at,
+    updated_at: at,
+  })
+}
+
+function unknownPlan(cause: unknown): never {
+  throw new AppError(
+    'UNAVAILABLE',
+    'What the plan includes could not be found out, and nothing was made. Try again in a moment.',
+    { cause },
+  )
+}
+
+/** Throws QUOTA_EXCEEDED when the plan has no room for one more. */
+function requireRoom({ plan, limits: { max_projects: max } }: Entitlements, count: number): void {
+  if (max === null || count < max) return
+  throw new AppError(
+    'QUOTA_EXCEEDED',
+    `The plan ${PLANS[plan].name} includes ${max} ${max === 1 ? 'project' : 'projects'}, and there ${
+      count === 1 ? 'is 1' : `are ${count}`
+    } already. Change to a larger plan, or delete a project.`,
+    { type: 'plan_limit_projects' },
+  )
 }
 
 function asProject({ runtime_version: _, created_at, updated_at, ...row }: ProjectRow): Project {

@@ -1,10 +1,13 @@
 // Every endpoint of the contract, noun by noun.
 import type { Call } from '@mcpshield/bus/rpc'
+import type { Entitlements } from '@mcpshield/contracts/billing'
 import type { Handlers } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
 import type { CheckPolicy } from './check-policy.ts'
 import { connectionHandlers } from './connections.ts'
+import { invitationHandlers } from './invitations.ts'
 import { keyHandlers } from './keys.ts'
+import { memberHandlers } from './members.ts'
 import { organizationHandlers } from './organizations.ts'
 import { organizationPolicyHandlers } from './organization-policies.ts'
 import { policyHandlers } from './policies.ts'
@@ -18,6 +21,10 @@ export type ProjectsDeps = {
   store: Store
   secrets: Secrets
   checkPolicy: CheckPolicy
+  /** What an organisation's plan includes; rejects when billing does not answer. */
+  entitlements(orgId: string, requestId: string): Promise<Entitlements>
+  /** Where people reach the dashboard, without a slash at its end. */
+  webUrl: string
   now(): Date
   /** Each rejects when it does not answer. */
   checks: Record<string, () => Promise<unknown>>
@@ -26,6 +33,8 @@ export type ProjectsDeps = {
 export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rpc, Call> {
   return {
     ...organizationHandlers(deps),
+    ...memberHandlers(deps),
+    ...invitationHandlers(deps),
     ...projectHandlers(deps),
     ...policyHandlers(deps),
     ...organizationPolicyHandlers(deps),

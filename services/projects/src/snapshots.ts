@@ -64,11 +64,10 @@ export async function systemsOf(em: EntityManager, project_id: string): Promise<
 export async function keySnapshot(em: EntityManager, digest: string): Promise<KeySnapshot | undefined> {
   const key = await em.findOne(ApiKeyRow, { digest })
   if (key === null || key.revoked_at) return undefined
-  const { org_id } = await em.findOneOrFail(ProjectRow, { id: key.project_id })
   return {
     key_id: key.id,
     project_id: key.project_id,
-    org_id,
+    org_id: key.org_id,
     name: key.name,
     labels: key.labels,
     upstreams: key.upstreams ?? null,
@@ -86,29 +85,30 @@ export function runtimeHandlers({
 }): Pick<Handlers<typeof projects.rpc, Call>, 'getRuntime'> {
   return {
     async getRuntime({ project_id }: Input<typeof projects.rpc.getRuntime>) {
-      const em = store.read()
-      // The version first: what is read after it is at least as new.
-      const project = found(await em.findOne(ProjectRow, { id: project_id }), 'project')
-      const upstreams = await em.find(UpstreamRow, { project_id }, { orderBy: { id: 'asc' } })
-      const connections = await em.find(ConnectionRow, { project_id }, { orderBy: { id: 'asc' } })
-      return {
-        runtime_version: project.runtime_version,
-        upstreams: await Promise.all(
-          upstreams.map(async (row) => ({
-            slug: row.slug,
-            ...(await openReach(em, secrets, project.org_id, row)),
-          })),
-        ),
-        connections: await Promise.all(
-          connections.map(async (row) => ({
-            name: row.name,
-            kind: row.kind,
-            url: await openUrl(em, secrets, project.org_id, row),
-            path: row.path ?? null,
-            options: row.options as Record<string, never>,
-          })),
-        ),
-      }
+      return store.everywhere.read(async (em) => {
+        // The version first: what is read after it is at least as new.
+        const project = found(await em.findOne(ProjectRow, { id: project_id }), 'project')
+        const upstreams = await em.find(UpstreamRow, { project_id }, { orderBy: { id: 'asc' } })
+        const connections = await em.find(ConnectionRow, { project_id }, { orderBy: { id: 'asc' } })
+        return {
+          runtime_version: project.runtime_version,
+          upstreams: await Promise.all(
+            upstreams.map(async (row) => ({
+              slug: row.slug,
+              ...(await openReach(em, secrets, project.org_id, row)),
+            })),
+          ),
+          connections: await Promise.all(
+            connections.map(async (row) => ({
+              name: row.name,
+              kind: row.kind,
+              url: await openUrl(em, secrets, project.org_id, row),
+              path: row.path ?? null,
+              options: row.options as Record<string, never>,
+            })),
+          ),
+        }
+      })
     },
   }
 }

@@ -1,21 +1,26 @@
 // The map of the service: what it connects to, serves, consumes and tells.
-import { connectBus } from '@mcpshield/bus/connect'
+import { connectBus, type Bus } from '@mcpshield/bus/connect'
 import { AuditEvent } from '@mcpshield/contracts/audit'
-import { auth } from '@mcpshield/contracts/auth'
+import { billing } from '@mcpshield/contracts/billing'
 import { consumption, flow } from '@mcpshield/contracts/flow'
+import { mailer } from '@mcpshield/contracts/mailer'
 import { projects } from '@mcpshield/contracts/projects'
+import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
 import { connectDb } from '@mcpshield/db/connect'
-import { relayOutbox, type Relay } from '@mcpshield/db/outbox'
+import { relayOutbox, type Deliverers, type Relay } from '@mcpshield/db/outbox'
 import { masterSealer } from '@mcpshield/db/seal'
 import type { Log } from '@mcpshield/runtime/log'
 import { preparePolicyCheck } from './check-policy.ts'
 import type { Config } from './config.ts'
 import { database } from './entities.ts'
-import { organizationOf } from './organizations.ts'
-import { secretStore } from './secrets.ts'
+import { giveHome, learnOfPeople } from './people.ts'
+import { secretStore, wrapAnew } from './secrets.ts'
 import { projectsService } from './service.ts'
 import { keySnapshot, policySnapshot } from './snapshots.ts'
-import { projectsStore } from './store.ts'
+import { projectsStore, type Store } from './store.ts'
+
+/** How long billing may take to say what a plan includes: less than our own callers wait. */
+const ENTITLEMENTS_WITHIN_MS = 3_000
 
 export async function start(config: Config, log: Log): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
@@ -26,38 +31,50 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       flow.projects,
     ),
   )
-  const [policies, keys] = [await bus.writer(projects.kv.policies), await bus.writer(projects.kv.keys)]
-  const relay: Relay = stack.use(
-    relayOutbox(
-      db,
-      'projects',
-      {
-        policies: async ({ key }) => putOrRemove(policies, key, await policySnapshot(db.fork(), key)),
-        keys: async ({ key }) => putOrRemove(keys, key, await keySnapshot(db.fork(), key)),
-        audit: ({ payload }) => bus.audit.record(AuditEvent.parse(payload)),
-      },
-      log,
-    ),
-  )
-  const store = projectsStore(db, () => relay.wake())
   const now = () => new Date()
+  // The relay is made with the store, and woken by it.
+  const store: Store = projectsStore(db, () => relay.wake())
+  const relay: Relay = stack.use(relayOutbox(db, 'projects', await deliverers(bus, store, now), log))
+  const master = masterSealer(config.MASTER_KEY, config.MASTER_KEY_PREVIOUS)
+  const { wrapped, lost } = await wrapAnew(store.everywhere, master)
+  if (wrapped > 0) log.info({ wrapped }, 'data keys are wrapped by the present master key')
+  if (lost.length > 0) log.error({ organizations: lost }, 'data keys that no master key opens')
   const service = projectsService({
     store,
-    secrets: secretStore(masterSealer(config.MASTER_KEY, config.MASTER_KEY_PREVIOUS)),
+    secrets: secretStore(master),
     checkPolicy: await preparePolicyCheck(),
+    entitlements: (org_id, requestId) =>
+      bus.call(billing.rpc.getEntitlements, { org_id }, { requestId, timeoutMs: ENTITLEMENTS_WITHIN_MS }),
+    webUrl: config.WEB_URL,
     now,
     checks: { postgres: () => store.ping(), nats: () => bus.ping() },
   })
   await bus.serve('projects', projects.rpc, service)
-  stack.use(
-    await bus.consume(consumption.projectsOrganizations, async (message) => {
-      const person = auth.evt.userRegistered.payload.safeParse(message.json())
-      if (!person.success) return message.bury('not an event of this contract')
-      await organizationOf({ store, now }, person.data)
-      message.ack()
-    }),
-  )
+  stack.use(await bus.consume(consumption.projectsPeople, learnOfPeople({ store, now })))
   return stack.move()
+}
+
+/** What goes out when a change has committed, by the outbox's topics. */
+async function deliverers(
+  bus: Bus<typeof flow.projects>,
+  store: Store,
+  now: () => Date,
+): Promise<Deliverers> {
+  const [policies, keys] = [await bus.writer(projects.kv.policies), await bus.writer(projects.kv.keys)]
+  const { projectDeleted, organizationDeleted } = projects.evt
+  const { read } = store.everywhere
+  return {
+    policies: async ({ key }) => putOrRemove(policies, key, await read((em) => policySnapshot(em, key))),
+    keys: async ({ key }) => putOrRemove(keys, key, await read((em) => keySnapshot(em, key))),
+    homes: ({ key }) => giveHome({ store, now }, key),
+    mail: ({ payload, messageId }) =>
+      bus.enqueue(mailer.job.send, mailer.job.send.payload.parse(payload), messageId),
+    projectDeleted: ({ payload, messageId }) =>
+      bus.publish(projectDeleted, projectDeleted.payload.parse(payload), messageId),
+    organizationDeleted: ({ payload, messageId }) =>
+      bus.publish(organizationDeleted, organizationDeleted.payload.parse(payload), messageId),
+    [AUDIT_TOPIC]: ({ payload }) => bus.audit.record(AuditEvent.parse(payload)),
+  }
 }
 
 type Writer<V> = { put(key: string, value: V): Promise<void>; remove(key: string): Promise<void> }

@@ -1,17 +1,31 @@
-// What every use case asks of the schema: units of work, and a project of the caller's own organisation.
+// What every use case asks of the schema: units of work on an organisation's rows, and what they tell the world.
 import { LockMode, UniqueConstraintViolationException } from '@mikro-orm/core'
 import type { EntityManager } from '@mikro-orm/postgresql'
+import type { Call } from '@mcpshield/bus/rpc'
 import { AppError } from '@mcpshield/contracts/errors'
+import type { MailJob } from '@mcpshield/contracts/mailer'
+import { signedIn } from '@mcpshield/contracts/rights'
+import { recordChange, type AdminChange } from '@mcpshield/db/admin-audit'
 import type { Db } from '@mcpshield/db/connect'
 import { enqueue } from '@mcpshield/db/outbox'
-import type { Person } from './access.ts'
-import { adminEvent, type AdminChange } from './admin-event.ts'
-import { ProjectRow } from './entities.ts'
+import { tenancy } from '@mcpshield/db/tenancy'
+import { OrganizationRow, ProjectRow } from './entities.ts'
+
+/** Work on rows, each piece one transaction. */
+export type Rows = {
+  read<T>(work: (em: EntityManager) => Promise<T>): Promise<T>
+  /** What it tells the world goes out with its commit. */
+  change<T>(work: (em: EntityManager) => Promise<T>): Promise<T>
+}
 
 export type Store = {
-  read(): EntityManager
-  /** One transaction; what it tells the world goes out with its commit. */
-  change<T>(work: (em: EntityManager) => Promise<T>): Promise<T>
+  /** The organisation's rows: the database shows no others. For whatever somebody asks of their organisation. */
+  of(orgId: string): Rows
+  /**
+   * All rows: for what the service does of its own accord, and for what concerns one person in all their
+   * organisations, by their id.
+   */
+  everywhere: Rows
   ping(): Promise<number>
 }
 
@@ -22,24 +36,29 @@ const taken: Record<string, string> = {
 }
 
 export function projectsStore(db: Db, wake: () => void): Store {
-  return {
-    read: () => db.fork(),
+  const { inOrganization, acrossOrganizations } = tenancy(db)
+  const rows = (within: Rows['read']): Rows => ({
+    read: within,
     async change(work) {
-      try {
-        const result = await db.fork().transactional(work)
-        wake()
-        return result
-      } catch (error) {
-        if (UNSTORABLE.test(String((error as { code?: unknown }).code))) throw unstorable(error)
-        throw error instanceof UniqueConstraintViolationException ? conflict(error) : error
-      }
+      const result = await within(work).catch(refuse)
+      wake()
+      return result
     },
+  })
+  return {
+    of: (orgId) => rows((work) => inOrganization(orgId, work)),
+    everywhere: rows(acrossOrganizations),
     ping: () => db.ping(),
   }
 }
 
 /** PostgreSQL's refusals of text: NUL in a statement or a column, NUL or half a surrogate pair in JSON. */
 const UNSTORABLE = /^(08P01|22021|22P05|22P02)$/
+
+function refuse(error: unknown): never {
+  if (UNSTORABLE.test(String((error as { code?: unknown }).code))) throw unstorable(error)
+  throw error instanceof UniqueConstraintViolationException ? conflict(error) : error
+}
 
 function unstorable(cause: unknown): AppError {
   const message = 'A text has a character that cannot be stored: NUL, or half of a surrogate pair.'
@@ -64,9 +83,18 @@ export async function lockProject(em: EntityManager, orgId: string, id: string):
   )
 }
 
+/**
+ * The organisation, held until the transaction ends: what is counted in it follows each other. Rows that only
+ * refer to it do not wait.
+ */
+export async function lockOrganization(em: EntityManager, id: string): Promise<OrganizationRow> {
+  await em.execute('select 1 from organizations where id = ? for no key update', [id])
+  return found(await em.findOne(OrganizationRow, { id }), 'organisation')
+}
+
 /** The row, or NOT_FOUND. */
-export function found<T>(row: T | null, what: string): T {
-  if (row === null) throw new AppError('NOT_FOUND', `There is no such ${what}.`)
+export function found<T>(row: T | null | undefined, what: string): T {
+  if (row === null || row === undefined) throw new AppError('NOT_FOUND', `There is no such ${what}.`)
   return row
 }
 
@@ -79,10 +107,27 @@ export function publishKey(em: EntityManager, digest: string): void {
   enqueue(em, 'keys', digest)
 }
 
-/** Puts the audit event of a change into its transaction. */
-export function recordChange(em: EntityManager, person: Person, change: AdminChange, now: Date): void {
-  const event = adminEvent(person, change, now)
-  enqueue(em, 'audit', event.id, event)
+export function tellProjectDeleted(em: EntityManager, payload: { org_id: string; project_id: string }): void {
+  enqueue(em, 'projectDeleted', payload.project_id, payload)
+}
+
+export function tellOrganizationDeleted(em: EntityManager, payload: { org_id: string }): void {
+  enqueue(em, 'organizationDeleted', payload.org_id, payload)
+}
+
+export function askForMail(em: EntityManager, job: MailJob): void {
+  enqueue(em, 'mail', job.id, job)
+}
+
+/** Says that a person has left an organisation: if they are in none now, one is made for them. */
+export function askForHome(em: EntityManager, userId: string): void {
+  enqueue(em, 'homes', userId)
+}
+
+/** Puts the audit event of what a signed-in person changed into its transaction. */
+export function record(em: EntityManager, call: Call, change: Omit<AdminChange, 'service'>, now: Date): void {
+  const by = { caller: signedIn(call.caller), requestId: call.requestId }
+  recordChange(em, by, { service: 'projects', ...change }, now)
 }
 
 /** Says that upstreams or connections have changed: gateways ask for the runtime again. */

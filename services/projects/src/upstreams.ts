@@ -5,14 +5,14 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers } from '@mcpshield/contracts/define'
 import { AppError, type FieldError } from '@mcpshield/contracts/errors'
 import type { projects, Upstream } from '@mcpshield/contracts/projects'
+import { signedIn } from '@mcpshield/contracts/rights'
 import type { z } from 'zod'
-import { personOf, requireRight } from './access.ts'
 import { UpstreamRow } from './entities.ts'
 import { readPage } from './pages.ts'
 import type { Secrets } from './secrets.ts'
 import { serverKind } from './server-kind.ts'
 import { shownArgs, shownUrl } from './shown.ts'
-import { found, lockProject, projectOf, recordChange, runtimeChanged, type Store } from './store.ts'
+import { found, lockProject, projectOf, record, runtimeChanged, type Store } from './store.ts'
 
 type Names = 'listUpstreams' | 'createUpstream' | 'getUpstream' | 'updateUpstream' | 'deleteUpstream'
 type Deps = { store: Store; secrets: Secrets; now(): Date }
@@ -45,70 +45,72 @@ export function upstreamHandlers({
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
     async listUpstreams({ project_id, ...page }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return readPage(em, UpstreamRow, { project_id }, 'id', page, asUpstream)
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        await projectOf(em, org_id, project_id)
+        return readPage(em, UpstreamRow, { project_id }, 'id', page, asUpstream)
+      })
     },
 
     async getUpstream({ project_id, upstream_id }, call) {
-      const em = store.read()
-      await projectOf(em, personOf(call).orgId, project_id)
-      return asUpstream(await upstreamOf(em, project_id, upstream_id))
+      const { org_id } = signedIn(call.caller)
+      return store.of(org_id).read(async (em) => {
+        await projectOf(em, org_id, project_id)
+        return asUpstream(await upstreamOf(em, project_id, upstream_id))
+      })
     },
 
     async createUpstream({ project_id, slug, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      return store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
-        requireRight(person, 'administer')
+      return store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const reach = checkedReach(slug, withDefaults(given))
         const id = randomUUIDv7()
         const row = em.create(UpstreamRow, {
           id,
           project_id,
+          org_id,
           slug,
-          ...(await stored(em, secrets, person.orgId, id, reach)),
+          ...(await stored(em, secrets, org_id, id, reach)),
           created_at: at,
         })
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('createUpstream', 'Added', row), at)
+        record(em, call, eventOf('createUpstream', 'Added', row), at)
         await em.flush()
         return asUpstream(row)
       })
     },
 
     async updateUpstream({ project_id, upstream_id, slug, ...given }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      return store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
+      return store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const row = await upstreamOf(em, project_id, upstream_id)
-        requireRight(person, 'administer')
-        const before = await openReach(em, secrets, person.orgId, row)
+        const before = await openReach(em, secrets, org_id, row)
         const changed = { ...kept(before, given.transport), ...withoutUndefined(given) }
         const reach = checkedReach(slug ?? row.slug, changed)
         em.assign(row, {
           slug: slug ?? row.slug,
-          ...(await stored(em, secrets, person.orgId, row.id, reach)),
+          ...(await stored(em, secrets, org_id, row.id, reach)),
         })
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('updateUpstream', 'Changed', row), at)
+        record(em, call, eventOf('updateUpstream', 'Changed', row), at)
         await em.flush()
         return asUpstream(row)
       })
     },
 
     async deleteUpstream({ project_id, upstream_id }, call) {
-      const person = personOf(call)
+      const { org_id } = signedIn(call.caller)
       const at = now()
-      await store.change(async (em) => {
-        const project = await lockProject(em, person.orgId, project_id)
+      await store.of(org_id).change(async (em) => {
+        const project = await lockProject(em, org_id, project_id)
         const row = await upstreamOf(em, project_id, upstream_id)
-        requireRight(person, 'administer')
         em.remove(row)
         runtimeChanged(em, project, at)
-        recordChange(em, person, eventOf('deleteUpstream', 'Removed', row), at)
+        record(em, call, eventOf('deleteUpstream', 'Removed', row), at)
         await em.flush()
       })
       return {}
