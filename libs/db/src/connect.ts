@@ -43,6 +43,12 @@ export async function connectDb(options: DbOptions): Promise<Db> {
       disableForeignKeys: false,
     },
   })
+  try {
+    await refuseUnboundRole(orm)
+  } catch (error) {
+    await orm.close(true)
+    throw error
+  }
   return {
     orm,
     fork: () => orm.em.fork(),
@@ -55,6 +61,19 @@ export async function connectDb(options: DbOptions): Promise<Db> {
       await orm.close(true)
     },
   }
+}
+
+/** Row-level security (tenancy.ts) does not hold such a role: organisations would see each other. */
+async function refuseUnboundRole(orm: MikroORM): Promise<void> {
+  const [role] = await orm.em
+    .fork()
+    .execute<{ unbound: boolean }[]>(
+      'select rolsuper or rolbypassrls as unbound from pg_roles where rolname = current_user',
+    )
+  if (role?.unbound === false) return
+  throw new Error(
+    'DATABASE_URL is that of a superuser, or of a role that bypasses row-level security; give the service a role of its own.',
+  )
 }
 
 /** Runs the service's migrations up to the latest. Returns the names of those that ran. */

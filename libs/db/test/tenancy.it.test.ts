@@ -40,6 +40,14 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
+test('a role that row-level security does not hold is not connected', async () => {
+  await using schema = await freshSchema('things')
+  const options = { schema: 'things', entities: [ThingRow], migrations: [] }
+  await expect(connectDb({ ...options, url: schema.adminUrl })).rejects.toThrow('superuser')
+  await using own = await connectDb({ ...options, url: schema.url })
+  expect(await own.ping()).toBeGreaterThan(0)
+})
+
 describe('rows of organisations', () => {
   test('are seen by their own organisation only, also by a query that does not ask for one', async () => {
     const seen = await tenants.inOrganization(one, (em) => em.find(ThingRow, {}))

@@ -3,6 +3,7 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Entitlements } from '@mcpshield/contracts/billing'
 import type { Handlers } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
+import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import type { CheckPolicy } from './check-policy.ts'
 import { connectionHandlers } from './connections.ts'
 import { invitationHandlers } from './invitations.ts'
@@ -27,7 +28,7 @@ export type ProjectsDeps = {
   webUrl: string
   now(): Date
   /** Each rejects when it does not answer. */
-  checks: Record<string, () => Promise<unknown>>
+  checks: Checks
 }
 
 export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rpc, Call> {
@@ -43,20 +44,6 @@ export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rp
     ...connectionHandlers(deps),
     ...runtimeHandlers(deps),
 
-    async checkHealth() {
-      const checked = await Promise.all(
-        Object.entries(deps.checks).map(async ([name, check]) => [name, await answers(check)] as const),
-      )
-      return { ok: checked.every(([, each]) => each.ok), dependencies: Object.fromEntries(checked) }
-    },
-  }
-}
-
-async function answers(check: () => Promise<unknown>): Promise<{ ok: boolean; detail?: string }> {
-  try {
-    await check()
-    return { ok: true }
-  } catch (error) {
-    return { ok: false, detail: (error as Error).message }
+    checkHealth: () => healthOf(deps.checks),
   }
 }
