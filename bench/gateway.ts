@@ -23,6 +23,7 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
       API_PORT: '18000',
       MCP_PORT: '18100',
       DECISION_PORT: '18200',
+      MAIL_PORT: '18025',
       LOG_LEVEL: 'warn',
     }
     const startedMs = performance.now()

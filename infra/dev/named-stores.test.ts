@@ -15,6 +15,9 @@ test('one that does not answer is named with its variable and address', async ()
   await expect(checkNamedStores({ DATABASE_URL: 'postgres://x:y@127.0.0.1:9/z' })).rejects.toThrow(
     /DATABASE_URL names 127\.0\.0\.1:9, but nothing answers there \(ECONNREFUSED\)/,
   )
+  await expect(checkNamedStores({ SMTP_URL: 'smtp://127.0.0.1:9' })).rejects.toThrow(
+    /SMTP_URL names 127\.0\.0\.1:9, but nothing answers there/,
+  )
   await expect(checkNamedStores({ NATS_URL: 'not a url' })).rejects.toThrow('NATS_URL is not a URL')
 })
 

@@ -1,4 +1,4 @@
-// Stores of one's own, named in the environment: said early and plainly when one does not answer.
+// Stores and a mail server of one's own, named in the environment: said early and plainly when one does not answer.
 import { connect } from 'node:net'
 import { SetupError } from './setup-error.ts'
 
@@ -7,6 +7,7 @@ const USUAL_PORTS: Record<string, number> = {
   NATS_URL: 4222,
   REDIS_URL: 6379,
   CLICKHOUSE_URL: 8123,
+  SMTP_URL: 587,
 }
 const ANSWER_WITHIN_MS = 3_000
 

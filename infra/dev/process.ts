@@ -87,6 +87,14 @@ export async function supervise(spec: ProcessSpec): Promise<Supervised> {
   }
 }
 
+/** For `ready` of a Node child with a channel: it says so itself. */
+export async function saysReady(child: ChildProcess): Promise<void> {
+  for (;;) {
+    const [message] = (await once(child, 'message')) as [unknown]
+    if (message === 'ready') return
+  }
+}
+
 interface Running {
   child: ChildProcess
   /** How it ended, in words. */

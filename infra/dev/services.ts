@@ -1,16 +1,15 @@
 // The product's services as processes: each with its own credentials, restarted when it dies.
 import { once } from 'node:events'
-import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { SetupError } from './setup-error.ts'
-import { supervise, type Supervised } from './process.ts'
+import { saysReady, supervise, type Supervised } from './process.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
 /** In the order in which they are started; those of one line start together. */
 export const START_ORDER = [
-  ['auth', 'projects', 'ingest'],
+  ['auth', 'projects', 'billing', 'ingest', 'mailer'],
   ['decision', 'mcp-gateway', 'rest-gateway'],
 ] as const
 export type LocalService = (typeof START_ORDER)[number][number]
@@ -56,13 +55,6 @@ function startService(
     ready: saysReady,
     progress,
   })
-}
-
-async function saysReady(child: ChildProcess): Promise<void> {
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [unknown]
-    if (message === 'ready') return
-  }
 }
 
 /** Runs a service's one-shot migration process. */

@@ -1,6 +1,6 @@
 // The whole product on local stores: what `npm start` runs and what the stack's tests drive.
 import { connect as connectNats, credsAuthenticator } from 'nats'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inboxPrefix } from '@mcpshield/bus/permissions'
 import { provision } from '@mcpshield/bus/provision'
@@ -9,6 +9,7 @@ import { createRoles } from '../postgres/roles.ts'
 import { startBacking, type Backing } from './backing.ts'
 import { busAccounts } from './bus-accounts.ts'
 import type { DataDir } from './data-dir.ts'
+import { mailboxPort, startMailbox } from './mailbox.ts'
 import { checkNamedStores } from './named-stores.ts'
 import { requireFree } from './ports.ts'
 import { migrateService, startServices, type LocalService, type ServiceEnv } from './services.ts'
@@ -18,6 +19,10 @@ export type Stack = AsyncDisposable & {
   api: string
   mcp: string
   decisions: string
+  /** Web page of the local mailbox; absent where SMTP_URL names a mail server. */
+  mail?: string
+  /** What who runs the installation signs in with. */
+  operatorToken: string
   backing: Backing
   credsFile(service: string): string
   /** Process ids of stores and services, as of now. */
@@ -34,7 +39,8 @@ export type StackOptions = {
   signal?: AbortSignal
 }
 
-const WITH_DATABASE = ['auth', 'projects'] as const
+const WITH_DATABASE = ['auth', 'projects', 'billing', 'mailer'] as const
+const WITH_MIGRATIONS = [...WITH_DATABASE, 'ingest'] as const
 
 export async function startStack({
   dataDir,
@@ -51,6 +57,7 @@ export async function startStack({
   await requireFree({ name: 'the REST API', port: ports.api, variable: 'API_PORT' })
   await requireFree({ name: 'the MCP gateway', port: ports.mcp, variable: 'MCP_PORT' })
   await requireFree({ name: 'the decision service', port: ports.decisions, variable: 'DECISION_PORT' })
+  if (!env.SMTP_URL) await requireFree({ name: 'the mailbox', port: mailboxPort(env), variable: 'MAIL_PORT' })
 
   await checkNamedStores(env)
 
@@ -68,16 +75,17 @@ export async function startStack({
     }),
   )
   signal?.throwIfAborted()
+  const mailbox = env.SMTP_URL ? undefined : stack.use(await startMailbox({ dataDir, env, progress }))
+  const smtpUrl = mailbox?.url ?? env.SMTP_URL!
   progress('migrating')
   const passwords = Object.fromEntries(
     WITH_DATABASE.map((name) => [name, dataDir.secret(`postgres-${name}`)]),
   )
   await createRoles(backing.databaseUrl, passwords)
   await provisionBus(backing.natsUrl, credsFile('provision'))
-  const envOf = serviceEnv({ dataDir, env, backing, passwords, credsFile, ports })
-  await Promise.all(
-    (['auth', 'projects', 'ingest'] as const).map((name) => migrateService(name, envOf(name))),
-  )
+  const operatorToken = env.OPERATOR_TOKEN ?? ownOperatorToken(dataDir)
+  const envOf = serviceEnv({ dataDir, env, backing, smtpUrl, operatorToken, passwords, credsFile, ports })
+  await Promise.all(WITH_MIGRATIONS.map((name) => migrateService(name, envOf(name))))
   signal?.throwIfAborted()
   progress('starting the services')
   const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
@@ -88,9 +96,15 @@ export async function startStack({
     api: `http://localhost:${ports.api}`,
     mcp: `http://localhost:${ports.mcp}/mcp`,
     decisions: `http://localhost:${ports.decisions}`,
+    ...(mailbox === undefined ? {} : { mail: mailbox.page }),
+    operatorToken,
     backing,
     credsFile,
-    pids: () => ({ ...backing.pids(), ...services.pids() }),
+    pids: () => ({
+      ...backing.pids(),
+      ...(mailbox === undefined ? {} : { mailbox: mailbox.pid }),
+      ...services.pids(),
+    }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
@@ -123,17 +137,21 @@ type EnvParts = {
   dataDir: DataDir
   env: NodeJS.ProcessEnv
   backing: Backing
+  smtpUrl: string
+  operatorToken: string
   passwords: Record<string, string>
   credsFile: (service: string) => string
   ports: { api: number; mcp: number; decisions: number }
 }
 
 /** What each service is told: no more than its config.ts asks for. */
-function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvParts): ServiceEnv {
-  const hex = (name: string) => Buffer.from(dataDir.secret(name), 'base64url').toString('hex')
+function serviceEnv(parts: EnvParts): ServiceEnv {
+  const { dataDir, env, backing, passwords, credsFile, ports } = parts
+  const hex = (name: string) => hexSecret(dataDir, name)
   const given = (names: string[]) =>
     Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]!]))
   const database = (service: string) => roleUrl(backing.databaseUrl, service, passwords[service] ?? '')
+  const webUrl = env.WEB_URL ?? 'http://localhost:3000'
   const decisionPoint = { REDIS_URL: backing.redisUrl, AUDIT_DIGEST_KEY: hex('audit-digest-key') }
   const own: Record<LocalService, Record<string, string>> = {
     auth: {
@@ -145,15 +163,29 @@ function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvP
         'LOGIN_RATE_LIMIT_WINDOW_MINUTES',
         'JWT_ACCESS_TOKEN_EXPIRE_MINUTES',
         'JWT_REFRESH_TOKEN_EXPIRE_DAYS',
+        'JWT_SIGNING_KEY_DAYS',
+        'OTP_LENGTH',
+        'OTP_EXPIRE_MINUTES',
+        'OTP_MAX_ATTEMPTS',
+        'OTP_RATE_LIMIT_REQUESTS',
+        'OTP_RATE_LIMIT_WINDOW_MINUTES',
         'MASTER_KEY_PREVIOUS',
       ]),
     },
     projects: {
       DATABASE_URL: database('projects'),
+      WEB_URL: webUrl,
       MASTER_KEY: hex('master-key'),
       ...given(['MASTER_KEY_PREVIOUS']),
     },
-    ingest: { CLICKHOUSE_URL: backing.clickhouseUrl },
+    billing: { DATABASE_URL: database('billing') },
+    mailer: {
+      DATABASE_URL: database('mailer'),
+      SMTP_URL: parts.smtpUrl,
+      WEB_URL: webUrl,
+      ...given(['SMTP_FROM_NAME', 'SMTP_FROM_EMAIL', 'SMTP_TIMEOUT_MS']),
+    },
+    ingest: { CLICKHOUSE_URL: backing.clickhouseUrl, REDIS_URL: backing.redisUrl },
     decision: { ...decisionPoint, DECISION_PORT: String(ports.decisions) },
     'mcp-gateway': {
       ...decisionPoint,
@@ -162,7 +194,12 @@ function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvP
       UPSTREAM_PATH: `${dirname(process.execPath)}:${env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
       ...given(['ALLOWED_ORIGINS', 'MCP_ALLOWED_HOSTS', 'MCP_BODY_LIMIT_BYTES', 'UPSTREAM_TIMEOUT_MS']),
     },
-    'rest-gateway': { API_PORT: String(ports.api), ...given(['ALLOWED_ORIGINS', 'API_URL', 'TRUST_PROXY']) },
+    'rest-gateway': {
+      API_PORT: String(ports.api),
+      REDIS_URL: backing.redisUrl,
+      OPERATOR_TOKEN: parts.operatorToken,
+      ...given(['ALLOWED_ORIGINS', 'API_URL', 'TRUST_PROXY']),
+    },
   }
   return (service) => ({
     ...given(['LOG_LEVEL', 'TZ', 'HOST']),
@@ -170,6 +207,17 @@ function serviceEnv({ dataDir, env, backing, passwords, credsFile, ports }: EnvP
     NATS_CREDS_FILE: credsFile(service),
     ...own[service],
   })
+}
+
+function hexSecret(dataDir: DataDir, name: string): string {
+  return Buffer.from(dataDir.secret(name), 'base64url').toString('hex')
+}
+
+/** Made on the first start; beside the other secrets as it is to be typed, for who runs the installation. */
+function ownOperatorToken(dataDir: DataDir): string {
+  const token = hexSecret(dataDir, 'operator-token')
+  writeFileSync(join(dataDir.path, 'secrets', 'OPERATOR_TOKEN'), `${token}\n`, { mode: 0o600 })
+  return token
 }
 
 /** The URL of a service's own role in the product's database. */

@@ -41,9 +41,9 @@ async function up(): Promise<void> {
 async function demonstrate(stack: Stack, dataDir: DataDir): Promise<void> {
   const demo = await prepareDemo(stack, dataDir, progress)
   console.log(await runDemo(stack, demo, progress))
-  const { api, mcp, decisions } = stack
+  const { api, mcp, decisions, mail } = stack
   progress(`up in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops everything`)
-  console.log(`ready ${JSON.stringify({ api, mcp, decisions, demo: demo.account })}`)
+  console.log(`ready ${JSON.stringify({ api, mcp, decisions, mail, demo: demo.account })}`)
 }
 
 try {

@@ -7,6 +7,7 @@ import type { AuditEvent } from '@mcpshield/contracts/audit'
 import type { z } from 'zod'
 import { auditPublisher, type AuditPublisher } from './audit.ts'
 import { kvWriter, watchBucket, type BucketWatcher, type KvWriter, type Watching } from './kv.ts'
+import { deadLetters, type DeadLetters } from './dead-letters.ts'
 import type { Log } from './log.ts'
 import { inboxPrefix } from './permissions.ts'
 import { serveRpc, type Call } from './rpc.ts'
@@ -38,6 +39,8 @@ export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
   ): Promise<Watching>
   writer<D extends R['writes'][number]>(def: D): Promise<KvWriter<z.input<D['value']>>>
   audit: AuditPublisher
+  /** For who may send dead letters again (flow.ts). */
+  deadLetters: R['replaysDead'] extends true ? DeadLetters : undefined
   /** Milliseconds a round trip to the server takes; throws when it does not answer. */
   ping(): Promise<number>
   connection: NatsConnection
@@ -69,6 +72,7 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
     watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),
     writer: (def: KvDef) => kvWriter(connection, def),
     audit: row.audits ? auditPublisher(connection, options.name, options.log) : noAudit(options.name),
+    deadLetters: (row.replaysDead ? deadLetters(connection) : undefined) as Bus<R>['deadLetters'],
     async ping() {
       return connection.rtt()
     },

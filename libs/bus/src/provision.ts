@@ -21,6 +21,7 @@ export async function provision(connection: NatsConnection): Promise<void> {
   for (const bucket of buckets)
     await kvm.create(bucket, { history: 1, storage: StorageType.File, max_bytes: 512 * 1024 ** 2 })
   for (const each of Object.values(consumption)) await upsertConsumer(manager, each)
+  for (const { name } of Object.values(streams)) await removeObsoleteConsumers(manager, name)
 }
 
 type Manager = Awaited<ReturnType<typeof jetstreamManager>>
@@ -55,6 +56,20 @@ async function upsertConsumer(manager: Manager, each: Consumption): Promise<void
     max_ack_pending: each.maxAckPending,
     max_deliver: -1,
   })
+}
+
+/**
+ * A durable consumer of ours (`<service>-<purpose>`) that flow.ts does not name any more would hold back a work queue
+ * for ever. Those of others, and the nameless ones of readers, are left alone.
+ */
+async function removeObsoleteConsumers(manager: Manager, stream: string): Promise<void> {
+  const known = Object.values<Consumption>(consumption).filter((each) => each.stream === stream)
+  for await (const { config } of manager.consumers.list(stream)) {
+    const name = config.durable_name
+    const ours = Object.keys(flow).some((service) => name?.startsWith(`${service}-`))
+    if (name !== undefined && ours && !known.some(({ durable }) => durable === name))
+      await manager.consumers.delete(stream, name)
+  }
 }
 
 function isNotFound(error: unknown): boolean {

@@ -7,6 +7,13 @@ import type { Consumption } from '@mcpshield/contracts/flow'
 import type { z } from 'zod'
 import type { Log } from './log.ts'
 
+/** Before the subject where it failed, the subject of a dead letter. */
+export const DEAD_PREFIX = 'dead.'
+/** Header of a dead letter: why it failed. */
+export const REASON = 'Reason'
+/** Header of a message that was a dead letter: its place among them. */
+export const REPLAY_OF = 'Replay-Of'
+
 /** Publishes one event or job and waits until JetStream has stored it. A repeated id is stored once. */
 export async function publishMessage<E extends EvtDef | JobDef>(
   connection: NatsConnection,
@@ -27,8 +34,12 @@ export type StreamMessage = {
   subject: string
   /** Position in the stream; grows by one per stored message. */
   sequence: number
+  /** When the stream stored it, in milliseconds since 1970: the same however often it is delivered. */
+  timeMs: number
   /** How often it was delivered, 1 at first. */
   delivery: number
+  /** Whether it was a dead letter that an operator has sent again. */
+  replayed: boolean
   /** Number of messages behind this one. */
   pending: number
   bytes: Uint8Array
@@ -95,7 +106,9 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
   return {
     subject: message.subject,
     sequence: message.seq,
+    timeMs: Math.floor(message.info.timestampNanos / 1e6),
     delivery: message.info.deliveryCount,
+    replayed: message.headers?.has(REPLAY_OF) ?? false,
     pending: message.info.pending,
     bytes: message.data,
     json: () => message.json(),
@@ -104,8 +117,8 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
     retry: (afterMs) => message.nak(afterMs),
     async bury(reason) {
       const headers = natsHeaders()
-      headers.set('Reason', reason.replace(/[\r\n]+/g, ' ').slice(0, 1_000))
-      await jetstream(connection, { timeout: 5_000 }).publish(`dead.${message.subject}`, message.data, {
+      headers.set(REASON, reason.replace(/[\r\n]+/g, ' ').slice(0, 1_000))
+      await jetstream(connection, { timeout: 5_000 }).publish(DEAD_PREFIX + message.subject, message.data, {
         headers,
         msgID: `${message.info.stream}.${message.seq}`,
       })

@@ -22,7 +22,8 @@ export const AuditEvent = z.object({
   arguments_digest: z.string().nullable(),
   /** What the call touched. */
   facts: z.json().nullable(),
-  decision: DecisionName,
+  /** Null only of a report that tells of none. */
+  decision: DecisionName.nullable(),
   rule: z.string(),
   reason: z.string(),
   policy_version: z.int().nullable(),
@@ -40,6 +41,8 @@ export const AuditEvent = z.object({
   bytes: z.int().nullable(),
   redactions: z.int().nullable(),
   result_digest: z.string().nullable(),
+  /** Of a report: the decision of ours that the client says it is about. */
+  decision_id: Id.optional(),
 })
 export type AuditEvent = z.infer<typeof AuditEvent>
 
@@ -56,6 +59,7 @@ export const AUDIT_CLASSES = [
 
 /** `audit.<org>.<project or _>.<class>`. */
 export function auditSubject(event: AuditEvent): string {
-  const last = event.phase === 'outcome' ? 'outcome' : event.kind === 'decision' ? event.decision : event.kind
+  const decided = event.kind === 'decision' ? event.decision : event.kind
+  const last = event.phase === 'outcome' ? 'outcome' : (decided ?? 'report')
   return `audit.${event.org_id}.${event.project_id ?? '_'}.${last}`
 }

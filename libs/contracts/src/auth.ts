@@ -27,15 +27,27 @@ export const User = z.object({
 })
 export type User = z.infer<typeof User>
 
-const ProfileText = (max: number) => z.string().trim().max(max).nullable()
+const ProfileLine = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'must be one line')
+    .nullable()
 const profileFields = {
-  company: ProfileText(200),
-  job_title: ProfileText(200),
-  bio: ProfileText(2_000),
-  location: ProfileText(200),
+  company: ProfileLine(200),
+  job_title: ProfileLine(200),
+  bio: z
+    .string()
+    .trim()
+    .max(2_000)
+    .regex(/^(?:[^\p{Cc}]|[\t\n\r])*$/u, 'must not have control characters')
+    .nullable(),
+  location: ProfileLine(200),
   website_url: z
     .url({ protocol: /^https?$/ })
     .max(500)
+    .regex(/^[^\p{Cc}]*$/u, 'must not have control characters')
     .nullable(),
 }
 

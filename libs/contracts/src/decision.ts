@@ -27,11 +27,12 @@ export const decision = contract('decision', {
           .default({}),
       }),
       output: Evaluation,
-      errors: ['UNAUTHENTICATED', 'UNAVAILABLE'],
+      errors: ['UNAUTHENTICATED', 'RATE_LIMITED', 'UNAVAILABLE'],
       access: 'api_key',
       http: {
         method: 'POST',
         path: '/policy/evaluate',
+        perMinute: 1_000_000,
         summary: 'Decide a call by the project’s policy, and record it',
       },
     }),

@@ -50,7 +50,8 @@ export const consumption = {
     durable: 'mailer-send',
     stream: 'JOBS',
     filter: mailer.job.send.subject,
-    maxAckPending: 8,
+    // Mails that wait to be tried again count: a few slow mail servers must not hold up everyone else's mail.
+    maxAckPending: 1_000,
     ackWaitMs: 120_000,
   },
   mailerPeople: {

@@ -1,18 +1,26 @@
 // Contracts with an HTTP route → one OpenAPI 3.1 document. Nothing here is written by hand twice.
-import { z } from 'zod'
 import type { Access, HttpRoute, RpcDef } from './define.ts'
-import { ERRORS, type ErrorCode } from './errors.ts'
-import { PROBLEM_TYPE } from './problem.ts'
+import { live } from './live.ts'
+import {
+  answersOf,
+  jsonValueSchema,
+  problemSchema,
+  refusalComponents,
+  refusals,
+  schemaOf,
+  type Json,
+  type Routed,
+} from './openapi-answers.ts'
 
-type Json = Record<string, unknown>
-type ObjectSchema = { properties?: Record<string, Json>; required?: string[] }
-type Routed = RpcDef & { http: HttpRoute }
+type ObjectSchema = Json & { properties?: Record<string, Json>; required?: string[] }
 
 export type OpenApiOptions = { version: string; url: string }
 
 const PATH_NAME = /\{([^}]+)\}/g
+/** Requests that one caller has in a minute for each route, where the contract does not say otherwise. */
+const DEFAULT_PER_MINUTE = 600
 
-/** The document of every endpoint that has an HTTP route. */
+/** The document of every endpoint that has an HTTP route, and of the live record. */
 export function openApiDocument(defs: readonly RpcDef[], { version, url }: OpenApiOptions): Json {
   const paths: Record<string, Json> = {}
   for (const def of defs) {
@@ -20,6 +28,7 @@ export function openApiDocument(defs: readonly RpcDef[], { version, url }: OpenA
     const path = (paths[def.http.path] ??= {})
     path[def.http.method.toLowerCase()] = operation(def)
   }
+  paths[live.path] = { get: liveOperation() }
   return {
     openapi: '3.1.0',
     info: {
@@ -32,17 +41,20 @@ export function openApiDocument(defs: readonly RpcDef[], { version, url }: OpenA
     paths,
     components: {
       schemas: { Problem: problemSchema, JsonValue: jsonValueSchema },
-      securitySchemes: {
-        user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /auth/login' },
-        api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A project’s API key' },
-        operator: {
-          type: 'http',
-          scheme: 'bearer',
-          description: 'The operator’s token, of who runs the installation',
-        },
-      },
+      responses: refusalComponents,
+      securitySchemes,
     },
   }
+}
+
+const securitySchemes = {
+  user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /auth/login' },
+  api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A project’s API key' },
+  operator: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The operator’s token, of who runs the installation',
+  },
 }
 
 /** Whether the endpoint is reached over HTTP. */
@@ -55,7 +67,12 @@ export function hasBody({ method, body }: HttpRoute): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH' || body === true
 }
 
-/** The properties of an endpoint's input, as JSON Schemas. */
+/** How often one caller may ask in a minute. */
+export function perMinuteOf({ perMinute = DEFAULT_PER_MINUTE }: HttpRoute): number {
+  return perMinute
+}
+
+/** The properties of an endpoint's input, as JSON Schemas; none of an input that is one of several things. */
 export function inputProperties(def: RpcDef): Record<string, Json> {
   return (schemaOf(def.input, 'input') as ObjectSchema).properties ?? {}
 }
@@ -67,40 +84,92 @@ function operation(def: Routed): Json {
   const headers = Object.entries(http.headers ?? {})
   const elsewhere = new Set([...inPath, ...headers.map(([, name]) => name)])
   const rest = Object.entries(input.properties ?? {}).filter(([name]) => !elsewhere.has(name))
-  const required = (name: string) => input.required?.includes(name) ?? false
-  const body = {
+  const body = hasBody(http) ? bodyOf(input, rest) : undefined
+  const parameter = (name: string, place: string, required: boolean, schema: unknown) => ({
+    name,
+    in: place,
+    required,
+    schema,
+  })
+  return {
+    ...described(def),
+    parameters: [
+      ...inPath.map((name) => parameter(name, 'path', true, input.properties?.[name])),
+      ...headers.map(([name, field]) => parameter(name, 'header', false, input.properties?.[field])),
+      ...(hasBody(http)
+        ? []
+        : rest.map(([name, schema]) => parameter(name, 'query', isRequired(input, name), schema))),
+    ],
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: answersOf(def, body !== undefined),
+    security: security[def.access],
+  }
+}
+
+const isRequired = (input: ObjectSchema, name: string) => input.required?.includes(name) ?? false
+
+/** The body: what is not in the path or a header; an input that is one of several things is the body as it is. */
+function bodyOf(input: ObjectSchema, rest: [string, Json][]): Json | undefined {
+  if (input.properties === undefined && input.anyOf !== undefined)
+    return { required: true, content: { 'application/json': { schema: input } } }
+  if (rest.length === 0) return undefined
+  const required = rest.map(([name]) => name).filter((name) => isRequired(input, name))
+  const schema = {
     type: 'object',
     properties: Object.fromEntries(rest),
-    required: rest.map(([name]) => name).filter(required),
+    required,
     additionalProperties: false,
   }
+  return { required: required.length > 0, content: { 'application/json': { schema } } }
+}
+
+function described(def: Routed): Json {
   const [, service, name] = def.subject.split('.')
+  const perMinute = perMinuteOf(def.http)
   return {
     operationId: name,
     tags: [service],
-    summary: http.summary,
-    parameters: [
-      ...inPath.map((each) => ({ name: each, in: 'path', required: true, schema: input.properties?.[each] })),
-      ...headers.map(([header, each]) => ({
-        name: header,
-        in: 'header',
-        required: false,
-        schema: input.properties?.[each],
-      })),
-      ...(hasBody(http)
-        ? []
-        : rest.map(([each, schema]) => ({ name: each, in: 'query', required: required(each), schema }))),
-    ],
-    ...(hasBody(http) && rest.length > 0
-      ? {
-          requestBody: {
-            required: body.required.length > 0,
-            content: { 'application/json': { schema: body } },
-          },
-        }
-      : {}),
-    responses: { ...success(def), ...failures(def) },
-    security: security[def.access],
+    summary: def.http.summary,
+    description: [
+      ...(def.right === undefined ? [] : [`Needs the right to ${def.right} in the organisation.`]),
+      limitText(perMinute),
+    ].join(' '),
+    ...(def.right === undefined ? {} : { 'x-required-right': def.right }),
+    'x-rate-limit': { per_minute: perMinute },
+  }
+}
+
+const limitText = (perMinute: number) =>
+  `A caller has ${perMinute.toLocaleString('en')} requests a minute here.`
+
+function liveOperation(): Json {
+  const { project_id } = (schemaOf(live.query, 'input') as ObjectSchema).properties ?? {}
+  return {
+    operationId: 'followAudits',
+    tags: ['ingest'],
+    summary: live.summary,
+    description: `Events \`decision\` and \`outcome\`, whose data is a record of GET /audits as JSON. The stream ends with the session. ${limitText(live.perMinute)}`,
+    'x-rate-limit': { per_minute: live.perMinute },
+    parameters: [{ name: 'project_id', in: 'query', required: false, schema: project_id }],
+    responses: {
+      200: {
+        description: 'Events until the client or the session ends',
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+      },
+      ...refusals(
+        [
+          'UNAUTHENTICATED',
+          'NOT_FOUND',
+          'INVALID_ARGUMENT',
+          'RATE_LIMITED',
+          'INTERNAL',
+          'UNAVAILABLE',
+          'DEADLINE_EXCEEDED',
+        ],
+        false,
+      ),
+    },
+    security: security.user,
   }
 }
 
@@ -111,72 +180,4 @@ const security: Record<Access, Json[]> = {
   user_or_key: [{ user: [] }, { api_key: [] }],
   operator: [{ operator: [] }],
   internal: [],
-}
-
-function success({ http, output }: Routed): Json {
-  const status = http.status ?? 200
-  if (status === 204) return { 204: { description: 'Done' } }
-  const etag = { ETag: { schema: { type: 'string' }, description: 'For If-Match of a later change' } }
-  return {
-    [status]: {
-      description: 'Done',
-      ...(http.etag === undefined ? {} : { headers: etag }),
-      content: { 'application/json': { schema: schemaOf(output, 'output') } },
-    },
-  }
-}
-
-function failures(def: Routed): Json {
-  const codes: ErrorCode[] = [
-    ...def.errors,
-    'INVALID_ARGUMENT',
-    'INTERNAL',
-    'UNAVAILABLE',
-    'DEADLINE_EXCEEDED',
-  ]
-  const byStatus = new Map<number, string>()
-  for (const code of codes) byStatus.set(ERRORS[code].status, ERRORS[code].title)
-  return Object.fromEntries(
-    [...byStatus].map(([status, description]) => [
-      status,
-      { description, content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } } },
-    ]),
-  )
-}
-
-const fieldError = { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } }
-const problemSchema = {
-  type: 'object',
-  description: 'RFC 9457 problem details',
-  properties: {
-    type: { type: 'string' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    errors: { type: 'array', items: fieldError },
-    diagnostics: { type: 'array', items: { type: 'object' } },
-    request_id: { type: 'string' },
-  },
-  required: ['type', 'title', 'status', 'detail'],
-}
-
-const JSON_VALUE = '#/components/schemas/JsonValue'
-const jsonValueSchema = {
-  anyOf: [
-    ...['string', 'number', 'boolean', 'null'].map((type) => ({ type })),
-    { type: 'array', items: { $ref: JSON_VALUE } },
-    { type: 'object', propertyNames: { type: 'string' }, additionalProperties: { $ref: JSON_VALUE } },
-  ],
-}
-
-/** The JSON Schema of a message. The one schema that refers to itself, `z.json()`, is the document's own. */
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
-  const text = JSON.stringify(rest).replaceAll(/#\/\$defs\/__schema\d+/g, JSON_VALUE)
-  const { $defs = {}, ...inlined } = JSON.parse(text) as Json & { $defs?: Json }
-  for (const def of Object.values($defs)) {
-    if (JSON.stringify(def) !== JSON.stringify(jsonValueSchema))
-      throw new Error('a message refers to itself: its schema needs a name in the OpenAPI document')
-  }
-  return inlined
 }

@@ -1,12 +1,34 @@
 // Sessions: an access token for minutes, a refresh token that is exchanged once, and an end that holds at once.
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
+import { networkOf } from './networks.ts'
+import type { Person } from './people.ts'
 import type { Tokens } from './tokens.ts'
 
+export type SessionFacts = {
+  id: string
+  user_id: string
+  /** The person's generation when it was begun. */
+  generation: number
+  created_at: Date
+  expires_at: Date
+  /** Not asked for during this time, it ends. */
+  idleMs: number
+  address: string
+  user_agent: string | null
+}
+
+/** A person's sessions of generations before `before` have ended, but for one that may stay. */
+export type Ended = { user_id: string; before: number; except?: string }
+
 export type OpenSessions = {
-  open(id: string, userId: string, lifeMs: number): Promise<unknown>
-  isOpen(id: string): Promise<boolean>
-  close(id: string): Promise<unknown>
+  open(session: SessionFacts): Promise<void>
+  /** Whether a session is open; it counts as seen now. */
+  touch(id: string, now: Date): Promise<boolean>
+  list(userId: string, now: Date): Promise<(SessionFacts & { last_seen_at: Date })[]>
+  /** Whether the session was one of this person's. */
+  close(userId: string, id: string): Promise<boolean>
+  closeAll(ended: Ended): Promise<void>
 }
 
 export type RefreshToken = {
@@ -17,9 +39,20 @@ export type RefreshToken = {
   used_at: Date | null
 }
 
+/** A sign-in, with the first token of its session. */
+export type SignIn = {
+  token: RefreshToken
+  generation: number
+  /** Network and program it comes from, as a digest. */
+  client: string
+  address: string
+  user_agent: string | null
+  now: Date
+}
+
 export type RefreshTokens = {
-  /** Stores the first token of a session, and forgets the person's expired ones. */
-  add(token: RefreshToken, now: Date): Promise<void>
+  /** Notes a sign-in and stores its token: false when the person's sessions have been ended since they were looked up. */
+  begin(signIn: SignIn): Promise<boolean>
   find(digest: string): Promise<RefreshToken | undefined>
   /** Marks the token as used and stores its successor: true for one caller only, however many try. */
   rotate(token: RefreshToken, successorDigest: string, now: Date): Promise<boolean>
@@ -37,25 +70,52 @@ export type SessionDeps = {
 /** What a client gets: two tokens, of which the service keeps only a digest. */
 export type IssuedTokens = { access_token: string; refresh_token: string; expires_in: number }
 
-const DAY_MS = 86_400_000
+/** Where a request comes from. */
+export type Origin = { address: string; user_agent: string | null }
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** A remembered session is for weeks, the other for a working day. */
+const IDLE_MS = { remembered: 14 * DAY_MS, other: 8 * HOUR_MS }
 const PREFIX = 'mcpr_'
 
 export async function openSession(
   deps: SessionDeps,
-  userId: string,
+  person: Person,
+  origin: Origin,
   remember: boolean,
 ): Promise<IssuedTokens> {
   const now = deps.now()
-  const sessionId = randomUUID()
-  const lifeMs = (remember ? deps.rememberedDays : 1) * DAY_MS
+  const session: SessionFacts = {
+    ...origin,
+    id: randomUUID(),
+    user_id: person.id,
+    generation: person.generation,
+    created_at: now,
+    expires_at: new Date(now.getTime() + (remember ? deps.rememberedDays : 1) * DAY_MS),
+    idleMs: remember ? IDLE_MS.remembered : IDLE_MS.other,
+  }
   const refresh = newRefreshToken()
-  const expires_at = new Date(now.getTime() + lifeMs)
-  await deps.refreshTokens.add(
-    { digest: digestOf(refresh), session_id: sessionId, user_id: userId, expires_at, used_at: null },
+  // Open before it is noted: who ends all sessions meanwhile either finds it, or makes the note fail.
+  await deps.sessions.open(session)
+  const begun = await deps.refreshTokens.begin({
+    token: {
+      digest: digestOf(refresh),
+      session_id: session.id,
+      user_id: person.id,
+      expires_at: session.expires_at,
+      used_at: null,
+    },
+    generation: person.generation,
+    client: clientOf(origin),
+    ...origin,
     now,
-  )
-  await deps.sessions.open(sessionId, userId, lifeMs)
-  return issue(deps, userId, sessionId, refresh)
+  })
+  if (!begun) {
+    await deps.sessions.close(person.id, session.id)
+    throw notSignedIn()
+  }
+  return issue(deps, person.id, session.id, refresh)
 }
 
 /**
@@ -69,23 +129,33 @@ export async function renewSession(
   const token = await deps.refreshTokens.find(digestOf(refreshToken))
   if (token === undefined || token.expires_at <= deps.now()) throw notSignedIn()
   // Asked first: when Redis does not answer, the token is not spent.
-  const open = await deps.sessions.isOpen(token.session_id)
+  const open = await deps.sessions.touch(token.session_id, deps.now())
   const successor = newRefreshToken()
   const rotated = open && (await deps.refreshTokens.rotate(token, digestOf(successor), deps.now()))
   if (!rotated) {
-    await closeSession(deps, token.session_id)
+    await closeSession(deps, token.user_id, token.session_id)
     throw notSignedIn()
   }
   return { ...(await issue(deps, token.user_id, token.session_id, successor)), userId: token.user_id }
 }
 
-/** Ends a session: its access tokens are refused from now on, its refresh tokens are gone. */
+/** Ends a session of this person: its access tokens are refused from now on, its refresh tokens are gone. */
 export async function closeSession(
   deps: Pick<SessionDeps, 'sessions' | 'refreshTokens'>,
+  userId: string,
   sessionId: string,
-): Promise<void> {
-  await deps.sessions.close(sessionId)
-  await deps.refreshTokens.endFamily(sessionId)
+): Promise<boolean> {
+  const was = await deps.sessions.close(userId, sessionId)
+  if (was) await deps.refreshTokens.endFamily(sessionId)
+  return was
+}
+
+/**
+ * Closes what a committed change has ended. The change has also put this into the outbox: it is done again until it
+ * succeeds, so that a Redis that does not answer now (and lets nobody in meanwhile) does not undo the change's answer.
+ */
+export async function closeEnded(deps: Pick<SessionDeps, 'sessions'>, ended: Ended): Promise<void> {
+  await deps.sessions.closeAll(ended).catch(() => undefined)
 }
 
 async function issue(
@@ -96,6 +166,10 @@ async function issue(
 ): Promise<IssuedTokens> {
   const { token, expiresInSeconds } = await deps.tokens.sign({ sub: userId, sid: sessionId }, deps.now())
   return { access_token: token, refresh_token: refreshToken, expires_in: expiresInSeconds }
+}
+
+function clientOf({ address, user_agent }: Origin): string {
+  return digestOf(`${networkOf(address)}\n${user_agent ?? ''}`)
 }
 
 function newRefreshToken(): string {
