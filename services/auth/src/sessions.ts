@@ -1,7 +1,7 @@
 // Sessions: an access token for minutes, a refresh token that is exchanged once, and an end that holds at once.
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
-import { networkOf } from './networks.ts'
+import { networkOf } from '@mcpshield/contracts/networks'
 import type { Person } from './people.ts'
 import type { Tokens } from './tokens.ts'
 

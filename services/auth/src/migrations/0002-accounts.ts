@@ -42,5 +42,12 @@ export class Accounts extends Migration {
         'event', 'userRegistered',
         'person', payload || jsonb_build_object('last_name', users.last_name))
       from users where outbox.topic = 'userRegistered' and users.id = (outbox.payload->>'user_id')::uuid`)
+    // Whoever keeps names and addresses learns those of everybody who is here already.
+    this.addSql(`insert into outbox (topic, key, payload, message_id)
+      select 'people', id::text, jsonb_build_object(
+        'event', 'userChanged',
+        'person', jsonb_build_object(
+          'user_id', id, 'email', email, 'first_name', first_name, 'last_name', last_name)), gen_random_uuid()
+      from users where is_email_verified`)
   }
 }
