@@ -1,6 +1,7 @@
 // `POST /policy/evaluate` for programs that reach the decision service directly.
 import { fastify, type FastifyInstance } from 'fastify'
-import { asAppError, fieldErrors } from '@mcpshield/bus/rpc'
+import { fieldErrors } from '@mcpshield/bus/field-errors'
+import { asAppError } from '@mcpshield/bus/rpc'
 import { decision } from '@mcpshield/contracts/decision'
 import { AppError } from '@mcpshield/contracts/errors'
 import { problemOf, PROBLEM_TYPE } from '@mcpshield/contracts/problem'
