@@ -30,6 +30,7 @@ export async function startProduct(firstPort: number): Promise<Product> {
     API_PORT: String(firstPort),
     MCP_PORT: String(firstPort + 1),
     DECISION_PORT: String(firstPort + 2),
+    MAIL_PORT: process.env.MAIL_PORT ?? String(firstPort + 3),
     UPSTREAM_TIMEOUT_MS: '2000',
     LOG_LEVEL: 'warn',
   }

@@ -1,36 +1,51 @@
 // The REST API: HTTP in, bus out, with its limits stated. It has no rules of its own.
-import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import { fastify, type FastifyInstance } from 'fastify'
+import type { RpcDef } from '@mcpshield/contracts/define'
 import { AppError, ERRORS } from '@mcpshield/contracts/errors'
 import { openApiDocument } from '@mcpshield/contracts/openapi'
 import { parseStrictJson } from '@mcpshield/facts/json'
 import type { Log } from '@mcpshield/bus/log'
+import { admission } from './admission.ts'
+import type { AuditFeed } from './audit-feed.ts'
 import { addDocs } from './docs.ts'
+import { addHeaders, setHeadersOfRouter } from './headers.ts'
 import { healthReporter, type HealthDeps } from './health.ts'
+import { addLive, type LiveDeps } from './live.ts'
+import { methodsOf } from './methods.ts'
 import { addMetrics } from './metrics.ts'
 import { sendNotFound, sendProblem } from './problem.ts'
-import { addRoutes, type RouteDeps } from './routes.ts'
+import type { RateLimits } from './rate-limit.ts'
+import { addRoutes, type CallEndpoint } from './routes.ts'
+import type { Callers } from './session.ts'
+import { streamSender } from './stream.ts'
 
 const BODY_LIMIT_BYTES = 1024 * 1024
 
-export type AppDeps = RouteDeps &
-  HealthDeps & {
-    version: string
-    /** Where clients reach the API. */
-    url: string
-    allowedOrigins: readonly string[]
-    trustProxy: readonly string[]
-    /** Whether requests can be answered at all. */
-    ready(): boolean
-    log: Log
-  }
+export type AppDeps = HealthDeps & {
+  defs: readonly RpcDef[]
+  call: CallEndpoint
+  callers: Callers
+  limits: RateLimits
+  feed: AuditFeed
+  liveTimes: LiveDeps['liveTimes']
+  version: string
+  /** Where clients reach the API. */
+  url: string
+  allowedOrigins: readonly string[]
+  trustProxy: readonly string[]
+  /** A connection on which nothing moves for so long is cut: a client that does not read, or does not send. */
+  idleMs: number
+  /** Whether requests can be answered at all. */
+  ready(): boolean
+  now(): Date
+  log: Log
+}
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
-    connectionTimeout: 30_000,
+    connectionTimeout: deps.idleMs,
     requestTimeout: 15_000,
     handlerTimeout: 30_000,
     keepAliveTimeout: 72_000,
@@ -39,13 +54,24 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     genReqId: () => crypto.randomUUID(),
     return503OnClosing: true,
     // What the router itself cannot read, such as a path that is not UTF-8.
-    frameworkErrors: (thrown, _request, reply) => void sendProblem(reply, thrown),
+    frameworkErrors: (thrown, _request, reply) => {
+      setHeadersOfRouter(reply)
+      sendProblem(reply, thrown)
+    },
   })
   acceptJsonOnly(app)
   await addHeaders(app, deps.allowedOrigins)
-  addMetrics(app)
+  answerUnknown(app)
+  const metrics = addMetrics(app)
   reportProblems(app, deps.log)
+  await addOwnPages(app, deps)
+  const admit = admission(deps, metrics)
+  addRoutes(app, { ...deps, admit, sendStream: streamSender({ ...deps, metrics }) })
+  addLive(app, { ...deps, admit, metrics })
+  return app
+}
 
+async function addOwnPages(app: FastifyInstance, deps: AppDeps): Promise<void> {
   const { version } = deps
   app.get('/', async () => ({ name: 'MCPShield API', version, docs: '/docs', openapi: '/openapi.json' }))
   const health = healthReporter(deps)
@@ -58,8 +84,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return reply.status(ready ? 200 : 503).send({ ready })
   })
   await addDocs(app, openApiDocument(deps.defs, deps))
-  addRoutes(app, deps)
-  return app
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {
@@ -73,30 +97,16 @@ function acceptJsonOnly(app: FastifyInstance): void {
   })
 }
 
-async function addHeaders(app: FastifyInstance, allowedOrigins: readonly string[]): Promise<void> {
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    },
-    referrerPolicy: { policy: 'no-referrer' },
-  })
-  await app.register(cors, {
-    // Any other origin, `null` too, gets no CORS header at all: its browser keeps the answer from it.
-    origin: (origin, done) => done(null, origin !== undefined && allowedOrigins.includes(origin)),
-    credentials: true,
-    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['authorization', 'content-type', 'if-match', 'x-api-key'],
-    exposedHeaders: ['etag', 'retry-after', 'x-request-id'],
-    maxAge: 600,
-  })
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
+function answerUnknown(app: FastifyInstance): void {
+  const methodsAt = methodsOf(app)
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsAt(request.url.split('?')[0] ?? '')
+    if (request.method !== 'OPTIONS' || methods.length === 0) return sendNotFound(reply, methods)
+    return void reply.status(204).header('allow', methods.join(', ')).send()
   })
 }
 
 function reportProblems(app: FastifyInstance, log: Log): void {
-  app.setNotFoundHandler((_request, reply) => sendNotFound(reply))
   app.setErrorHandler((thrown, request, reply) => {
     const error = sendProblem(reply, thrown)
     if (error === undefined || ERRORS[error.code].level === 'info') return

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { HOST, NATS_CREDS, NATS_URL, port } from '@mcpshield/runtime/variables'
+import { hexKey, HOST, NATS_CREDS, NATS_URL, port, REDIS_URL } from '@mcpshield/runtime/variables'
 
 const list = (text: string) =>
   text
@@ -10,6 +10,7 @@ const list = (text: string) =>
 export const Config = z.object({
   NATS_URL,
   NATS_CREDS,
+  REDIS_URL,
   HOST,
   /** HTTP port of the REST API. */
   API_PORT: port(8000),
@@ -28,5 +29,7 @@ export const Config = z.object({
     .refine((proxies) => !proxies.some((each) => /^(true|\*|0\.0\.0\.0\/0|::\/0)$/.test(each)), {
       error: 'must name the proxies: trusting everyone lets every client choose its address',
     }),
+  /** Bearer token of who runs the installation, for /admin; nobody is let in there without it. */
+  OPERATOR_TOKEN: hexKey.optional(),
 })
 export type Config = z.infer<typeof Config>

@@ -1,5 +1,5 @@
 // Pure: an HTTP request's parts → the endpoint's input. Nothing is overruled in silence: a field given in two
-// places is refused.
+// places is refused. So is what a person writes that is no text: a store would refuse it later, with less to say.
 import type { RpcDef, HttpRoute } from '@mcpshield/contracts/define'
 import { AppError, type FieldError } from '@mcpshield/contracts/errors'
 import { hasBody, inputProperties } from '@mcpshield/contracts/openapi'
@@ -27,12 +27,16 @@ export function inputOf(def: RpcDef & { http: HttpRoute }): (parts: RequestParts
     if (hasBody(http) && Object.keys(query).length > 0) {
       throw refused(Object.keys(query).map((path) => ({ path, message: 'belongs into the body' })))
     }
-    return merged([
+    const input = merged([
       fromText(params, types),
       fromText(query, types),
       Object.entries(bodyFields(http, body)),
       mapped,
     ])
+    // What an agent asks for is decided and recorded as it is, whatever it is.
+    const errors = def.access === 'api_key' ? [] : noTexts(input, [])
+    if (errors.length > 0) throw refused(errors)
+    return input
   }
 }
 
@@ -57,6 +61,20 @@ function typed(text: string, type: string | undefined): unknown {
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
   return text
 }
+
+/** Where text has a NUL character, or half of a surrogate pair. */
+function noTexts(value: unknown, path: string[]): FieldError[] {
+  if (typeof value === 'string')
+    return isText(value) ? [] : [{ path: path.join('.'), message: 'has characters that are no text' }]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, each]) =>
+    isText(key)
+      ? noTexts(each, [...path, key])
+      : [{ path: path.join('.'), message: 'has a name that is no text' }],
+  )
+}
+
+const isText = (text: string) => !text.includes('\0') && text.isWellFormed()
 
 function merged(places: [string, unknown][][]): Record<string, unknown> {
   const all = places.flat()

@@ -7,6 +7,11 @@ import { PROBLEM_TYPE, problemOf, type Problem } from '@mcpshield/contracts/prob
 /** Refusals of HTTP itself, before any endpoint is asked. */
 const http: Record<number, { type: string; title: string; detail: string }> = {
   404: { type: 'not_found', title: 'Not found', detail: 'There is nothing at this path for this method.' },
+  405: {
+    type: 'method_not_allowed',
+    title: 'Method not allowed',
+    detail: 'This path has other methods: see the Allow header.',
+  },
   408: { type: 'request_timeout', title: 'Request timeout', detail: 'The request took too long to arrive.' },
   413: {
     type: 'body_too_large',
@@ -28,10 +33,7 @@ export function sendProblem(reply: FastifyReply, thrown: unknown): AppError | un
     send(reply, status, { ...known, type: `urn:mcpshield:error:${known.type}`, status })
     return undefined
   }
-  const error =
-    !(thrown instanceof AppError) && status !== undefined && status < 500
-      ? new AppError('INVALID_ARGUMENT', 'The request cannot be read.', { cause: thrown })
-      : asAppError(thrown)
+  const error = errorOf(thrown, status)
   const { status: errorStatus, headers, body } = problemOf(error, reply.request.id)
   void reply.headers(headers)
   if (errorStatus === 401) void reply.header('www-authenticate', 'Bearer')
@@ -39,8 +41,20 @@ export function sendProblem(reply: FastifyReply, thrown: unknown): AppError | un
   return error
 }
 
-export function sendNotFound(reply: FastifyReply): void {
-  sendProblem(reply, { statusCode: 404 })
+function errorOf(thrown: unknown, status: number | undefined): AppError {
+  if (thrown instanceof AppError || status === undefined) return asAppError(thrown)
+  if (status < 500) return new AppError('INVALID_ARGUMENT', 'The request cannot be read.', { cause: thrown })
+  if (status !== 503) return asAppError(thrown)
+  return new AppError('UNAVAILABLE', 'This took too long; try again in a moment.', {
+    retry_after_ms: 1_000,
+    cause: thrown,
+  })
+}
+
+/** What answers a path or a method that is not there; `methods` are those that the path has. */
+export function sendNotFound(reply: FastifyReply, methods: readonly string[] = []): void {
+  if (methods.length > 0) void reply.header('allow', methods.join(', '))
+  sendProblem(reply, { statusCode: methods.length === 0 ? 404 : 405 })
 }
 
 function send(reply: FastifyReply, status: number, problem: Problem): void {

@@ -6,9 +6,23 @@ import { flow } from '@mcpshield/contracts/flow'
 import type { KeySnapshot } from '@mcpshield/contracts/projects'
 import { buildApp, type AppDeps } from '../src/app.ts'
 import type { CallEndpoint } from '../src/routes.ts'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { auditFeed } from '../src/audit-feed.ts'
+import { rateLimits, type Limiter } from '../src/rate-limit.ts'
 import { callers, type SessionDeps } from '../src/session.ts'
 
 export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Counts as Redis does, for one gateway. */
+export function memoryLimiter(): Limiter {
+  const limiters = new Map<number, RateLimiterMemory>()
+  return (perMinute) => {
+    const limiter =
+      limiters.get(perMinute) ?? new RateLimiterMemory({ points: perMinute, duration: 60, keyPrefix: 'rate' })
+    limiters.set(perMinute, limiter)
+    return limiter
+  }
+}
 
 export type Asked = { subject: string; input: Record<string, unknown>; caller: unknown }
 
@@ -27,6 +41,8 @@ export async function edge(
     isOpen: async () => true,
     membership: async () => ({ org_id, role: 'owner' }),
     keys: { current: () => true, get: (digest) => keys.get(digest) },
+    operatorToken: undefined,
+    keyUsed: () => undefined,
     now: () => new Date(),
     ...session,
   }
@@ -37,6 +53,11 @@ export async function edge(
       return answer === undefined ? {} : answer(def, input, call)
     },
     callers: callers(deps),
+    limits: rateLimits(memoryLimiter()),
+    feed: auditFeed(() => () => undefined, silent),
+    liveTimes: { recheckMs: 50, heartbeatMs: 50 },
+    idleMs: 30_000,
+    now: () => new Date(),
     checks: {},
     services: {},
     ready: () => true,

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import type { AuditEvent } from '@mcpshield/contracts/audit'
+
+/** A decision of an organisation, valid, with what a test makes of it. */
+export const auditEvent = (org_id: string, more: Partial<AuditEvent> = {}): AuditEvent => ({
+  id: randomUUID(),
+  phase: 'decision',
+  time: '2026-11-27T09:00:00.000Z',
+  kind: 'decision',
+  org_id,
+  project_id: null,
+  method: 'tools/call',
+  tool: 'files/read',
+  arguments: { path: 'a' },
+  arguments_digest: null,
+  facts: null,
+  decision: 'allow',
+  rule: 'r',
+  reason: 'because',
+  policy_version: 1,
+  policy_hash: 'h',
+  mode: 'enforce',
+  agent: null,
+  key_id: null,
+  user_id: null,
+  request_id: null,
+  trace_id: null,
+  approved_by: null,
+  outcome: null,
+  duration_ms: null,
+  rows: null,
+  bytes: null,
+  redactions: null,
+  result_digest: null,
+  ...more,
+})

@@ -1,0 +1,106 @@
+// Two organisations that have nothing to do with each other, each with one of everything; and the people of the first.
+import { randomUUID } from 'node:crypto'
+import { vi } from 'vitest'
+import type { Stack } from '@mcpshield/infra/dev/stack.ts'
+import type { Http } from './http.ts'
+import { createMember, createPerson, send, type Person } from './people.ts'
+
+/** Ids of one organisation's things, by the names that the API's paths have for them. */
+export type Things = {
+  organization_id: string
+  project_id: string
+  key_id: string
+  upstream_id: string
+  connection_id: string
+  invitation_id: string
+  user_id: string
+  session_id: string
+  /** Of a decision. */
+  id: string
+  version: string
+}
+
+export type Tenant = {
+  owner: Person
+  editor: Person
+  viewer: Person
+  things: Things
+  apiKey: string
+  revokedKey: string
+  /** Of another project of the same organisation. */
+  otherKey: string
+  /** A word in every name that this organisation gave. */
+  mark: string
+}
+
+type Made = { id: string }
+
+export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
+  const mark = `mark${randomUUID().slice(0, 8)}`
+  const owner = await createPerson(stack, http, `Owner-${mark}`)
+  const post = <T = Made>(path: string, body: object) => send<T>(http, owner.token, 'POST', path, body)
+  const get = <T>(path: string) => send<T>(http, owner.token, 'GET', path)
+  await post('/billing/subscribe', { plan: 'pro' })
+  await send(http, owner.token, 'PATCH', '/organization', { name: `${mark} organisation` })
+  const project = await untilUpgraded(() => post('/projects', { name: `${mark} project` }))
+  const second = await untilUpgraded(() => post('/projects', { name: `${mark} second` }))
+  const at = `/projects/${project.id}`
+  const key = await post<Made & { api_key: string }>(`${at}/keys`, { name: `${mark} key` })
+  const revoked = await post<Made & { api_key: string }>(`${at}/keys`, { name: `${mark} revoked` })
+  const other = await post<{ api_key: string }>(`/projects/${second.id}/keys`, { name: `${mark} other` })
+  await send(http, owner.token, 'DELETE', `${at}/keys/${revoked.id}`)
+  const upstream = await post(`${at}/upstreams`, {
+    slug: 'upstream',
+    transport: 'http',
+    url: `http://127.0.0.1:1/${mark}`,
+  })
+  const connection = await post(`${at}/connections`, {
+    name: `${mark}`,
+    kind: 'sqlite',
+    path: `/nonexistent/${mark}.db`,
+  })
+  const viewer = await createMember(stack, http, owner, 'viewer')
+  const editor = await createMember(stack, http, owner, 'editor')
+  const email = `invited-${mark}@example.com`
+  const invitation = await post('/organization/invitations', { email })
+  const organization = await get<Made>('/organization')
+  const sessions = await get<{ items: Made[] }>('/me/sessions')
+  return {
+    owner,
+    editor,
+    viewer,
+    apiKey: key.api_key,
+    revokedKey: revoked.api_key,
+    otherKey: other.api_key,
+    mark,
+    things: {
+      organization_id: organization.id,
+      project_id: project.id,
+      key_id: key.id,
+      upstream_id: upstream.id,
+      connection_id: connection.id,
+      invitation_id: invitation.id,
+      user_id: viewer.user_id,
+      session_id: sessions.items[0]?.id ?? '',
+      id: await decidedCall(http, owner, key.api_key, mark),
+      version: '1',
+    },
+  }
+}
+
+/** A plan is in force once projects has heard of it. */
+const untilUpgraded = (make: () => Promise<Made>) => vi.waitFor(make, { timeout: 10_000, interval: 200 })
+
+/** Decides a call with the key, and waits until it can be read. */
+async function decidedCall(http: Http, owner: Person, key: string, mark: string): Promise<string> {
+  const body = { tool: `files/${mark}`, arguments: { path: mark } }
+  // A key works within a second of its making.
+  const decide = async () => {
+    const answer = await http({ method: 'POST', path: '/policy/evaluate', key, body })
+    if (answer.status !== 200) throw new Error(`evaluating: ${answer.status} ${answer.text}`)
+    return answer.json<{ decision_id: string }>().decision_id
+  }
+  const id = await vi.waitFor(decide, { timeout: 10_000, interval: 100 })
+  await vi.waitFor(() => send(http, owner.token, 'GET', `/audits/${id}`), { timeout: 30_000, interval: 100 })
+  return id
+}
