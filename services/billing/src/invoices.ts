@@ -2,8 +2,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Call } from '@mcpshield/bus/rpc'
 import type { Invoice, billing } from '@mcpshield/contracts/billing'
+import { decodeCursor, encodeCursor } from '@mcpshield/contracts/cursors'
 import type { Handlers, ParsedInput } from '@mcpshield/contracts/define'
-import { AppError } from '@mcpshield/contracts/errors'
 import { CURRENCY } from '@mcpshield/contracts/plans'
 import { signedIn } from '@mcpshield/contracts/rights'
 import { z } from 'zod'
@@ -27,7 +27,7 @@ export function invoiceHandlers(deps: Deps): Pick<Handlers<typeof billing.rpc, C
   return {
     async listInvoices({ limit, cursor }: ParsedInput<typeof billing.rpc.listInvoices>, call) {
       const { org_id } = signedIn(call.caller)
-      const place = cursor === undefined ? undefined : decode(cursor)
+      const place = cursor === undefined ? undefined : decodeCursor(Place, cursor)
       const older = place?.[0] !== 'newer'
       const rows = await deps.store.read(org_id, (em) => readInvoices(em, org_id, place, limit + 1))
       const invoices: (Invoice | 'draft')[] = rows.map(shownInvoice)
@@ -97,17 +97,5 @@ function freeDraft(orgId: string, at: Date, usage: number): Draft {
 function cursorAt(item: Invoice | 'draft' | undefined, side: Place[0], there: boolean): string | null {
   if (!there || item === undefined) return null
   const place: Place = [side, item === 'draft' ? TOP : item.period_start]
-  return Buffer.from(JSON.stringify(place)).toString('base64url')
-}
-
-function decode(text: string): Place {
-  try {
-    return Place.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-  } catch {
-    throw new AppError('INVALID_ARGUMENT', 'The cursor is not one of ours.', {
-      errors: [
-        { path: 'cursor', message: 'Leave it out, or use next_cursor or prev_cursor as they were given.' },
-      ],
-    })
-  }
+  return encodeCursor(place)
 }

@@ -6,6 +6,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
 import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
+import { healthOf } from '@mcpshield/runtime/health'
 
 export type DecisionDeps = {
   pdp: DecisionPoint
@@ -43,14 +44,14 @@ export function decisionService(deps: DecisionDeps): Handlers<typeof decision.rp
         decision_id: verdict.id,
       }
     },
-    async checkHealth() {
-      const dependencies = {
-        nats: await probe(deps.ping),
-        redis: await probe(() => deps.limits.ping()),
-        policies: { ok: deps.snapshots.current() },
-      }
-      return { ok: Object.values(dependencies).every((each) => each.ok), dependencies }
-    },
+    checkHealth: () =>
+      healthOf({
+        nats: () => deps.ping(),
+        redis: () => deps.limits.ping(),
+        policies: async () => {
+          if (!deps.snapshots.current()) throw new Error('the watch is broken')
+        },
+      }),
   }
 }
 
@@ -60,13 +61,4 @@ function credentialOf(deps: DecisionDeps, caller: Call['caller']): Credential {
   if (credential === undefined)
     throw new AppError('UNAUTHENTICATED', 'This API key is not known, was revoked or has expired.')
   return credential
-}
-
-async function probe(ping: () => Promise<number>): Promise<{ ok: boolean; detail?: string }> {
-  try {
-    await ping()
-    return { ok: true }
-  } catch (error) {
-    return { ok: false, detail: (error as Error).message }
-  }
 }

@@ -4,7 +4,7 @@ import { encode, makeEvent, ORG, OTHER_ORG, outcomeOf, PROJECT, subjectOf } from
 import { emptyBatch, joined, readMessage, type Entry } from './batch.ts'
 import { recordOf } from './rows.ts'
 
-const until = new Date('2026-04-01T00:00:00Z')
+const until = { receivedMs: Date.UTC(2026, 2, 2), untilMs: Date.UTC(2026, 3, 1) }
 const subject = `audit.${ORG}.${PROJECT}.allow`
 const read = (payload: unknown, on = subject) => readMessage(on, encode(payload), until)
 
@@ -24,7 +24,8 @@ describe('a message of the audit stream', () => {
     expect(row).toMatchObject({
       time: '2026-03-01 12:00:00.123',
       arguments: '{"sql":"SELECT name FROM customers"}',
-      retain_until: until.getTime() / 1000,
+      received_at: '2026-03-02 00:00:00.000',
+      retain_until: until.untilMs / 1000,
     })
     expect(row).not.toHaveProperty('phase')
     expect(answer.rows.outcomes[0]).toMatchObject({
@@ -41,10 +42,14 @@ describe('a message of the audit stream', () => {
     const answer = read([decision, outcome], subjectOf([decision]))
     if ('problem' in answer) throw new Error(answer.problem)
     const { phase: _, ...wanted } = { ...outcome, facts: decision.facts }
-    const { retain_until: __, ...record } = recordOf(
-      answer.rows.decisions[0]!,
-      answer.rows.outcomes[0],
-    ) as ReturnType<typeof recordOf> & { retain_until: number }
+    const {
+      retain_until: __,
+      received_at: ___,
+      ...record
+    } = recordOf(answer.rows.decisions[0]!, answer.rows.outcomes[0]) as ReturnType<typeof recordOf> & {
+      retain_until: number
+      received_at: string
+    }
     expect(record).toEqual(wanted)
   })
 
@@ -88,7 +93,7 @@ describe('a batch', () => {
   const limits = { rows: 5, messages: 3, bytes: 1_000, ageMs: 200 }
   const entry = (rows: number, bytes = 10): Entry<string> => ({
     message: 'm',
-    rows: { decisions: Array.from({ length: rows }, () => ({}) as never), outcomes: [] },
+    rows: { decisions: Array.from({ length: rows }, () => ({}) as never), outcomes: [], usage: [] },
     bytes,
   })
 

@@ -1,7 +1,7 @@
 // Messages of the audit stream in, rows and the moment to write them out. Pure: the time is an argument.
 import { AuditEvent } from '@mcpshield/contracts/audit'
 import { z } from 'zod'
-import { rowsOf, type Rows } from './rows.ts'
+import { rowsOf, type Keeping, type Rows } from './rows.ts'
 
 export type BatchLimits = {
   /** Written as soon as it has so many rows, … */
@@ -55,14 +55,20 @@ export function joined(entries: Entry<unknown>[]): Rows {
   return {
     decisions: entries.flatMap((each) => each.rows.decisions),
     outcomes: entries.flatMap((each) => each.rows.outcomes),
+    usage: entries.flatMap((each) => each.rows.usage),
   }
+}
+
+/** Whose a message is, as its subject says. */
+export function organizationOf(subject: string): string {
+  return subject.split('.')[1] ?? ''
 }
 
 /** One message → its rows, or why it is none of ours in a sentence without its content. */
 export function readMessage(
   subject: string,
   bytes: Uint8Array,
-  retainUntil: Date,
+  keeping: Keeping,
 ): { rows: Rows } | { problem: string } {
   try {
     const parsed = Message.safeParse(JSON.parse(decoder.decode(bytes)))
@@ -70,7 +76,7 @@ export function readMessage(
     const stranger = parsed.data.findIndex((event) => !isUnder(subject, event))
     if (stranger >= 0)
       return { problem: `${stranger}: is of another organisation or project than ${subject}` }
-    return { rows: rowsOf(parsed.data, retainUntil) }
+    return { rows: rowsOf(parsed.data, keeping) }
   } catch (error) {
     // Not JSON, not UTF-8, or nested too deep for the stack. V8 quotes the text in its message: left out.
     return { problem: `cannot be read: ${(error as Error).name}` }
@@ -88,7 +94,15 @@ const Message = z
     AuditEvent.refine(({ time }) => Date.parse(time) >= EARLIEST_MS && Date.parse(time) <= LATEST_MS, {
       path: ['time'],
       message: 'is outside 1970 to 2299',
-    }),
+    })
+      .refine(({ kind, decision }) => kind === 'report' || decision !== null, {
+        path: ['decision'],
+        message: 'is missing',
+      })
+      .refine(({ kind, decision_id }) => kind === 'report' || decision_id === undefined, {
+        path: ['decision_id'],
+        message: 'is for reports only',
+      }),
   )
   .min(1)
 

@@ -10,6 +10,8 @@ export type ClickHouse = AsyncDisposable & {
   select<Row>(query: string, parameters: Record<string, unknown>): Promise<Row[]>
   /** A statement without an answer. */
   command(statement: string): Promise<void>
+  /** Changes or deletes rows: accepted for good when it resolves, done soon after. */
+  change(statement: string, parameters: Record<string, unknown>): Promise<void>
   ping(): Promise<void>
 }
 
@@ -66,6 +68,9 @@ export function connectClickhouse(address: string): ClickHouse {
     },
     async command(statement) {
       await client.command({ query: statement })
+    },
+    async change(statement, parameters) {
+      await client.command({ query: statement, query_params: parameters })
     },
     async ping() {
       const answer = await client.ping()

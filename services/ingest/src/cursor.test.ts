@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeCursor, encodeCursor } from './cursor.ts'
+import { decodePosition, encodePosition } from './cursor.ts'
 
 const position = {
   direction: 'older' as const,
@@ -9,14 +9,14 @@ const position = {
 
 describe('a cursor', () => {
   test('leads back to where it was made', () => {
-    expect(decodeCursor(encodeCursor(position))).toEqual(position)
-    expect(encodeCursor(position)).toMatch(/^[\w-]+$/)
+    expect(decodePosition(encodePosition(position))).toEqual(position)
+    expect(encodePosition(position)).toMatch(/^[\w-]+$/)
   })
 
   const make = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   test.for([
     ['empty', ''],
-    ['not base64url', `${encodeCursor(position)}=`],
+    ['not base64url', `${encodePosition(position)}=`],
     ['not JSON', Buffer.from('hello').toString('base64url')],
     ['of another shape', make({ timeMs: 1 })],
     ['of another direction', make(['sideways', 1, position.id])],
@@ -25,7 +25,7 @@ describe('a cursor', () => {
     ['of an id that is none', make(['older', 1, "x' OR 1=1"])],
     ['with something behind it', make(['older', 1, position.id, 1])],
   ])('that is %s is INVALID_ARGUMENT and names the field', ([, text]) => {
-    expect(() => decodeCursor(text!)).toThrow(
+    expect(() => decodePosition(text!)).toThrow(
       expect.objectContaining({
         code: 'INVALID_ARGUMENT',
         details: { errors: [expect.objectContaining({ path: 'cursor' })] },

@@ -18,6 +18,8 @@ function message(sequence: number, payload: unknown, told: Told[]): StreamMessag
   return {
     subject: `audit.${ORG}.${PROJECT}.allow`,
     sequence,
+    timeMs: Date.UTC(2026, 2, 1),
+    replayed: false,
     delivery: 1,
     pending: 0,
     bytes,
@@ -55,7 +57,8 @@ function intakeInto(insert: IntakeOptions['insert'], more: Partial<IntakeOptions
     insert,
     isRefusal: (error) => error instanceof Refused,
     ackWaitMs: 60_000,
-    retentionDays: 30,
+    retainUntilMs: (_orgId, receivedMs) => receivedMs + 1,
+    counter: { admit: async (rows) => rows, settle: async () => undefined, takeBack: async () => undefined },
     log,
     retryAfterMs: 1,
     limits: { rows: 4, messages: 100, bytes: 1 << 20, ageMs: 1, heldBytes: 1 << 20 },
@@ -178,6 +181,59 @@ describe('the intake', () => {
     await until(() => working >= 2)
     target.setDown(false)
     await until(() => told.length === 1)
+  })
+
+  test('counts before it stores: what cannot be counted waits, and is neither stored nor acknowledged', async () => {
+    const target = table()
+    const told: Told[] = []
+    const order: string[] = []
+    let away = true
+    await using intake = intakeInto(
+      async (rows) => {
+        order.push('insert')
+        await target.insert(rows)
+      },
+      {
+        counter: {
+          admit: async (rows) => {
+            order.push(away ? 'away' : 'admit')
+            if (away) throw new Error('Redis does not answer')
+            return rows
+          },
+          settle: async () => void order.push('settle'),
+          takeBack: async () => void order.push('take back'),
+        },
+      },
+    )
+    await intake.accept(message(1, [makeEvent()], told))
+    await until(() => order.length >= 2)
+    expect([target.stored.size, told]).toEqual([0, []])
+    away = false
+    await until(() => told.length === 1)
+    expect(order.filter((each) => each !== 'away')).toEqual(['admit', 'insert', 'settle'])
+  })
+
+  test('takes back the count of what is refused, stores without what was not admitted, and needs no settling', async () => {
+    const target = table([], (tool) => tool === 'bad')
+    const told: Told[] = []
+    const takenBack: number[] = []
+    await using intake = intakeInto(target.insert, {
+      counter: {
+        admit: async (rows) => ({
+          ...rows,
+          decisions: rows.decisions.filter(({ tool }) => tool !== 'repeated'),
+        }),
+        settle: () => Promise.reject(new Error('Redis does not answer')),
+        takeBack: async (rows) => void takenBack.push(rows.usage.length),
+      },
+    })
+    await intake.accept(message(1, [makeEvent({ tool: 'bad' })], told))
+    await until(() => told.length === 1)
+    await intake.accept(message(2, [makeEvent(), makeEvent({ tool: 'repeated' })], told))
+    await until(() => told.length === 2)
+    expect(told.map(({ what }) => what)).toEqual(['bury', 'ack'])
+    expect(takenBack).toEqual([1])
+    expect(target.stored.size).toBe(1)
   })
 
   test('stores what it holds when it is stopped', async () => {

@@ -2,17 +2,21 @@
 // whatever is killed in between is delivered and written again; readers and merges see it once.
 import type { StreamMessage } from '@mcpshield/bus/stream'
 import type { Log } from '@mcpshield/runtime/log'
-import { emptyBatch, joined, readMessage, type BatchLimits, type Entry } from './batch.ts'
+import { emptyBatch, joined, organizationOf, readMessage, type BatchLimits, type Entry } from './batch.ts'
+import type { Counter } from './counter.ts'
 import type { Rows } from './rows.ts'
 
 export type IntakeOptions = {
+  /** Asked before rows are stored and told after, perhaps more than once for the same rows. */
+  counter: Pick<Counter, 'admit' | 'settle' | 'takeBack'>
   /** Resolves when the rows are stored. */
   insert: (rows: Rows) => Promise<void>
   /** Whether an insert failed for what is in the rows, so that it would fail again. */
   isRefusal: (error: unknown) => boolean
   /** How long the stream waits before it delivers an unacknowledged message again. */
   ackWaitMs: number
-  retentionDays: number
+  /** How long an organisation's plan keeps a record received then. */
+  retainUntilMs: (orgId: string, receivedMs: number) => number
   log: Log
   limits?: BatchLimits & { heldBytes: number }
   /** First pause after a failed insert; it doubles up to 20 times itself. */
@@ -27,7 +31,6 @@ export type Intake = AsyncDisposable & {
 }
 
 const LIMITS = { rows: 5_000, messages: 1_000, bytes: 8 << 20, ageMs: 200, heldBytes: 32 << 20 }
-const DAY_MS = 86_400_000
 
 type Held = Entry<StreamMessage>
 
@@ -50,7 +53,10 @@ export function startIntake(options: IntakeOptions): Intake {
       while (heldBytes >= limits.heldBytes && !closed) await wake.promise
       if (closed) return message.retry(0)
       if (held.has(message.sequence)) return
-      const read = readMessage(message.subject, message.bytes, retainUntil())
+      // From when it was received: an event reported late is kept as long as any other.
+      const receivedMs = message.timeMs
+      const untilMs = options.retainUntilMs(organizationOf(message.subject), receivedMs)
+      const read = readMessage(message.subject, message.bytes, { receivedMs, untilMs })
       if ('problem' in read) {
         log.error(
           { subject: message.subject, sequence: message.sequence, problem: read.problem },
@@ -69,11 +75,6 @@ export function startIntake(options: IntakeOptions): Intake {
       await done
       clearInterval(keepAlive)
     },
-  }
-
-  function retainUntil(): Date {
-    // From when it is received: an event reported late is kept as long as any other.
-    return new Date(Date.now() + options.retentionDays * DAY_MS)
   }
 
   function hold(entry: Held): void {
@@ -96,7 +97,12 @@ export function startIntake(options: IntakeOptions): Intake {
   async function write(entries: Held[]): Promise<void> {
     for (let pauseMs = retryAfterMs; ; pauseMs = Math.min(pauseMs * 2, retryAfterMs * 20)) {
       try {
-        await insert(joined(entries))
+        // Counted first and stored then: what is stored has been counted, whatever is killed in between.
+        const rows = await options.counter.admit(joined(entries))
+        await insert(rows)
+        await options.counter
+          .settle(rows)
+          .catch((error: unknown) => log.warn({ err: error }, 'marks not settled'))
         return release(entries, (message) => message.ack())
       } catch (error) {
         if (isRefusal(error)) return refused(entries, error as Error)
@@ -116,6 +122,7 @@ export function startIntake(options: IntakeOptions): Intake {
     }
     log.error({ err: error, sequence: entries[0]?.message.sequence }, 'dead letter')
     try {
+      await options.counter.takeBack(joined(entries))
       await entries[0]?.message.bury(error.message)
       release(entries, () => {})
     } catch (failure) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { likePattern, selectDecisions, type AuditFilter } from './queries.ts'
+import { scopeOf } from './scope.ts'
 
 test.for([
   ['github/create_issue', 'github/create\\_issue'],
@@ -23,7 +24,7 @@ test('no value of a filter gets into the text of a statement', async () => {
       return [] as Row[]
     },
   }
-  await selectDecisions(reader, evil, filter, { direction: 'older', timeMs: 1, id: evil }, 10)
+  await selectDecisions(scopeOf(reader, evil, 30), filter, { direction: 'older', timeMs: 1, id: evil }, 10)
   expect(asked[0]!.query).not.toContain('DROP')
   expect(Object.values(asked[0]!.parameters).filter((value) => String(value).includes('DROP'))).toHaveLength(
     7,

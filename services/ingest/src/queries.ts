@@ -1,19 +1,17 @@
-// Every question the product asks of ClickHouse, by name. Values are parameters, never text of a statement.
+// The questions asked of the record, by name. Values are parameters, never text of a statement.
 import type { Input } from '@mcpshield/contracts/define'
 import type { ingest } from '@mcpshield/contracts/ingest'
-import type { ClickHouse } from './clickhouse.ts'
 import type { Position } from './cursor.ts'
 import { clickhouseTime, type DecisionRow, type OutcomeRow } from './rows.ts'
+import type { Scope } from './scope.ts'
 
 export type AuditFilter = Omit<Input<typeof ingest.rpc.listAudits>, 'limit' | 'cursor'>
-
-type Reader = Pick<ClickHouse, 'select' | 'database'>
 
 /** In the order of an event's fields. */
 const DECISION_COLUMNS = `
   id, time, kind, org_id, project_id, method, tool, arguments, arguments_digest, facts, decision, rule, reason,
   policy_version, policy_hash, mode, agent, key_id, user_id, request_id, trace_id, approved_by,
-  outcome, duration_ms, rows, bytes, redactions, result_digest`
+  outcome, duration_ms, rows, bytes, redactions, result_digest, decision_id`
 const OUTCOME_COLUMNS = `
   org_id, project_id, time, id, outcome, duration_ms, rows, bytes, redactions, result_digest`
 
@@ -22,20 +20,18 @@ const OUTCOME_COLUMNS = `
  * oldest first for `newer`. A decision that was written twice may come twice, one after the other.
  */
 export async function selectDecisions(
-  reader: Reader,
-  orgId: string,
+  scope: Scope,
   filter: AuditFilter,
   position: Position | { direction: 'older' },
   limit: number,
 ): Promise<DecisionRow[]> {
-  const { conditions, parameters } = matching(orgId, filter, position)
-  const where = conditions.join('\n    AND ')
-  const from = `FROM ${reader.database}.audit_decisions\n  WHERE ${where}`
+  const { conditions, parameters } = matching(filter, position)
+  const from = [scope.records, ...conditions].join('\n    AND ')
   const [order, edge, reaches] = position.direction === 'older' ? ['DESC', 'min', '>='] : ['ASC', 'max', '<=']
   // How far the page reaches is asked first, of the time column alone: the table's order answers that from a
   // few granules, and the other columns are then read there only. FINAL or LIMIT BY would read everything.
   // UUIDToNum: ClickHouse compares a UUID's second half first, everybody else from the left.
-  return reader.select<DecisionRow>(
+  return scope.select<DecisionRow>(
     `SELECT ${DECISION_COLUMNS}
   ${from}
     AND time ${reaches} (SELECT ${edge}(time) FROM (
@@ -48,54 +44,78 @@ export async function selectDecisions(
 }
 
 /** One decision by its id. */
-export async function selectDecision(
-  reader: Reader,
-  orgId: string,
-  id: string,
-): Promise<DecisionRow | undefined> {
-  const [row] = await reader.select<DecisionRow>(
-    `SELECT ${DECISION_COLUMNS} FROM ${reader.database}.audit_decisions
-  WHERE org_id = {org:UUID} AND id = {id:UUID}
-  LIMIT 1`,
-    { org: orgId, id },
+export async function selectDecision(scope: Scope, id: string): Promise<DecisionRow | undefined> {
+  const [row] = await scope.select<DecisionRow>(
+    `SELECT ${DECISION_COLUMNS} ${scope.records} AND id = {id:UUID} LIMIT 1`,
+    { id },
   )
   return row
 }
 
 /** What came of these decisions, by id. */
 export async function selectOutcomes(
-  reader: Reader,
-  orgId: string,
+  scope: Scope,
   decisions: DecisionRow[],
 ): Promise<Map<string, OutcomeRow>> {
-  if (decisions.length === 0) return new Map()
+  const found = await Promise.all(
+    chunksOf(decisions, IDS_IN_ONE_QUERY).map((chunk) => outcomesOf(scope, chunk)),
+  )
+  return new Map(found.flat().map((row) => [row.id, row]))
+}
+
+function outcomesOf(scope: Scope, decisions: DecisionRow[]): Promise<OutcomeRow[]> {
   const times = decisions.map((row) => row.time).sort()
   // Organisation, project and time narrow it to the same ranges of the key as the decisions'.
-  const rows = await reader.select<OutcomeRow>(
-    `SELECT ${OUTCOME_COLUMNS} FROM ${reader.database}.audit_outcomes
-  WHERE org_id = {org:UUID} AND project_id IN {projects:Array(UUID)}
-    AND time >= {first:DateTime64(3, 'UTC')} AND time <= {last:DateTime64(3, 'UTC')}
+  return scope.select<OutcomeRow>(
+    `SELECT ${OUTCOME_COLUMNS} ${scope.results} AND project_id IN {projects:Array(UUID)}
+    AND time >= ${timeParameter('first')} AND time <= ${timeParameter('last')}
     AND id IN {ids:Array(UUID)}`,
     {
-      org: orgId,
       projects: [...new Set(decisions.map((row) => row.project_id))],
       first: times.at(0),
       last: times.at(-1),
       ids: decisions.map((row) => row.id),
     },
   )
-  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** Which of these are ids of decisions of ours in the same project. */
+export async function selectNamedDecisions(
+  scope: Scope,
+  named: { project_id: string; decision_id: string }[],
+): Promise<Set<string>> {
+  const found = await Promise.all(
+    chunksOf(named, IDS_IN_ONE_QUERY).map((chunk) =>
+      scope.select<{ project_id: string; id: string }>(
+        `SELECT project_id, id ${scope.records} AND kind = 'decision'
+    AND project_id IN {projects:Array(UUID)} AND id IN {ids:Array(UUID)}`,
+        {
+          projects: [...new Set(chunk.map((each) => each.project_id))],
+          ids: chunk.map((each) => each.decision_id),
+        },
+      ),
+    ),
+  )
+  return new Set(found.flat().map(({ project_id, id }) => namedKey(project_id, id)))
+}
+
+/** An id means a decision in its own project only. */
+export const namedKey = (projectId: string, decisionId: string) => `${projectId}/${decisionId}`
+
+/** Parameters travel in the address of a request, which servers bound. */
+export const IDS_IN_ONE_QUERY = 200
+
+export function chunksOf<T>(items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) =>
+    items.slice(at * size, (at + 1) * size),
+  )
 }
 
 type Conditions = { conditions: string[]; parameters: Record<string, unknown> }
 
-function matching(
-  orgId: string,
-  filter: AuditFilter,
-  position: Position | { direction: 'older' },
-): Conditions {
-  const conditions = ['org_id = {org:UUID}']
-  const parameters: Record<string, unknown> = { org: orgId }
+function matching(filter: AuditFilter, position: Position | { direction: 'older' }): Conditions {
+  const conditions: string[] = []
+  const parameters: Record<string, unknown> = {}
   const add = (condition: string, values: Record<string, unknown>) => {
     conditions.push(condition)
     Object.assign(parameters, values)

@@ -4,9 +4,11 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Caller } from '@mcpshield/contracts/caller'
 import { describe, expect, test } from 'vitest'
 import { makeEvent, ORG, OTHER_ORG, outcomeOf } from '../test/events.ts'
+import { auditsService, type RecordsOf } from './audits.ts'
 import type { Position } from './cursor.ts'
+import { namedKey } from './queries.ts'
 import { rowsOf, timeMsOf, type DecisionRow } from './rows.ts'
-import { ingestService, type Records } from './service.ts'
+import { healthOf } from '@mcpshield/runtime/health'
 
 function callBy(caller: Caller): Call {
   return { caller, requestId: 'r' }
@@ -15,8 +17,8 @@ const person = (org_id = ORG) =>
   callBy({ kind: 'user', user_id: randomUUID(), org_id, role: 'viewer', session_id: 's' })
 
 /** The tables as a list: rows in key order, those of one key beside each other. */
-function recordsOf(events: ReturnType<typeof makeEvent>[]): Records {
-  const { decisions, outcomes } = rowsOf(events, new Date())
+function recordsOf(events: ReturnType<typeof makeEvent>[]): RecordsOf {
+  const { decisions, outcomes } = rowsOf(events, { receivedMs: 0, untilMs: 0 })
   const key = (row: { time: string; id: string }) => `${row.time} ${row.id}`
   const sorted = decisions.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
   const beyond = (row: DecisionRow, position: Position | { direction: 'older' }) => {
@@ -24,19 +26,27 @@ function recordsOf(events: ReturnType<typeof makeEvent>[]): Records {
     const at = `${new Date(position.timeMs).toISOString().replace('T', ' ').slice(0, -1)} ${position.id}`
     return position.direction === 'older' ? key(row) < at : key(row) > at
   }
-  return {
-    async decisions(orgId, _filter, position, limit) {
+  return (orgId) => ({
+    async decisions(_filter, position, limit) {
       const rows = sorted.filter((row) => row.org_id === orgId && beyond(row, position))
       return (position.direction === 'older' ? rows.toReversed() : rows).slice(0, limit)
     },
-    decision: async (orgId, id) => sorted.find((row) => row.org_id === orgId && row.id === id),
-    outcomes: async (orgId) =>
-      new Map(outcomes.filter((row) => row.org_id === orgId).map((row) => [row.id, row])),
-  }
+    decision: async (id) => sorted.find((row) => row.org_id === orgId && row.id === id),
+    outcomes: async () => new Map(outcomes.filter((row) => row.org_id === orgId).map((row) => [row.id, row])),
+    named: async (reports) =>
+      new Set(
+        reports
+          .filter(({ project_id, decision_id }) =>
+            decisions.some(
+              (row) => row.kind === 'decision' && row.project_id === project_id && row.id === decision_id,
+            ),
+          )
+          .map(({ project_id, decision_id }) => namedKey(project_id, decision_id)),
+      ),
+  })
 }
 
-const serviceOf = (events: ReturnType<typeof makeEvent>[]) =>
-  ingestService({ records: recordsOf(events), checks: {} })
+const serviceOf = (events: ReturnType<typeof makeEvent>[]) => auditsService(recordsOf(events))
 
 describe('listAudits', () => {
   test('pages forward and back over every row exactly once, in order, whatever was stored twice', async () => {
@@ -128,17 +138,17 @@ describe('the record is read', () => {
 })
 
 test('health names the dependency that does not answer', async () => {
-  const service = ingestService({
-    records: recordsOf([]),
-    checks: { clickhouse: () => Promise.reject(new Error('connection refused')), nats: async () => 1 },
-  })
-  expect(await service.checkHealth({}, callBy({ kind: 'service', name: 'rest-gateway' }))).toEqual({
+  const checks = { clickhouse: () => Promise.reject(new Error('connection refused')), nats: async () => 1 }
+  expect(await healthOf(checks)).toEqual({
     ok: false,
     dependencies: { clickhouse: { ok: false, detail: 'connection refused' }, nats: { ok: true } },
   })
 })
 
 test('a row keeps the millisecond of its event', () => {
-  const { decisions } = rowsOf([makeEvent({ time: '2026-03-01T12:00:00.007Z' })], new Date())
+  const { decisions } = rowsOf([makeEvent({ time: '2026-03-01T12:00:00.007Z' })], {
+    receivedMs: 0,
+    untilMs: 0,
+  })
   expect(timeMsOf(decisions[0]!)).toBe(Date.parse('2026-03-01T12:00:00.007Z'))
 })

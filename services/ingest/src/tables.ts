@@ -14,14 +14,25 @@ export async function applyTables(store: ClickHouse): Promise<string[]> {
   await store.command(`CREATE DATABASE IF NOT EXISTS ${database}`)
   await store.command(`CREATE TABLE IF NOT EXISTS ${database}.migrations
     (name String, applied_at DateTime('UTC') DEFAULT now()) ENGINE = MergeTree ORDER BY name`)
-  const applied = await store.select<{ name: string }>(`SELECT DISTINCT name FROM ${database}.migrations`, {})
-  const names = new Set(applied.map(({ name }) => name))
+  const names = await appliedNames(store)
   const missing = readdirSync(FOLDER)
     .sort()
     .filter((name) => !names.has(name))
   for (const name of missing) {
-    await store.command(readFileSync(join(FOLDER, name), 'utf8').replaceAll('{database}', database))
+    try {
+      await store.command(readFileSync(join(FOLDER, name), 'utf8').replaceAll('{database}', database))
+    } catch (error) {
+      // Another process beside this one was faster, and what the statement reads is gone.
+      if (!(await appliedNames(store)).has(name)) throw error
+      continue
+    }
     await store.insert('migrations', [{ name }])
   }
   return missing
+}
+
+async function appliedNames(store: ClickHouse): Promise<Set<string>> {
+  const { database } = store
+  const applied = await store.select<{ name: string }>(`SELECT DISTINCT name FROM ${database}.migrations`, {})
+  return new Set(applied.map(({ name }) => name))
 }

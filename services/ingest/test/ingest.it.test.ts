@@ -4,7 +4,7 @@ import { createLog } from '@mcpshield/runtime/log'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { ingest } from '@mcpshield/contracts/ingest'
 import { startTestBus, silent } from '@mcpshield/testkit/bus'
-import { freshClickhouse } from '@mcpshield/testkit/fresh'
+import { freshClickhouse, freshRedis } from '@mcpshield/testkit/fresh'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectClickhouse, isRefusal, type ClickHouse } from '../src/clickhouse.ts'
 import { start } from '../src/start.ts'
@@ -27,7 +27,14 @@ beforeAll(async () => {
   const { url } = stack.use(await freshClickhouse())
   store = stack.use(connectClickhouse(url))
   await applyTables(store)
-  stack.use(await start({ NATS_URL: bus.url, NATS_CREDS: bus.creds('ingest'), CLICKHOUSE_URL: url }, log))
+  const redis = stack.use(await freshRedis())
+  const config = {
+    NATS_URL: bus.url,
+    NATS_CREDS: bus.creds('ingest'),
+    CLICKHOUSE_URL: url,
+    REDIS_URL: redis.url,
+  }
+  stack.use(await start(config, log))
   gateway = stack.use(await connectGateway())
   publisher = stack.use(await connectPublisher())
 })
@@ -112,7 +119,7 @@ describe('the record', () => {
     expect(second.seq).toBeGreaterThan(first.seq)
     const copies = () =>
       store.select<{ n: number }>(
-        `SELECT count() AS n FROM ${store.database}.audit_decisions WHERE org_id = {org:UUID}`,
+        `SELECT count() AS n FROM ${store.database}.audit_records WHERE org_id = {org:UUID}`,
         { org: org_id },
       )
     // Both copies are there, unmerged, and readers see one.
@@ -227,7 +234,7 @@ describe('a filter', () => {
     [{ q: 'a file.' }, ['facts']],
     [{ q: 'NO.ISSUES' }, ['xissue']],
     [{ q: "') OR 1=1 --" }, []],
-    [{ q: "x'; DROP TABLE audit_decisions; --" }, []],
+    [{ q: "x'; DROP TABLE audit_records; --" }, []],
     [{ q: '{org:UUID}' }, []],
     [{ q: '\t\n\0' }, []],
     [{ q: '' }, ['facts', 'plain', 'percent', 'xissue', 'issue']],
@@ -270,21 +277,21 @@ test('a row that ClickHouse refuses is told from ClickHouse not being ready', as
       () => undefined,
       (error: unknown) => error,
     )
-  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ time: 'yesterday' }])))).toBe(true)
-  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ id: 'x' }])))).toBe(true)
-  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ rows: 'many' }])))).toBe(true)
-  expect(isRefusal(await failure(store.insert('audit_outcomes', [{ column_of_tomorrow: 1 }])))).toBe(false)
+  expect(isRefusal(await failure(store.insert('audit_results', [{ time: 'yesterday' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_results', [{ id: 'x' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_results', [{ rows: 'many' }])))).toBe(true)
+  expect(isRefusal(await failure(store.insert('audit_results', [{ column_of_tomorrow: 1 }])))).toBe(false)
   expect(isRefusal(await failure(store.insert('not_migrated', [{ id: ORG }])))).toBe(false)
   // What ClickHouse quotes of a row stays out of logs and dead letters.
-  expect(String(await failure(store.insert('audit_outcomes', [{ id: 'hunter2' }])))).not.toContain('hunter2')
-  expect(await failure(store.insert('audit_outcomes', [{ column_of_tomorrow: 1 }]))).toBeInstanceOf(Error)
+  expect(String(await failure(store.insert('audit_results', [{ id: 'hunter2' }])))).not.toContain('hunter2')
+  expect(await failure(store.insert('audit_results', [{ column_of_tomorrow: 1 }]))).toBeInstanceOf(Error)
   await using nobody = connectClickhouse('http://default:x@127.0.0.1:9/nothing')
-  expect(isRefusal(await failure(nobody.insert('audit_outcomes', [{ id: ORG }])))).toBe(false)
+  expect(isRefusal(await failure(nobody.insert('audit_results', [{ id: ORG }])))).toBe(false)
 })
 
 test('health tells of both stores', async () => {
   expect(await gateway.call(ingest.rpc.checkHealth, {})).toEqual({
     ok: true,
-    dependencies: { clickhouse: { ok: true }, nats: { ok: true } },
+    dependencies: { clickhouse: { ok: true }, nats: { ok: true }, redis: { ok: true } },
   })
 })

@@ -4,13 +4,53 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus } from '@mcpshield/bus/connect'
+import { billing } from '@mcpshield/contracts/billing'
+import { PLANS, type PlanLimits } from '@mcpshield/contracts/plans'
+import { createLog } from '@mcpshield/runtime/log'
+import { silent, startTestBus } from '@mcpshield/testkit/bus'
+import { freshClickhouse, freshRedis } from '@mcpshield/testkit/fresh'
+import { connectClickhouse } from '../src/clickhouse.ts'
+import { start } from '../src/start.ts'
+import { applyTables } from '../src/tables.ts'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import type { Input, Output } from '@mcpshield/contracts/define'
 import type { flow } from '@mcpshield/contracts/flow'
 import { ingest } from '@mcpshield/contracts/ingest'
 import { ORG } from './events.ts'
 
-type Gateway = Bus<(typeof flow)['rest-gateway']>
+/** The service in this process on fresh stores, and the others as which a test speaks to it. */
+export async function startStack(stack: AsyncDisposableStack) {
+  const bus = stack.use(await startTestBus(silent))
+  const { url } = stack.use(await freshClickhouse())
+  const redis = stack.use(await freshRedis())
+  const store = stack.use(connectClickhouse(url))
+  await applyTables(store)
+  const config = {
+    NATS_URL: bus.url,
+    NATS_CREDS: bus.creds('ingest'),
+    CLICKHOUSE_URL: url,
+    REDIS_URL: redis.url,
+  }
+  stack.use(await start(config, createLog('ingest', { level: 'fatal' })))
+  const gateway = stack.use(await bus.connect('rest-gateway'))
+  const publisher = stack.use(await bus.connect('mcp-gateway'))
+  return { bus, store, redisUrl: redis.url, config, gateway, publisher }
+}
+
+export type Stack = Awaited<ReturnType<typeof startStack>>
+
+/** The plan's limits of an organisation, as billing publishes them. */
+export async function setPlan({ bus }: Stack, org_id: string, limits: Partial<PlanLimits>): Promise<void> {
+  await using connected = await bus.connect('billing')
+  const writer = await connected.writer(billing.kv.entitlements)
+  await writer.put(org_id, { org_id, plan: 'pro', limits: { ...PLANS.pro.limits, ...limits } })
+}
+
+export const keyOf = (org_id: string, project_id: string) => ({
+  caller: { kind: 'key', key_id: ORG, project_id, org_id, digest: 'd' } as const,
+})
+
+export type Gateway = Bus<(typeof flow)['rest-gateway']>
 export type ListInput = Input<typeof ingest.rpc.listAudits>
 export type AuditPage = Output<typeof ingest.rpc.listAudits>
 

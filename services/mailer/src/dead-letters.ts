@@ -1,6 +1,6 @@
 // What an operator is shown of dead letters: what they are about, without secrets, codes and whole addresses.
 import type { DeadMessage } from '@mcpshield/bus/dead-letters'
-import { AppError } from '@mcpshield/contracts/errors'
+import { decodeCursor, encodeCursor } from '@mcpshield/contracts/cursors'
 import { AuditEvent } from '@mcpshield/contracts/audit'
 import { MailJob, mailer } from '@mcpshield/contracts/mailer'
 import { z } from 'zod'
@@ -73,19 +73,11 @@ export type Place = { older?: number; newer?: number }
 const Encoded = z.tuple([z.enum(['older', 'newer']), z.int().min(0)])
 
 export function encodePlace(direction: 'older' | 'newer', sequence: number): string {
-  return Buffer.from(JSON.stringify([direction, sequence])).toString('base64url')
+  return encodeCursor([direction, sequence])
 }
 
 /** Throws INVALID_ARGUMENT for anything that `encodePlace` did not make. */
 export function decodePlace(text: string): Place {
-  try {
-    const [direction, sequence] = Encoded.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-    return { [direction]: sequence }
-  } catch {
-    throw new AppError('INVALID_ARGUMENT', 'The cursor is not one of ours.', {
-      errors: [
-        { path: 'cursor', message: 'Leave it out, or use next_cursor or prev_cursor as they were given.' },
-      ],
-    })
-  }
+  const [direction, sequence] = decodeCursor(Encoded, text)
+  return { [direction]: sequence }
 }

@@ -4,7 +4,6 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { mailer } from '@mcpshield/contracts/mailer'
-import type { Health } from '@mcpshield/contracts/values'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import { decodePlace, encodePlace, shownLetter } from './dead-letters.ts'
 

@@ -1,6 +1,6 @@
 // Lists, newest first, in pages: a cursor is the place of a row, as text that means nothing to its holder.
 import type { EntityManager, EntityName, FilterQuery, FindOptions } from '@mikro-orm/postgresql'
-import { AppError } from '@mcpshield/contracts/errors'
+import { decodeCursor, encodeCursor } from '@mcpshield/contracts/cursors'
 import { z } from 'zod'
 
 export type PageInput = { limit: number; cursor?: string | undefined }
@@ -21,7 +21,7 @@ export async function readPage<Row extends object, T>(
   /** Columns that are not shown, and too large to be read for nothing. */
   exclude: (keyof NoInfer<Row> & string)[] = [],
 ): Promise<PageOf<T>> {
-  const place = cursor === undefined ? undefined : decode(cursor)
+  const place = cursor === undefined ? undefined : decodeCursor(Place, cursor)
   const older = place?.[0] !== 'newer'
   const beyond = place === undefined ? {} : { [key]: older ? { $lt: place[1] } : { $gt: place[1] } }
   const rows = await em.find(
@@ -33,26 +33,10 @@ export async function readPage<Row extends object, T>(
   const more = rows.length > limit
   if (!older) page.reverse()
   const at = (row: Row | undefined, direction: Place[0], there: boolean) =>
-    there && row !== undefined ? encode([direction, row[key] as Place[1]]) : null
+    there && row !== undefined ? encodeCursor([direction, row[key] as Place[1]]) : null
   return {
     items: page.map(show),
     next_cursor: at(page.at(-1), 'older', older ? more : true),
     prev_cursor: at(page[0], 'newer', older ? place !== undefined : more),
-  }
-}
-
-function encode(place: Place): string {
-  return Buffer.from(JSON.stringify(place)).toString('base64url')
-}
-
-function decode(text: string): Place {
-  try {
-    return Place.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-  } catch {
-    throw new AppError('INVALID_ARGUMENT', 'The cursor is not one of ours.', {
-      errors: [
-        { path: 'cursor', message: 'Leave it out, or use next_cursor or prev_cursor as they were given.' },
-      ],
-    })
   }
 }

@@ -1,0 +1,1 @@
+RENAME TABLE IF EXISTS {database}.audit_outcomes TO {database}.audit_outcomes_before
