@@ -13,9 +13,7 @@ export async function freshSchema(schema: string): Promise<FreshSchema> {
   const database = await freshDatabase()
   const role = `test_${randomUUID().replaceAll('-', '')}`
   await asAdmin(database.url, async (client) => {
-    await client.query(
-      `create role ${role} login nosuperuser nobypassrls password ${pg.escapeLiteral(role)}`,
-    )
+    await client.query(`create role ${role} login nosuperuser nobypassrls password ${pg.escapeLiteral(role)}`)
     await client.query(`create schema ${pg.escapeIdentifier(schema)} authorization ${role}`)
     await client.query(`alter database ${database.name} set search_path to ${pg.escapeIdentifier(schema)}`)
   })
