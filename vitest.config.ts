@@ -24,6 +24,8 @@ export default defineConfig({
           include: ['libs/**/*.it.test.ts', 'services/**/*.it.test.ts', 'infra/**/*.it.test.ts'],
           exclude: ['**/node_modules/**'],
           globalSetup: ['./libs/testkit/src/backing.ts'],
+          // What has no deadline of its own is waited for as long as a loaded machine needs.
+          expect: { poll: { timeout: 15_000 } },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -32,6 +34,7 @@ export default defineConfig({
         test: {
           name: 'stack',
           include: ['tests/e2e/*.e2e.test.ts'],
+          expect: { poll: { timeout: 15_000 } },
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
