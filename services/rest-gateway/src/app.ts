@@ -8,7 +8,7 @@ import type { Log } from '@mcpshield/bus/log'
 import { admission } from './admission.ts'
 import type { AuditFeed } from './audit-feed.ts'
 import { addDocs } from './docs.ts'
-import { addHeaders, setHeadersOfRouter } from './headers.ts'
+import { addHeaders, setHeaders } from './headers.ts'
 import { healthReporter, type HealthDeps } from './health.ts'
 import { addLive, type LiveDeps } from './live.ts'
 import { methodsOf } from './methods.ts'
@@ -46,8 +46,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     connectionTimeout: deps.idleMs,
+    // For a request to arrive. What is done with it is bounded by the deadlines of the bus and of Redis.
     requestTimeout: 15_000,
-    handlerTimeout: 30_000,
     keepAliveTimeout: 72_000,
     routerOptions: { maxParamLength: 200 },
     trustProxy: deps.trustProxy.length === 0 ? false : [...deps.trustProxy],
@@ -55,7 +55,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     return503OnClosing: true,
     // What the router itself cannot read, such as a path that is not UTF-8.
     frameworkErrors: (thrown, _request, reply) => {
-      setHeadersOfRouter(reply)
+      setHeaders(reply)
       sendProblem(reply, thrown)
     },
   })
@@ -116,7 +116,7 @@ function reportProblems(app: FastifyInstance, log: Log): void {
       'http',
     )
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const ms = Math.round(reply.elapsedTime * 100) / 100
     log.info(
       {
@@ -128,5 +128,6 @@ function reportProblems(app: FastifyInstance, log: Log): void {
       },
       'http',
     )
+    done()
   })
 }
