@@ -179,7 +179,7 @@ function refreshing(stack: Stack, bare: Child, people: Tokens[]): Target[] {
 let nextAddress = 0
 function addressOf(): string {
   nextAddress += 1
-  return `127.1.${(nextAddress >> 8) & 255}.${(nextAddress & 253) + 1}`
+  return `127.1.${(nextAddress >> 7) & 255}.${(nextAddress & 127) + 1}`
 }
 
 async function makePeople(stack: Stack, count: number): Promise<Tokens[]> {
@@ -199,7 +199,7 @@ async function makePeople(stack: Stack, count: number): Promise<Tokens[]> {
 }
 
 async function login(email: string): Promise<Tokens> {
-  const pool = new Pool(API, { connections: 1, connect: { localAddress: addressOf() } })
+  const pool = new Pool(API, { connections: 1, localAddress: addressOf() })
   const body = JSON.stringify({ email, password: PASSWORD })
   const response = await pool.request({ path: '/auth/login', method: 'POST', headers: json, body })
   const text = await response.body.text()

@@ -68,7 +68,7 @@ function connections({ from }: Target, origin: string, clients: number): Pool[] 
   }
   return Array.from(
     { length: clients },
-    (_, client) => new Pool(origin, { connections: 1, connect: { localAddress: from(client) } }),
+    (_, client) => new Pool(origin, { connections: 1, localAddress: from(client) }),
   )
 }
 

@@ -9,6 +9,7 @@ import { flow } from '@mcpshield/contracts/flow'
 import { silent } from '@mcpshield/testkit/bus'
 import type { Stack } from '@mcpshield/infra/dev/stack.ts'
 import type { Http } from './http.ts'
+import { invitationToken } from './mailbox.ts'
 
 export type Person = { email: string; password: string; user_id: string; token: string }
 
@@ -61,31 +62,4 @@ export async function createMember(stack: Stack, http: Http, owner: Person, role
   const invitation_token = await invitationToken(stack, person.email)
   await send(http, person.token, 'POST', '/organization/members', { invitation_token })
   return person
-}
-
-/** The token of the newest invitation to an address, out of the mail's link. */
-async function invitationToken(stack: Stack, email: string): Promise<string> {
-  if (stack.mail === undefined) throw new Error('the test needs the local mailbox: SMTP_URL must not be set')
-  const api = `${stack.mail}/api/v1`
-  const search = new URLSearchParams({ query: `to:"${email}"` })
-  const look = async () => {
-    const { messages } = await json<{ messages: { ID: string }[] }>(`${api}/search?${search.toString()}`)
-    for (const { ID } of messages) {
-      const { Text } = await json<{ Text: string }>(`${api}/message/${ID}`)
-      const token = (Text.match(/https?:\/\/\S+/g) ?? []).map(tokenOf).find((each) => each !== undefined)
-      if (token !== undefined) return token
-    }
-    throw new Error(`no invitation has come for ${email}`)
-  }
-  return vi.waitFor(look, { timeout: 30_000, interval: 200 })
-}
-
-async function json<T>(url: string): Promise<T> {
-  return (await (await fetch(url)).json()) as T
-}
-
-/** `…/auth/accept-invitation?token=<token>`. */
-function tokenOf(link: string): string | undefined {
-  const url = new URL(link)
-  return url.pathname.includes('invitation') ? (url.searchParams.get('token') ?? undefined) : undefined
 }
