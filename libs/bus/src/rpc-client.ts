@@ -21,32 +21,52 @@ type Waiting = {
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const NO_RESPONDERS = 503
+/** While a group is on its way and nothing of it is answered, further calls of its endpoint gather for so long. */
+const GATHER_MS = 1
 
 /** A function that asks; throws an AppError when the owner refuses, is not there or is late. */
 export function rpcClient(connection: NatsConnection, service: string): CallRpc {
   const inbox = createInbox(inboxPrefix(service))
   const queues = new Map<string, Waiting[]>()
-  /** By the subject to which a group's answers come: who of it still waits. */
-  const sent = new Map<string, Map<number, Waiting>>()
+  /** By the subject to which a group's answers come: its endpoint, and who of it still waits. */
+  const sent = new Map<string, { subject: string; waiting: Map<number, Waiting> }>()
+  /** Endpoint → when its last group went out, until the first answer. */
+  const unanswered = new Map<string, number>()
   let nextId = 0
   let nextGroup = 0
   let scheduled = false
+  let gathering: NodeJS.Timeout | undefined
 
   connection.subscribe(`${inbox}.*`, {
     callback: (error, message) => (error === null ? take(message) : undefined),
   })
 
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(flush)
+  }
+
   function flush(): void {
     scheduled = false
+    const nowMs = performance.now()
     for (const [subject, queue] of queues) {
+      if (nowMs - (unanswered.get(subject) ?? -Infinity) < GATHER_MS) {
+        gathering ??= setTimeout(() => {
+          gathering = undefined
+          schedule()
+        }, GATHER_MS)
+        continue
+      }
       queues.delete(subject)
+      unanswered.set(subject, nowMs)
       while (queue.length > 0) send(subject, takeGroup(queue))
     }
   }
 
   function send(subject: string, group: Waiting[]): void {
     const reply = `${inbox}.${nextGroup++}`
-    sent.set(reply, new Map(group.map((call) => [call.id, call])))
+    sent.set(reply, { subject, waiting: new Map(group.map((call) => [call.id, call])) })
     try {
       connection.publish(subject, `[${group.map((call) => call.json).join(',')}]`, { reply })
     } catch (cause) {
@@ -57,8 +77,11 @@ export function rpcClient(connection: NatsConnection, service: string): CallRpc 
   }
 
   function take(message: Msg): void {
-    const waiting = sent.get(message.subject)
-    if (waiting === undefined) return
+    const group = sent.get(message.subject)
+    if (group === undefined) return
+    const { subject, waiting } = group
+    unanswered.delete(subject)
+    if (queues.has(subject)) schedule()
     if (message.headers?.code === NO_RESPONDERS) {
       sent.delete(message.subject)
       for (const call of waiting.values()) call.reject(notRunning(call.def))
@@ -75,7 +98,7 @@ export function rpcClient(connection: NatsConnection, service: string): CallRpc 
 
   /** Nobody waits for this call any more, wherever it is. */
   function forget(id: number): void {
-    for (const [reply, waiting] of sent) {
+    for (const [reply, { waiting }] of sent) {
       if (waiting.delete(id) && waiting.size === 0) sent.delete(reply)
     }
   }
@@ -98,10 +121,7 @@ export function rpcClient(connection: NatsConnection, service: string): CallRpc 
     const call = { id, def, json, resolve, reject }
     if (queue === undefined) queues.set(def.subject, [call])
     else queue.push(call)
-    if (!scheduled) {
-      scheduled = true
-      setImmediate(flush)
-    }
+    schedule()
     try {
       return def.output.parse(await promise) as Output<typeof def>
     } finally {
