@@ -5,11 +5,13 @@ import { createInbox, headers as natsHeaders, type Msg, type NatsConnection } fr
 import { auditSubject, type AuditEvent } from '@mcpshield/contracts/audit'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Log } from './log.ts'
+import { notAcknowledged } from './not-acknowledged.ts'
 import { inboxPrefix } from './permissions.ts'
 
 export type AuditPublisher = {
   /**
-   * Resolves when the event is stored for good; rejects (UNAVAILABLE) after `deadlineMs`, 5,000 by default.
+   * Resolves when the event is stored for good; rejects (UNAVAILABLE) after `deadlineMs`, 5,000 by default, and at once
+   * when it is too large to be sent.
    * An event that nobody waits for may linger for `lingerMs`, to travel with others.
    */
   record(event: AuditEvent, options?: { deadlineMs?: number; lingerMs?: number }): Promise<void>
@@ -30,6 +32,7 @@ const RESEND_AFTER_MS = 1_000
 const MAX_IN_FLIGHT = 4
 const MAX_GROUP_EVENTS = 500
 const MAX_GROUP_BYTES = 512 * 1024
+const NOT_STORED = 'The audit log did not acknowledge the record.'
 
 export function auditPublisher(connection: NatsConnection, service: string, log: Log): AuditPublisher {
   const inbox = createInbox(inboxPrefix(service))
@@ -96,6 +99,13 @@ export function auditPublisher(connection: NatsConnection, service: string, log:
     const headers = natsHeaders()
     headers.set('Nats-Msg-Id', groupId(group))
     const publish = () => connection.publish(subject, payload, { reply: token, headers })
+    try {
+      publish()
+    } catch (cause) {
+      // Larger than a message may be, or the connection is gone: nobody has it.
+      for (const each of group) each.reject(notAcknowledged(NOT_STORED, cause))
+      return
+    }
     const entry: Sent = {
       subject,
       group,
@@ -103,15 +113,13 @@ export function auditPublisher(connection: NatsConnection, service: string, log:
     }
     sent.set(token, entry)
     inFlight.set(subject, (inFlight.get(subject) ?? 0) + 1)
-    publish()
   }
 
   function again(token: string, entry: Sent, publish: () => void): void {
     const now = performance.now()
     if (entry.group.every((each) => each.deadline <= now) || connection.isClosed()) {
       finish(token, entry)
-      for (const each of entry.group)
-        each.reject(new AppError('UNAVAILABLE', 'The audit log did not acknowledge the record.'))
+      for (const each of entry.group) each.reject(new AppError('UNAVAILABLE', NOT_STORED))
       return
     }
     publish() // The same Nats-Msg-Id: stored once, however often it is sent.

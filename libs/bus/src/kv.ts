@@ -5,6 +5,7 @@ import type { NatsConnection, QueuedIterator } from 'nats'
 import type { KvDef } from '@mcpshield/contracts/define'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from './log.ts'
+import { notAcknowledged } from './not-acknowledged.ts'
 
 export type BucketWatcher<V> = {
   put(key: string, value: V): void
@@ -31,7 +32,8 @@ export async function watchBucket(
 
   const once = async () => {
     const bucket = await new Kvm(jetstream(connection)).open(def.bucket)
-    const { values } = await bucket.status()
+    const { values, streamInfo } = await bucket.status()
+    const newest = streamInfo.state.last_seq
     const told = new Set<string>()
     const ready = () => {
       if (current) return
@@ -53,7 +55,8 @@ export async function watchBucket(
         known.add(entry.key)
         watcher.put(entry.key, value)
       }
-      if (entry.delta === 0) ready()
+      // Not by the count of what is left alone: the server miscounts when a key is written to meanwhile, for good.
+      if (entry.delta === 0 || entry.revision >= newest) ready()
     }
   }
   const forever = async () => {
@@ -106,10 +109,18 @@ export async function kvWriter(connection: NatsConnection, def: KvDef): Promise<
   const bucket = await new Kvm(jetstream(connection)).open(def.bucket)
   return {
     async put(key, value) {
-      await bucket.put(key, JSON.stringify(value))
+      await acknowledged(bucket.put(key, JSON.stringify(value)))
     },
     async remove(key) {
-      await bucket.delete(key)
+      await acknowledged(bucket.delete(key))
     },
+  }
+}
+
+async function acknowledged(writing: Promise<unknown>): Promise<void> {
+  try {
+    await writing
+  } catch (cause) {
+    throw notAcknowledged('The bucket did not acknowledge the value.', cause)
   }
 }

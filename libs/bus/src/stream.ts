@@ -2,10 +2,10 @@
 import { jetstream, type JsMsg } from '@nats-io/jetstream'
 import { headers as natsHeaders, type NatsConnection } from 'nats'
 import type { EvtDef, JobDef } from '@mcpshield/contracts/define'
-import { AppError } from '@mcpshield/contracts/errors'
 import type { Consumption } from '@mcpshield/contracts/flow'
 import type { z } from 'zod'
 import type { Log } from './log.ts'
+import { notAcknowledged } from './not-acknowledged.ts'
 
 /** Before the subject where it failed, the subject of a dead letter. */
 export const DEAD_PREFIX = 'dead.'
@@ -26,7 +26,7 @@ export async function publishMessage<E extends EvtDef | JobDef>(
       msgID: id,
     })
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', 'The message stream did not acknowledge the message.', { cause })
+    throw notAcknowledged('The message stream did not acknowledge the message.', cause)
   }
 }
 

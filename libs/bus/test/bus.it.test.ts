@@ -192,6 +192,38 @@ describe('watched buckets', () => {
   })
 })
 
+test('a bucket is told whole while it is being written to', async () => {
+  await using writes = await server.connect('projects')
+  await using reads = await server.connect('mcp-gateway')
+  const writer = await writes.writer(projects.kv.keys)
+  const value = (name: string) =>
+    ({ key_id: randomUUID(), project_id: randomUUID(), org_id: randomUUID(), name, labels: [], upstreams: null, expires_at: null }) // prettier-ignore
+  for (let each = 0; each < 50; each++) await writer.put(`busy${each}`, value('old'))
+  let stopped = false
+  const writing = (async () => {
+    for (let each = 0; !stopped; each++)
+      await Promise.all([0, 1, 2, 3].map(() => writer.put(`busy${each % 2}`, value('new'))))
+  })()
+  for (let times = 0; times < 25; times++) {
+    const told = new Set<string>()
+    await using watching = await reads.watch(projects.kv.keys, {
+      put: (key) => void told.add(key),
+      remove: () => undefined,
+    })
+    expect(watching.current()).toBe(true)
+    await expect.poll(() => told.size).toBeGreaterThanOrEqual(50)
+  }
+  stopped = true
+  await writing
+})
+
+test('a value too large for a message is refused as such: it will never be taken', async () => {
+  await using bus = await server.connect('projects')
+  const writer = await bus.writer(projects.kv.keys)
+  const value = { name: 'x'.repeat(9 * 1024 * 1024) }
+  await expect(writer.put('large', value as never)).rejects.toMatchObject({ name: 'InvalidArgumentError' })
+})
+
 describe('audit', () => {
   test('events of concurrent calls share messages, and each is acknowledged', async () => {
     await using bus = await server.connect('mcp-gateway')
@@ -205,6 +237,19 @@ describe('audit', () => {
     expect(after - before).toBeLessThan(200)
     expect(await countEvents(raw, `audit.${org}.${project}.allow`)).toBe(2_000)
     await raw.close()
+  })
+
+  test('a record too large for a message is refused, and those that come with it are stored', async () => {
+    await using bus = await server.connect('mcp-gateway')
+    const [org, project] = [randomUUID(), randomUUID()]
+    const large = { ...event(org, project), arguments: 'x'.repeat(9 * 1024 * 1024) }
+    const [refused, ...others] = await Promise.allSettled([
+      bus.audit.record(large),
+      bus.audit.record(event(org, project)),
+      bus.audit.record(event(org, project)),
+    ])
+    expect(refused).toMatchObject({ status: 'rejected' })
+    expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
   })
 
   test('a record that JetStream does not take is refused, not silently dropped', async () => {

@@ -53,8 +53,9 @@ export function credentialStore(db: Db, wake: () => void): Credentials {
   }
 }
 
+/** Requests of one address keep their order: the newest code is the one that holds. */
 function put(em: EntityManager, request: CodeRequest, now: Date): void {
-  enqueue(em, TOPIC.codes, request.kind, { ...request, requested_at: now.toISOString() })
+  enqueue(em, TOPIC.codes, request.email, { ...request, requested_at: now.toISOString() })
 }
 
 async function confirmChange(

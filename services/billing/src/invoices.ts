@@ -16,8 +16,11 @@ import { FREE } from './terms.ts'
 
 type Deps = Pick<ClosingDeps, 'store' | 'countEvents' | 'now'>
 
-/** A cursor: on which side of an invoice to go on. No two of an organisation begin at the same time. */
-const Place = z.tuple([z.enum(['older', 'newer']), z.iso.datetime()])
+/**
+ * A cursor: on which side of an invoice to go on. No two of an organisation begin at the same time. PostgreSQL has no
+ * year 0.
+ */
+const Place = z.tuple([z.enum(['older', 'newer']), z.iso.datetime().regex(/^(?!0000)/)])
 type Place = z.infer<typeof Place>
 
 /** Where the draft stands: above every invoice. */

@@ -28,6 +28,14 @@ const issued = async (user: User, limit = 200) =>
 const spans = (invoices: Invoice[]) =>
   invoices.map((each) => [each.period_start.slice(0, 10), each.period_end.slice(0, 10)])
 
+test('a cursor that names no time of an invoice is refused', async () => {
+  const owner = world.owner()
+  for (const place of [['older', '0000-01-01T00:00:00Z'], ['older', 5], ['older', randomUUID()], []]) {
+    const cursor = Buffer.from(JSON.stringify(place)).toString('base64url')
+    await expect(owner.call(listInvoices, { cursor })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  }
+})
+
 describe('a period that has ended', () => {
   test('is invoiced in full, and the next begins where it ended', async () => {
     at('2026-01-31T09:30:00.000Z')

@@ -7,6 +7,7 @@ import { parsePolicy, type Diagnostic } from '@mcpshield/policy/parse'
 import { runPolicyTests, type TestCall, type TestResult } from '@mcpshield/policy/run-tests'
 import type { Policy, PolicyTest } from '@mcpshield/policy/schema'
 import { readYaml } from '@mcpshield/policy/yaml-document'
+import { takesMoreThan } from './room.ts'
 
 /** What facts need to know of the project. */
 export type Systems = Pick<PolicySnapshot, 'connections' | 'upstreams'>
@@ -23,6 +24,16 @@ export type CheckPolicy = (
 /** One save may keep the process busy for so long, not longer. */
 const TESTS_WITHIN_MS = 2_000
 
+/** Of the document as it travels to decision points. Only aliases make it larger than a text of the largest size. */
+const MAX_POLICY_BYTES = 1024 * 1024
+const TOO_LARGE: Diagnostic = {
+  line: 1,
+  column: 1,
+  severity: 'error',
+  code: 'yaml_too_large',
+  message: `What the aliases expand to is larger than ${MAX_POLICY_BYTES / 1024} KiB.`,
+}
+
 /** Loads the parsers; to be awaited once. */
 export async function preparePolicyCheck(): Promise<CheckPolicy> {
   await prepareParsers()
@@ -36,6 +47,7 @@ function checkPolicy(text: string, of: Systems | 'organization'): ReturnType<Che
   const systems = of === 'organization' ? NO_SYSTEMS : of
   const { policy, diagnostics } = parsePolicy(text, { organization: of === 'organization' })
   if (policy === undefined) return { diagnostics }
+  if (takesMoreThan(MAX_POLICY_BYTES, policy)) return { diagnostics: [TOO_LARGE, ...diagnostics] }
   const failures = failedTests(policy, systems)
   if (failures.length === 0) return { policy, diagnostics }
   const yaml = readYaml(text)

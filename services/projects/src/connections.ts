@@ -9,6 +9,7 @@ import { signedIn } from '@mcpshield/contracts/rights'
 import { secretKindOf } from '@mcpshield/redact/secret-names'
 import { ConnectionRow } from './entities.ts'
 import { readPage } from './pages.ts'
+import { requireRoom, takesMoreThan } from './room.ts'
 import type { Secrets } from './secrets.ts'
 import { found, lockProject, projectOf, record, runtimeChanged, type Store } from './store.ts'
 
@@ -17,6 +18,10 @@ type Names =
 type Deps = { store: Store; secrets: Secrets; now(): Date }
 type Connection = Output<typeof projects.rpc.getConnection>
 type Settings = { url: string | null; path: string | null; options: Connection['options'] }
+
+/** A project's connections travel together, to decision points and to gateways. */
+const MAX_CONNECTIONS = 100
+const MAX_OPTIONS_BYTES = 16 * 1024
 
 export function connectionHandlers({
   store,
@@ -45,6 +50,7 @@ export function connectionHandlers({
       const at = now()
       return store.of(org_id).change(async (em) => {
         const project = await lockProject(em, org_id, project_id)
+        requireRoom(await em.count(ConnectionRow, { project_id }), MAX_CONNECTIONS, 'connections')
         const id = randomUUIDv7()
         const { url, ...shown } = checked(kind, {
           url: given.url ?? null,
@@ -134,6 +140,8 @@ function checked(kind: Connection['kind'], settings: Settings): Settings {
     if (path === null || !path.startsWith('/') || path.includes('\0'))
       wrong('path', 'must be an absolute path')
   }
+  if (takesMoreThan(MAX_OPTIONS_BYTES, options))
+    wrong('options', `must not take more than ${MAX_OPTIONS_BYTES} bytes`)
   for (const name of Object.keys(options)) {
     if (secretKindOf(name) !== undefined) wrong(`options.${name}`, 'looks like a secret; put it into the url')
   }

@@ -69,6 +69,19 @@ export const InvitationRow = defineEntity({
 })
 export type InvitationRow = InferEntity<typeof InvitationRow>
 
+/** Mails that invite, of the last day: how many there were decides whether there may be another. */
+export const InvitationMailRow = defineEntity({
+  name: 'InvitationMailRow',
+  tableName: 'invitation_mails',
+  properties: {
+    id: p.uuid().primary(),
+    org_id: p.uuid().index(),
+    /** SHA-256 of organisation and address. */
+    recipient: p.string().length(64),
+    sent_at: p.datetime(),
+  },
+})
+
 /** The key that seals an organisation's secrets, wrapped by the master key. */
 export const DataKeyRow = defineEntity({
   name: 'DataKeyRow',
@@ -213,6 +226,7 @@ export function database(url: string): DbOptions {
       MemberRow,
       PersonRow,
       InvitationRow,
+      InvitationMailRow,
       DataKeyRow,
       ProjectRow,
       PolicyVersionRow,

@@ -8,6 +8,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import type { projects } from '@mcpshield/contracts/projects'
 import { requireRight, signedIn } from '@mcpshield/contracts/rights'
 import { InvitationRow, MemberRow, OrganizationRow, PersonRow } from './entities.ts'
+import { takeMail } from './invitation-mails.ts'
 import { asMember, lockAsMember, requireOwner } from './members.ts'
 import { workIn } from './organizations.ts'
 import { readPage } from './pages.ts'
@@ -42,6 +43,7 @@ export function invitationHandlers({
         await requireNoMember(em, actor.org_id, email)
         await em.nativeDelete(InvitationRow, { org_id: actor.org_id, email })
         await requireRoom(em, actor.org_id, at)
+        await takeMail(em, actor.org_id, email, at)
         const row = em.create(InvitationRow, {
           id: randomUUIDv7(),
           org_id: actor.org_id,

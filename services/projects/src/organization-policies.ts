@@ -10,9 +10,10 @@ import { OrganizationPolicyRow, OrganizationRow, ProjectRow } from './entities.t
 import { requireCurrent } from './etags.ts'
 import { asVersion, checkedPolicy } from './policies.ts'
 import { found, lockOrganization, publishProject, record, type Store } from './store.ts'
+import type { Turns } from './turns.ts'
 
 type Names = 'getOrganizationPolicy' | 'saveOrganizationPolicy'
-type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
+type Deps = { store: Store; checkPolicy: CheckPolicy; turns: Turns; now(): Date }
 
 /** What an organisation has before it has saved a policy: version 0, which decides nothing. */
 const NONE = 'version: 1\nrules: []\n'
@@ -20,6 +21,7 @@ const NONE = 'version: 1\nrules: []\n'
 export function organizationPolicyHandlers({
   store,
   checkPolicy,
+  turns,
   now,
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   return {
@@ -36,7 +38,7 @@ export function organizationPolicyHandlers({
     async saveOrganizationPolicy({ policy_yaml, note = null, if_match }, call) {
       const { org_id, user_id } = signedIn(call.caller)
       const at = now()
-      return store.of(org_id).change(async (em) => {
+      const saved = async (em: EntityManager) => {
         await lockOrganization(em, org_id)
         const current = (await newestOrganizationPolicy(em, org_id))?.version ?? 0
         requireCurrent(if_match, current)
@@ -67,7 +69,8 @@ export function organizationPolicyHandlers({
         )
         await em.flush()
         return asVersion(row)
-      })
+      }
+      return turns.take(org_id, () => store.of(org_id).change(saved))
     },
   }
 }

@@ -113,6 +113,8 @@ function membershipsOf(em: EntityManager, userId: string): Promise<Membership[]>
 
 /** From now on the person works in this one of their organisations. */
 export async function workIn(em: EntityManager, userId: string, orgId: string): Promise<void> {
+  // Held in one order: who switches to and fro at once would wait in a circle.
+  await em.execute('select 1 from members where user_id = ? order by org_id for no key update', [userId])
   await em.execute('update members set current = (org_id = ?) where user_id = ?', [orgId, userId])
 }
 

@@ -6,9 +6,12 @@ import { z } from 'zod'
 export type PageInput = { limit: number; cursor?: string | undefined }
 export type PageOf<T> = { items: T[]; next_cursor: string | null; prev_cursor: string | null }
 
-/** Ids are UUIDv7: their order is that of creation. Versions are numbers. */
-const Place = z.tuple([z.enum(['older', 'newer']), z.union([z.uuid(), z.int()])])
-type Place = z.infer<typeof Place>
+const side = z.enum(['older', 'newer'])
+/** Ids are UUIDv7: their order is that of creation. Versions are numbers. A cursor of another list is none of this one's. */
+const OfId = z.tuple([side, z.uuid()])
+const OfVersion = z.tuple([side, z.int32()])
+type Place = z.infer<typeof OfId> | z.infer<typeof OfVersion>
+const placeOf = (key: string): z.ZodType<Place> => (key === 'version' ? OfVersion : OfId)
 
 /** One page of the rows that `where` names, in descending order of `key`. */
 export async function readPage<Row extends object, T>(
@@ -21,7 +24,7 @@ export async function readPage<Row extends object, T>(
   /** Columns that are not shown, and too large to be read for nothing. */
   exclude: (keyof NoInfer<Row> & string)[] = [],
 ): Promise<PageOf<T>> {
-  const place = cursor === undefined ? undefined : decodeCursor(Place, cursor)
+  const place = cursor === undefined ? undefined : decodeCursor(placeOf(key), cursor)
   const older = place?.[0] !== 'newer'
   const beyond = place === undefined ? {} : { [key]: older ? { $lt: place[1] } : { $gt: place[1] } }
   const rows = await em.find(

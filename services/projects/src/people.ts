@@ -119,8 +119,9 @@ async function leave(em: EntityManager, org_id: string, user_id: string): Promis
   await em.execute(SUCCESSION_SQL, [org_id, org_id])
 }
 
-/** Two last owners may delete their accounts at once: the admin of longest standing follows, if there is one. */
+/** Two last owners may delete their accounts at once: who may most of those left, and longest, follows. */
 const SUCCESSION_SQL = `update members set role = 'owner'
   where org_id = ?
     and not exists (select 1 from members x where x.org_id = members.org_id and x.role = 'owner')
-    and user_id = (select user_id from members where org_id = ? and role = 'admin' order by created_at, user_id limit 1)`
+    and user_id = (select user_id from members where org_id = ?
+      order by array_position(array['admin', 'editor', 'viewer'], role::text), created_at, user_id limit 1)`

@@ -14,6 +14,7 @@ import { readPage } from './pages.ts'
 import { diffTexts } from './policy-diff.ts'
 import { systemsOf } from './snapshots.ts'
 import { found, lockProject, projectOf, publishProject, record, type Store } from './store.ts'
+import type { Turns } from './turns.ts'
 
 export type CheckedPolicy = { text: string; policy: unknown; diagnostics: Diagnostic[] }
 
@@ -25,11 +26,12 @@ type Names =
   | 'getPolicyVersion'
   | 'diffPolicyVersions'
   | 'rollbackPolicy'
-type Deps = { store: Store; checkPolicy: CheckPolicy; now(): Date }
+type Deps = { store: Store; checkPolicy: CheckPolicy; turns: Turns; now(): Date }
 
 export function policyHandlers({
   store,
   checkPolicy,
+  turns,
   now,
 }: Deps): Pick<Handlers<typeof projects.rpc, Call>, Names> {
   const save = async (
@@ -40,7 +42,7 @@ export function policyHandlers({
   ) => {
     const { org_id, user_id } = signedIn(call.caller)
     const at = now()
-    return store.of(org_id).change(async (em) => {
+    const saved = async (em: EntityManager) => {
       const project = await lockProject(em, org_id, projectId)
       const { text, note } = await choose(em, project)
       const checked = checkedPolicy(checkPolicy, text, await systemsOf(em, projectId))
@@ -60,7 +62,9 @@ export function policyHandlers({
       )
       await em.flush()
       return asVersion(version)
-    })
+    }
+    // No transaction is begun, and no project held, while it is not yet its turn.
+    return turns.take(org_id, () => store.of(org_id).change(saved))
   }
 
   const ofProject = <T>(call: Call, id: string, work: (em: EntityManager, id: string) => Promise<T>) => {
@@ -89,7 +93,8 @@ export function policyHandlers({
 
     async validatePolicy({ project_id, policy_yaml }, call) {
       const systems = await ofProject(call, project_id, systemsOf)
-      const { policy, diagnostics } = checkPolicy(policy_yaml, systems)
+      const { org_id } = signedIn(call.caller)
+      const { policy, diagnostics } = await turns.take(org_id, async () => checkPolicy(policy_yaml, systems))
       return { valid: policy !== undefined && !diagnostics.some(isError), diagnostics }
     },
 

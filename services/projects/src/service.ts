@@ -16,6 +16,7 @@ import { projectHandlers } from './projects.ts'
 import type { Secrets } from './secrets.ts'
 import { runtimeHandlers } from './snapshots.ts'
 import type { Store } from './store.ts'
+import { turnsOfOrganizations } from './turns.ts'
 import { upstreamHandlers } from './upstreams.ts'
 
 export type ProjectsDeps = {
@@ -32,13 +33,14 @@ export type ProjectsDeps = {
 }
 
 export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rpc, Call> {
+  const turns = turnsOfOrganizations()
   return {
     ...organizationHandlers(deps),
     ...memberHandlers(deps),
     ...invitationHandlers(deps),
     ...projectHandlers(deps),
-    ...policyHandlers(deps),
-    ...organizationPolicyHandlers(deps),
+    ...policyHandlers({ ...deps, turns }),
+    ...organizationPolicyHandlers({ ...deps, turns }),
     ...keyHandlers(deps),
     ...upstreamHandlers(deps),
     ...connectionHandlers(deps),

@@ -9,6 +9,7 @@ import { signedIn } from '@mcpshield/contracts/rights'
 import type { z } from 'zod'
 import { UpstreamRow } from './entities.ts'
 import { readPage } from './pages.ts'
+import { requireRoom, takesMoreThan } from './room.ts'
 import type { Secrets } from './secrets.ts'
 import { serverKind } from './server-kind.ts'
 import { shownArgs, shownUrl } from './shown.ts'
@@ -26,6 +27,10 @@ export type Reach = {
   args: string[]
   env: Record<string, string>
 }
+
+/** A project's upstreams travel together, to decision points and to gateways. */
+const MAX_UPSTREAMS = 100
+const MAX_FIELD_BYTES = 16 * 1024
 
 /** The first word of a connector's tools (`postgres.query`): no upstream may look like one. */
 const RESERVED = ['postgres', 'mysql', 'sqlite', 'mongodb', 'redis', 'filesystem', 'network']
@@ -65,6 +70,7 @@ export function upstreamHandlers({
       const at = now()
       return store.of(org_id).change(async (em) => {
         const project = await lockProject(em, org_id, project_id)
+        requireRoom(await em.count(UpstreamRow, { project_id }), MAX_UPSTREAMS, 'upstreams')
         const reach = checkedReach(slug, withDefaults(given))
         const id = randomUUIDv7()
         const row = em.create(UpstreamRow, {
@@ -150,6 +156,10 @@ function checkedReach(slug: string, reach: Reach): Reach {
     if (reach.command !== null) wrong('command', 'is for the transport stdio')
     if (reach.args.length > 0) wrong('args', 'are for the transport stdio')
     if (Object.keys(reach.env).length > 0) wrong('env', 'is for the transport stdio')
+  }
+  for (const field of ['headers', 'args', 'env'] as const) {
+    if (takesMoreThan(MAX_FIELD_BYTES, reach[field]))
+      wrong(field, `must not take more than ${MAX_FIELD_BYTES} bytes`)
   }
   for (const [name, value] of Object.entries(reach.headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) wrong(`headers.${name}`, 'is not the name of a header')

@@ -21,6 +21,21 @@ const unknown = { code: 'NOT_FOUND' }
 const address = () => `${randomUUID()}@example.com`
 
 describe('an invitation', () => {
+  test('is mailed to one address a few times an hour, also when it is taken back in between', async () => {
+    const [owner, another] = await Promise.all([world.owner(), world.owner()])
+    const email = address()
+    const asked = await Promise.allSettled(Array.from({ length: 6 }, () => create(owner, email)))
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
+    const [open] = await list(owner)
+    await owner.call(rpc.revokeInvitation, { invitation_id: open!.id })
+    await expect(create(owner, email)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    await create(owner, address())
+    await create(another, email)
+    const mails = async () =>
+      (await world.mails()).filter(({ to }) => 'email' in to && to.email === email).length
+    await expect.poll(mails, within).toBe(6)
+  })
+
   test('goes out by mail with its link, and its token is nowhere else', async () => {
     const owner = await world.owner()
     const made = await create(owner, 'New.Person@Example.com', 'editor')

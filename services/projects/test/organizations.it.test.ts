@@ -14,6 +14,24 @@ const ofOrganization = async ({ caller: { org_id } }: User) =>
   (await world.auditEvents()).filter((event) => event.org_id === org_id)
 
 describe('organisations', () => {
+  test('who switches to and fro many times at once works in one of them', async () => {
+    const [owner, person] = await Promise.all([world.owner(), world.owner()])
+    const { token } = await world.invite(owner, person.email)
+    await person.call(rpc.joinOrganization, { invitation_token: token })
+    const ids = [owner.caller.org_id, person.caller.org_id]
+    await Promise.all(
+      Array.from({ length: 200 }, (_, each) =>
+        person.call(rpc.switchOrganization, { organization_id: ids[each % 2]! }),
+      ),
+    )
+    const { items } = await person.call(rpc.listOrganizations, {})
+    expect(items.map(({ current }) => current)).toEqual([true, false])
+    const current = await world.query('select 1 from members where user_id = $1 and current', [
+      person.caller.user_id,
+    ])
+    expect(current).toHaveLength(1)
+  })
+
   test('a person works in one of theirs at a time, and switches to no other’s', async () => {
     const [owner, stranger] = await Promise.all([world.owner(), world.owner()])
     const person = await world.owner()

@@ -26,6 +26,39 @@ const echo = policy('  - { id: echo, tool: "files/echo", decision: allow }\n')
 const within = { timeout: 1_000, interval: 10 }
 
 describe('projects', () => {
+  test('a cursor of another list is refused, and so is one that was made up', async () => {
+    const { id: project_id } = await project()
+    const cursor = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
+    const refused = { code: 'INVALID_ARGUMENT', details: { errors: [{ path: 'cursor' }] } }
+    for (const place of [['older', 5], ['older', 2 ** 40], ['older'], ['up', project_id]]) {
+      const asked = { project_id, cursor: cursor(place) }
+      await expect(owner.call(rpc.listProjects, { cursor: asked.cursor })).rejects.toMatchObject(refused)
+      await expect(owner.call(rpc.listMembers, { cursor: asked.cursor })).rejects.toMatchObject(refused)
+      await expect(owner.call(rpc.listKeys, asked)).rejects.toMatchObject(refused)
+    }
+    for (const place of [
+      ['older', project_id],
+      ['older', 2 ** 31],
+      ['newer', -(2 ** 40)],
+    ]) {
+      const asked = { project_id, cursor: cursor(place) }
+      await expect(owner.call(rpc.listPolicyVersions, asked)).rejects.toMatchObject(refused)
+    }
+  })
+
+  test('a policy whose aliases expand to more than can be told of is refused', async () => {
+    const { id: project_id } = await project()
+    const of = (times: number) =>
+      `version: 1\nrules: []\ntests:\n  - name: a\n    call: { tool: x/y, arguments: { a: [&x "${'x'.repeat(10_000)}"${', *x'.repeat(times)}] } }\n    expect: deny\n`
+    const save = (times: number) =>
+      owner.call(rpc.savePolicy, { project_id, policy_yaml: of(times), if_match: '*' })
+    await expect(save(20_000)).rejects.toMatchObject({
+      code: 'POLICY_INVALID',
+      details: { diagnostics: [{ code: 'yaml_too_large' }] },
+    })
+    expect((await save(50)).version).toBe(2)
+  })
+
   test('a name is taken once per organisation', async () => {
     const { name, id } = await project()
     await expect(owner.call(rpc.createProject, { name })).rejects.toMatchObject({ code: 'CONFLICT' })

@@ -155,3 +155,32 @@ describe('upstreams and connections', () => {
     await expect(upstream({ url })).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 })
+
+describe('the upstreams and connections', () => {
+  test('of one project stay few and small enough to be told of in one message', async () => {
+    const { id: project_id } = await project()
+    const connection = (name: string, options = {}) =>
+      owner.call(rpc.createConnection, { project_id, name, kind: 'http', options })
+    await expect(connection('large', { a: 'x'.repeat(16 * 1024) })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { errors: [{ path: 'options' }] },
+    })
+    const upstream = (slug: string, args: string[] = []) =>
+      owner.call(rpc.createUpstream, { project_id, ...stdio, slug, args })
+    await expect(
+      upstream(
+        'large',
+        Array.from({ length: 5 }, () => 'x'.repeat(4_000)),
+      ),
+    ).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { errors: [{ path: 'args' }] },
+    })
+    for (const create of [connection, upstream]) {
+      const made = await Promise.allSettled(Array.from({ length: 101 }, (_, each) => create(`a${each}`)))
+      const [refused, ...others] = made.filter(({ status }) => status === 'rejected')
+      expect(others).toEqual([])
+      expect(refused).toMatchObject({ reason: { code: 'CONFLICT' } })
+    }
+  })
+})
