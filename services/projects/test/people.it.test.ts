@@ -169,4 +169,13 @@ describe('a deleted person', () => {
     const { items } = await admin.call(rpc.listMembers, {})
     expect(items.filter(({ role }) => role === 'owner')).toHaveLength(1)
   })
+
+  test('who was the last owner, and left no admin, is followed by who may most', async () => {
+    const owner = await world.owner()
+    const viewer = await world.colleague(owner, 'viewer')
+    const editor = await world.colleague(owner, 'editor')
+    await deleted(owner)
+    expect(await membership(editor)).toMatchObject({ role: 'owner' })
+    expect(await membership(viewer)).toMatchObject({ role: 'viewer' })
+  })
 })
