@@ -25,6 +25,8 @@ export type RegistrationDeps = {
   sessions: OpenSessions
   /** Requests of codes, per address. */
   codeLimit: Limit
+  /** Registrations, per address: they mail a code too, but leave as many requests for another one. */
+  registrationLimit: Limit
   codeMinutes: number
   now(): Date
 }
@@ -42,7 +44,7 @@ export function registration(deps: RegistrationDeps): Registration {
   return {
     async registerUser({ email, password, first_name, last_name }) {
       refuseWeakPassword(password, 'password', email)
-      await takeTry(deps.codeLimit, email, TOO_MANY_CODES)
+      await takeTry(deps.registrationLimit, email, TOO_MANY_CODES)
       const password_hash = await deps.passwords.hash(password)
       const request = { kind: 'registration', email, password_hash, first_name, last_name } as const
       await deps.credentials.request(request, deps.now())

@@ -82,15 +82,17 @@ export async function start(
 const WRONG_TRIES = { attempts: 5, windowMs: 15 * 60_000 }
 
 function limits(redis: RedisConnection, config: Config) {
+  const codes = {
+    attempts: config.OTP_RATE_LIMIT_REQUESTS,
+    windowMs: config.OTP_RATE_LIMIT_WINDOW_MINUTES * 60_000,
+  }
   return {
     loginLimit: limitOf(redis, 'login', {
       attempts: config.LOGIN_RATE_LIMIT_ATTEMPTS,
       windowMs: config.LOGIN_RATE_LIMIT_WINDOW_MINUTES * 60_000,
     }),
-    codeLimit: limitOf(redis, 'codes-asked', {
-      attempts: config.OTP_RATE_LIMIT_REQUESTS,
-      windowMs: config.OTP_RATE_LIMIT_WINDOW_MINUTES * 60_000,
-    }),
+    codeLimit: limitOf(redis, 'codes-asked', codes),
+    registrationLimit: limitOf(redis, 'registrations', codes),
     reauthLimit: limitOf(redis, 'reauth', WRONG_TRIES),
     mfaLimit: limitOf(redis, 'mfa', WRONG_TRIES),
   }

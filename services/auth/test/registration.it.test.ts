@@ -209,10 +209,16 @@ describe('codes', () => {
   test('the fourth request in five minutes is refused, for known and unknown addresses alike, however they are mixed', async () => {
     const refused = []
     for (const email of [await registered(), freshEmail()]) {
-      if (world.mails(email).length === 0) await request(email, 'verify_email')
+      await request(email, 'verify_email')
       await request(email, 'reset_password')
       await request(email, 'reset_password')
-      refused.push(await refusal(request(email, 'verify_email')), await refusal(world.register(email)))
+      refused.push(await refusal(request(email, 'verify_email')))
+    }
+    // Registrations are counted by themselves, as often.
+    for (const email of [await registered(), freshEmail()]) {
+      for (let left = world.mails(email).length === 0 ? 3 : 2; left > 0; left--) await world.register(email)
+      refused.push(await refusal(world.register(email)))
+      await request(email, 'verify_email')
     }
     for (const { code, message, details } of refused) {
       expect({ code, message }).toEqual({ code: 'RATE_LIMITED', message: refused[0]!.message })

@@ -46,7 +46,7 @@ function expectAlike(medians: { known: number; unknown: number }): void {
 }
 
 async function forgetLimits(): Promise<void> {
-  const keys = await world.redis.keys('auth:codes-asked:*')
+  const keys = await world.redis.keys('auth:registrations:*')
   if (keys.length > 0) await world.redis.del(...keys)
 }
 
