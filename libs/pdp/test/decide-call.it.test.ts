@@ -98,7 +98,9 @@ async function publish(yaml: string, change: Partial<PolicySnapshot> = {}): Prom
     upstreams: [],
     ...change,
   })
-  await expect.poll(() => snapshots.project(project)?.snapshot.policy_version, { interval: 2 }).toBe(version)
+  await expect
+    .poll(() => snapshots.project(project)?.snapshot.policy_version, { timeout: 1_000, interval: 2 })
+    .toBe(version)
 }
 
 const decide = (
@@ -136,7 +138,7 @@ describe('denied, whatever the policy says', () => {
       policy_version: 9_999,
       policy: { version: 1, rules: [{ tool: 'x' }] },
     })
-    await expect.poll(() => snapshots.project(project), { interval: 2 }).toBeUndefined()
+    await expect.poll(() => snapshots.project(project), { timeout: 1_000, interval: 2 }).toBeUndefined()
     expect((await decide(sql('select id from orders'))).decision).toMatchObject({
       decision: 'deny',
       rule: 'no_policy',
@@ -215,7 +217,7 @@ test('an organisation’s policy that cannot be understood denies everything', a
     policy_version: 9_998,
     organization_policy: { version: 1, rules: [{ tool: '*', decision: 'allow' }] },
   })
-  await expect.poll(() => snapshots.project(project), { interval: 2 }).toBeUndefined()
+  await expect.poll(() => snapshots.project(project), { timeout: 1_000, interval: 2 }).toBeUndefined()
   expect((await decide(sql('select id from orders'))).decision).toMatchObject({
     decision: 'deny',
     rule: 'no_policy',
@@ -243,11 +245,13 @@ test('exactly as many calls pass as the limit says, from two instances at once',
   )
   const other = connectLimitStore(redis.url, silent)
   await expect
-    .poll(() =>
-      other.ping().then(
-        () => true,
-        () => false,
-      ),
+    .poll(
+      () =>
+        other.ping().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 1_000 },
     )
     .toBe(true)
   const otherPdp = point(other)
@@ -281,16 +285,22 @@ test('a changed policy is decided by at once when its snapshot comes, cached fac
 test('keys: known, expired, revoked', async () => {
   await keys.put(credential.digest, key)
   await expect
-    .poll(() => snapshots.credential(apiKey, new Date()), { interval: 2 })
+    .poll(() => snapshots.credential(apiKey, new Date()), { timeout: 1_000, interval: 2 })
     .toMatchObject({ name: 'agent' })
   expect(snapshots.credential('mcps_other', new Date())).toBeUndefined()
   await keys.put(credential.digest, { ...key, expires_at: '2026-01-01T00:00:00.000Z' })
   await expect
-    .poll(() => snapshots.credential(apiKey, new Date('2026-01-01T00:00:00Z')), { interval: 2 })
+    .poll(() => snapshots.credential(apiKey, new Date('2026-01-01T00:00:00Z')), {
+      timeout: 1_000,
+      interval: 2,
+    })
     .toBeUndefined()
   expect(snapshots.credential(apiKey, new Date('2025-12-31T23:59:59Z'))).toBeDefined()
   await keys.remove(credential.digest)
   await expect
-    .poll(() => snapshots.credential(apiKey, new Date('2025-01-01T00:00:00Z')), { interval: 2 })
+    .poll(() => snapshots.credential(apiKey, new Date('2025-01-01T00:00:00Z')), {
+      timeout: 1_000,
+      interval: 2,
+    })
     .toBeUndefined()
 })
