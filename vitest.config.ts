@@ -11,6 +11,7 @@ export default defineConfig({
           include: [
             'libs/**/*.test.ts',
             'services/**/*.test.ts',
+            'cli/**/*.test.ts',
             'infra/**/*.test.ts',
             'tests/*.test.ts',
             'bench/**/*.test.ts',
@@ -21,7 +22,12 @@ export default defineConfig({
       {
         test: {
           name: 'real',
-          include: ['libs/**/*.it.test.ts', 'services/**/*.it.test.ts', 'infra/**/*.it.test.ts'],
+          include: [
+            'libs/**/*.it.test.ts',
+            'services/**/*.it.test.ts',
+            'cli/**/*.it.test.ts',
+            'infra/**/*.it.test.ts',
+          ],
           exclude: ['**/node_modules/**'],
           globalSetup: ['./libs/testkit/src/backing.ts'],
           // What has no deadline of its own is waited for as long as a loaded machine needs.

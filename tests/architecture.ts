@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[] | 'all'> = {
   pdp: ['policy', 'facts', 'redact', 'contracts', 'bus'],
   testkit: 'all',
   service: ['policy', 'facts', 'redact', 'pdp', 'contracts', 'bus', 'db', 'runtime'],
+  cli: ['policy', 'facts', 'redact', 'contracts'],
   infra: ['bus', 'contracts', 'db', 'runtime'],
   bench: 'all',
   tests: 'all',
@@ -114,7 +115,7 @@ export function readRepository(root: string): { sources: Source[]; packages: Pac
       .filter((entry) => entry.isDirectory())
       .map((entry) => `${group}/${entry.name}`),
   )
-  const packages = [...folders, 'infra', 'bench', 'tests'].map((folder) => readPackage(root, folder))
+  const packages = [...folders, 'cli', 'infra', 'bench', 'tests'].map((folder) => readPackage(root, folder))
   const sources = packages.flatMap(({ folder }) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(

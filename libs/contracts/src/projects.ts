@@ -108,9 +108,20 @@ export const PolicySnapshot = z.object({
   organization_policy: z.unknown().default(null),
   /** Grows whenever upstreams or connections change: a gateway then asks for the runtime again. */
   runtime_version: z.int(),
-  /** What facts need to know of connections: their names, kinds and public options. */
+  /** What facts need to know of connections: nothing that is secret. */
   connections: z.array(
-    z.object({ name: z.string(), kind: ConnectionKind, search_path: z.array(z.string()).optional() }),
+    z.object({
+      name: z.string(),
+      kind: ConnectionKind,
+      /** PostgreSQL: where names without a schema are looked up. */
+      search_path: z.array(z.string()).exactOptional(),
+      /** PostgreSQL: functions that an operator knows to be free of side effects. */
+      pure_functions: z.array(z.string()).exactOptional(),
+      /** MySQL: the database of names without one. */
+      database: z.string().exactOptional(),
+      /** Files: what relative paths are relative to. */
+      root: z.string().exactOptional(),
+    }),
   ),
   upstreams: z.array(
     z.object({ slug: z.string(), server: z.string().nullable(), root: z.string().nullable() }),
@@ -714,6 +725,28 @@ export const projects = contract('projects', {
   },
   kv: { policies: PolicySnapshot, keys: KeySnapshot },
 })
+
+/** What facts need to know of a connection, from its settings. */
+export function connectionForFacts(connection: {
+  name: string
+  kind: z.infer<typeof ConnectionKind>
+  path: string | null
+  options: Record<string, unknown>
+}): PolicySnapshot['connections'][number] {
+  const { name, kind, path, options } = connection
+  const pure = options.pure_functions
+  return {
+    name,
+    kind,
+    ...(kind === 'postgresql' ? { search_path: searchPathOf(options) } : {}),
+    ...(kind === 'postgresql' && isTexts(pure) ? { pure_functions: pure } : {}),
+    ...(kind === 'mysql' && typeof options.database === 'string' ? { database: options.database } : {}),
+    ...(kind === 'files' && path !== null ? { root: path } : {}),
+  }
+}
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string')
 
 /** Where unqualified PostgreSQL names of a connection are looked up: decided by it, and pinned when run. */
 export function searchPathOf(options: Record<string, unknown>): string[] {

@@ -2,6 +2,7 @@ import type { Access, FactDeclaration, Facts, JsonObject, JsonValue, Unknown } f
 import { catalogueEntry, isConnectorTool, type CatalogueEntry } from './catalogue.ts'
 import { guessFacts } from './guess.ts'
 import { normalizePath } from './paths.ts'
+import { mysqlFacts } from './sql/mysql.ts'
 import { postgresqlFacts, preparePostgresql } from './sql/postgresql.ts'
 import { sqliteFacts } from './sql/sqlite.ts'
 import type { StatementFacts } from './sql/statement.ts'
@@ -20,6 +21,8 @@ export type Connection = {
   columns?: Record<string, string[]>
   /** PostgreSQL: functions of the database declared free of side effects. */
   pure_functions?: string[]
+  /** MySQL: the database of names without one. */
+  database?: string
   /** SQLite: the CREATE statements of its schema. The same list for each call: what is made of it is kept with it. */
   schema?: readonly string[]
   /** Files: what relative paths are relative to. */
@@ -171,6 +174,8 @@ function statementFacts(dialect: string, sql: string, connection?: Connection): 
         schema: connection?.columns,
         pureFunctions: connection?.pure_functions,
       })
+    case 'mysql':
+      return mysqlFacts(sql, { database: connection?.database })
     case 'sqlite':
       return sqliteFacts(sql, { schema: connection?.schema })
     default:

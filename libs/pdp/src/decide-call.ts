@@ -1,17 +1,18 @@
 // THE decision point: the only way to an allow. Decides one call by the project's policy, takes its rate
 // limits, and hands the record to the audit log. Whatever is missing or fails means deny, with the reason.
 import { randomUUIDv7 } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { AuditPublisher } from '@mcpshield/bus/audit'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
-import { searchPathOf, type PolicySnapshot } from '@mcpshield/contracts/projects'
-import { drawFacts, type Connection } from '@mcpshield/facts/draw'
+import { drawFacts } from '@mcpshield/facts/draw'
 import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
-import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
+import type { Access, Context, Facts, JsonObject, UrlFact } from '@mcpshield/policy/facts'
 import { isUnknown } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactValue } from '@mcpshield/redact/redact-value'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
+import { drawOptions } from './draw-options.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { LimitStore, Window } from './limits.ts'
 import { decisionEvent, outcomeEvent, type CallOutcome } from './record.ts'
@@ -50,6 +51,11 @@ export type Verdict = {
   policyVersion: number | null
   /** Milliseconds until a rate-limited call may come again. */
   retryAfterMs: number | null
+  /**
+   * Whether this call would be forwarded, and under the same obligations, if it touched these paths or URLs: for
+   * what a name only leads to. Takes no rate limit and leaves no record.
+   */
+  alsoAllows(touched: Partial<Pick<Facts, 'paths' | 'urls'>>): boolean
   /** Settles when the record is stored. Nothing of a call may be released before. */
   recorded: Promise<void>
   /** Sends the second event of the record; never rejects. */
@@ -91,6 +97,13 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
         forward: refused === null && mayForward(decision, project, facts, call),
         readOnly: facts !== null && onlyReads(facts),
         policyVersion: project?.snapshot.policy_version ?? null,
+        alsoAllows(touched) {
+          if (facts === null || refused !== null) return false
+          const other = { ...facts, ...touched }
+          const again = decideByPolicy(project, call, other, time)
+          const alike = isDeepStrictEqual(again.obligations, decision.obligations)
+          return alike && mayForward(again, project, other, call)
+        },
         recorded: recordDecision(deps.audit, event),
         finish: (outcome) => recordOutcome(deps.audit, event, outcome),
       }
@@ -103,11 +116,6 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       return couldAllow(project.compiled, method, tool, contextOf(project, credential, null, deps.now()))
     },
   }
-}
-
-/** PostgreSQL's connector pins the search path, so facts may rely on it. */
-function withSearchPath({ name, kind, search_path }: PolicySnapshot['connections'][number]): Connection {
-  return kind === 'postgresql' ? { name, kind, search_path: searchPathOf({ search_path }) } : { name, kind }
 }
 
 function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void> {
@@ -123,17 +131,8 @@ async function recordOutcome(audit: AuditPublisher, event: AuditEvent, outcome: 
 
 function factsOf(cache: FactsCache, project: ProjectPolicy, call: CallToDecide): Facts {
   return cache.get(`${project.cacheId}|${call.method}|${call.tool}|`, call.arguments, () => {
-    const { snapshot, policy } = project
-    const slug = call.tool.split('/')[0]
-    const server = snapshot.upstreams.find((upstream) => upstream.slug === slug)?.server ?? undefined
-    return drawFacts(
-      { method: call.method, tool: call.tool, arguments: call.arguments },
-      {
-        connections: snapshot.connections.map(withSearchPath),
-        ...(policy.facts === undefined ? {} : { declarations: policy.facts }),
-        ...(server === undefined ? {} : { server }),
-      },
-    )
+    const { method, tool, arguments: args } = call
+    return drawFacts({ method, tool, arguments: args }, drawOptions(project.policy, project.snapshot, tool))
   })
 }
 
@@ -258,7 +257,7 @@ function mayForward(
   if (decision.decision === 'allow') return true
   if (project?.snapshot.mode !== 'monitor' || project.snapshot.killed) return false
   // Monitoring forwards what policy would have stopped, never what a connector of ours could not understand.
-  return !isConnectorTool(call.tool) || (facts !== null && accessesKnown(facts))
+  return !isConnectorTool(call.tool) || (facts !== null && factsKnown(facts))
 }
 
 /** `postgres.query` is ours; `github/search.issues` is not. */
@@ -266,9 +265,13 @@ export function isConnectorTool(tool: string): boolean {
   return /^[a-z]+\.[a-z]+$/.test(tool)
 }
 
-/** A connector never runs a call whose operation or resource is unknown, whatever the rules say. */
-export function accessesKnown(facts: Facts): boolean {
+/** Facts of which no path, no URL, and no operation or resource of an access is unknown. */
+export type KnownFacts = Facts & { paths: string[]; urls: UrlFact[]; accesses: Access[] }
+
+/** A connector never runs a call of which it is not known what it touches, whatever the rules say. */
+export function factsKnown(facts: Facts): facts is KnownFacts {
   if (isUnknown(facts.accesses) || isUnknown(facts.paths) || isUnknown(facts.urls)) return false
+  if (facts.paths.some(isUnknown) || facts.urls.some(isUnknown)) return false
   return facts.accesses.every((access) => !isUnknown(access.operation) && !isUnknown(access.resource))
 }
 

@@ -2,9 +2,9 @@
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactResult } from '@mcpshield/redact/redact-result'
 import { redactValue } from '@mcpshield/redact/redact-value'
-import type { JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
-import type { Table } from './connectors/connector.ts'
+import type { Answer } from './connectors/connector.ts'
 import type { RpcAnswer, RpcError } from './json-rpc.ts'
 
 type Redactions = Obligations['redact']
@@ -24,13 +24,26 @@ export function redactAnswer(
   return { answer: { error: value as RpcError }, count }
 }
 
-/** A connector's rows; a column whose source cannot be told is withheld where `fields` are redacted. */
-export function redactTable(
-  table: Table,
+/**
+ * What a connector gave. Rules about fields look at its data only; an output whose source cannot be told is
+ * withheld where there are such rules.
+ */
+export function redactConnectorAnswer(
+  answer: Answer,
   redactions: Redactions,
   keyedHash: KeyedHash,
-): { table: Table; count: number } {
-  if (redactions.length === 0) return { table, count: 0 }
-  const { value, count } = redactValue(table.rows, redactions, { keyedHash, sources: table.sources })
-  return { table: { ...table, rows: value as JsonObject[] }, count }
+): { answer: Answer; count: number } {
+  if (redactions.length === 0) return { answer, count: 0 }
+  let count = 0
+  const redacted = (value: JsonValue, which: Redactions, sources?: Answer['sources']): JsonValue => {
+    const done = redactValue(value, which, { keyedHash, sources })
+    count += done.count
+    return done.value as JsonValue
+  }
+  const data = Object.fromEntries(
+    Object.entries(answer.data).map(([name, value]) => [name, redacted(value, redactions, answer.sources)]),
+  )
+  const notOfFields = redactions.filter((each) => !('fields' in each))
+  const about = redacted(answer.about, notOfFields) as JsonObject
+  return { answer: { ...answer, data, about }, count }
 }

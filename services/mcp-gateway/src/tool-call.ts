@@ -2,20 +2,16 @@
 // the decision, and nothing is released before its record is stored.
 import { hash } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
-import { accessesKnown, type DecisionPoint, type Verdict } from '@mcpshield/pdp/decide-call'
+import { factsKnown, type DecisionPoint, type Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
 import type { Credential } from '@mcpshield/pdp/snapshots'
-import { isUnknown, type JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
-import {
-  isConnectorToolName,
-  type ConnectorToolName,
-  type Grant,
-  type Table,
-} from './connectors/connector.ts'
+import type { Answer, Grant } from './connectors/connector.ts'
+import { checkedArgs, isConnectorToolName, type ConnectorToolName } from './connectors/tools.ts'
 import { failureResult, refusalResult } from './enforce.ts'
 import { INVALID_PARAMS, isObject, writeAnswer, type RpcAnswer, type WrittenAnswer } from './json-rpc.ts'
-import { redactAnswer, redactTable } from './redaction.ts'
+import { redactAnswer, redactConnectorAnswer } from './redaction.ts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { ProjectRuntime } from './runtimes.ts'
 
@@ -193,51 +189,42 @@ async function runConnector(
   verdict: Verdict,
 ): Promise<Ran> {
   const { facts, decision } = verdict
-  if (facts === null || isUnknown(facts.accesses) || !accessesKnown(facts)) {
-    throw new AppError('PERMISSION_DENIED', 'Not run: what this statement touches could not be told.')
+  if (facts === null || !factsKnown(facts)) {
+    throw new AppError('PERMISSION_DENIED', 'Not run: what this call touches could not be told.')
   }
-  const sql = sqlOf(args)
+  const given = checkedArgs(tool, args)
   const { obligations } = decision
   const grant: Grant = {
     accesses: facts.accesses,
+    paths: facts.paths,
+    urls: facts.urls,
     readOnly: verdict.readOnly,
     maxRows: obligations.max_rows ?? DEFAULT_MAX_ROWS,
     maxBytes: obligations.max_bytes ?? DEFAULT_MAX_BYTES,
     timeoutMs: obligations.timeout_ms ?? DEFAULT_STATEMENT_TIMEOUT_MS,
     signal: call.signal,
     needsSources: obligations.redact.some((each) => 'fields' in each),
+    redacts: obligations.redact.length > 0,
+    alsoAllows: (touched) => verdict.alsoAllows(touched),
   }
-  const table = await runtime.connectors.choose(tool, args).query(sql, grant)
-  const redacted = redactTable(table, obligations.redact, deps.keyedHash)
+  const answer = await runtime.connectors.choose(tool, args).run(tool, given, grant)
+  const redacted = redactConnectorAnswer(answer, obligations.redact, deps.keyedHash)
   return {
-    answer: { result: tableResult(redacted.table) },
-    outcome: table.cut ? 'cut' : 'ok',
-    rows: table.rows.length,
+    answer: { result: connectorResult(redacted.answer) },
+    outcome: answer.cut ? 'cut' : 'ok',
+    rows: answer.rows,
     redactions: redacted.count,
   }
 }
 
-function sqlOf(args: JsonObject): string {
-  const { sql, connection, ...rest } = args
-  const unknown = Object.keys(rest)
-  if (unknown.length > 0)
-    throw new AppError('INVALID_ARGUMENT', `Not an argument of this tool: ${unknown.join(', ')}.`)
-  if (typeof sql !== 'string') throw new AppError('INVALID_ARGUMENT', 'The argument sql must be a string.')
-  if (connection !== undefined && typeof connection !== 'string') {
-    throw new AppError('INVALID_ARGUMENT', 'The argument connection must be a string.')
-  }
-  return sql
-}
+const CUT_NOTE = 'There is more; a limit cut the result here.'
 
-function tableResult(table: Table): JsonObject {
-  const content = {
-    columns: table.columns,
-    rows: table.rows,
-    row_count: table.rows.length,
-    ...(table.cut ? { cut: true, note: 'There is more; a limit cut the result here.' } : {}),
-  }
+function connectorResult({ data, about, shown, cut }: Answer): JsonObject {
+  const content = { ...about, ...data, ...(cut ? { cut: true, note: CUT_NOTE } : {}) }
+  const text = shown === undefined ? undefined : data[shown]
+  const texts = typeof text === 'string' ? [text, ...(cut ? [CUT_NOTE] : [])] : [JSON.stringify(content)]
   return {
-    content: [{ type: 'text', text: JSON.stringify(content) }],
+    content: texts.map((each) => ({ type: 'text', text: each })),
     structuredContent: content,
     isError: false,
   }

@@ -2,12 +2,13 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freshDatabase } from '@mcpshield/testkit/fresh'
-import type { Connector, Grant } from '../src/connectors/connector.ts'
+import type { Statements } from '../src/connectors/connector.ts'
 import { postgresConnector } from '../src/connectors/postgres.ts'
+import { makeGrant } from './grant.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let admin: pg.Client
-let connector: Connector
+let connector: Statements
 
 beforeAll(async () => {
   database = await freshDatabase()
@@ -35,16 +36,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-const grant = (change: Partial<Grant> = {}): Grant => ({
-  accesses: [],
-  readOnly: true,
-  maxRows: 100,
-  maxBytes: 1_000_000,
-  timeoutMs: 5_000,
-  signal: new AbortController().signal,
-  needsSources: false,
-  ...change,
-})
+const grant = makeGrant
 const count = async () =>
   Number((await admin.query<{ n: string }>('select count(*) as n from public.events')).rows[0]?.n)
 

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Access } from '@mcpshield/policy/facts'
-import type { Connector, Grant } from '../src/connectors/connector.ts'
+import type { Grant, Statements } from '../src/connectors/connector.ts'
 import { sqliteConnector } from '../src/connectors/sqlite.ts'
+import { makeGrant } from './grant.ts'
 
 let folder: string
-let connector: Connector
+let connector: Statements
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'mcpshield-sqlite-'))
@@ -45,16 +46,7 @@ const access = (resource: string, operation: 'read' | 'write' = 'read'): Access 
   fields: [],
   functions: [],
 })
-const grant = (accesses: Access[], change: Partial<Grant> = {}): Grant => ({
-  accesses,
-  readOnly: true,
-  maxRows: 100,
-  maxBytes: 1_000_000,
-  timeoutMs: 5_000,
-  signal: new AbortController().signal,
-  needsSources: false,
-  ...change,
-})
+const grant = (accesses: Access[], change: Partial<Grant> = {}): Grant => makeGrant({ accesses, ...change })
 const products = [access('products')]
 
 describe('a statement that was decided to read products', () => {

@@ -1,16 +1,13 @@
 // Whether a policy may be saved: it has no error, and the tests it carries pass on facts drawn as a decision
 // point draws them for this project.
-import type { PolicySnapshot } from '@mcpshield/contracts/projects'
-import { drawFacts, prepareParsers, type DrawOptions } from '@mcpshield/facts/draw'
+import { drawFacts, prepareParsers } from '@mcpshield/facts/draw'
+import { drawOptions, type Systems } from '@mcpshield/pdp/draw-options'
 import { compile, type CompiledPolicy } from '@mcpshield/policy/compile'
 import { parsePolicy, type Diagnostic } from '@mcpshield/policy/parse'
 import { runPolicyTests, type TestCall, type TestResult } from '@mcpshield/policy/run-tests'
 import type { Policy, PolicyTest } from '@mcpshield/policy/schema'
 import { readYaml } from '@mcpshield/policy/yaml-document'
 import { takesMoreThan } from './room.ts'
-
-/** What facts need to know of the project. */
-export type Systems = Pick<PolicySnapshot, 'connections' | 'upstreams'>
 
 /**
  * Parses a policy, of a project with these systems or of the organisation, and runs its tests. `policy` is the checked
@@ -64,7 +61,7 @@ function failedTests(policy: Policy, systems: Systems): Failure[] {
   const tests = policy.tests ?? []
   if (tests.length === 0) return []
   const compiled = compile(policy)
-  const draw = (call: TestCall) => drawFacts(call, drawOptions(policy, systems, call))
+  const draw = (call: TestCall) => drawFacts(call, drawOptions(policy, systems, call.tool))
   const until = performance.now() + TESTS_WITHIN_MS
   const failures: Failure[] = []
   for (const [index, test] of tests.entries()) {
@@ -92,18 +89,4 @@ function failureOf(
 function sentence({ name, expected, got }: TestResult): string {
   const wanted = [expected.decision, expected.rule && `by ${expected.rule}`].filter(Boolean).join(' ')
   return `The test “${name}” expects ${wanted}, but it is ${got.decision} by ${got.rule}: ${got.reason}`
-}
-
-function drawOptions(policy: Policy, { connections, upstreams }: Systems, call: TestCall): DrawOptions {
-  const slug = call.tool.split('/')[0]
-  const server = upstreams.find((upstream) => upstream.slug === slug)?.server ?? undefined
-  return {
-    connections: connections.map(({ name, kind, search_path }) => ({
-      name,
-      kind,
-      ...(search_path === undefined ? {} : { search_path }),
-    })),
-    ...(policy.facts === undefined ? {} : { declarations: policy.facts }),
-    ...(server === undefined ? {} : { server }),
-  }
 }

@@ -146,7 +146,13 @@ function checked(kind: Connection['kind'], settings: Settings): Settings {
     if (secretKindOf(name) !== undefined) wrong(`options.${name}`, 'looks like a secret; put it into the url')
   }
   if (errors.length > 0) throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors })
-  return settings
+  return kind === 'mysql' && url !== null ? { ...settings, options: withDatabase(url, options) } : settings
+}
+
+/** The URL is sealed, but decision points must know which database names without one are of. */
+function withDatabase(url: string, options: Settings['options']): Settings['options'] {
+  const database = decodeURIComponent(new URL(url).pathname.slice(1))
+  return database === '' ? options : { ...options, database }
 }
 
 const place = (id: string) => `connections/${id}`

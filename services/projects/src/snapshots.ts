@@ -5,12 +5,12 @@ import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Input } from '@mcpshield/contracts/define'
 import {
-  searchPathOf,
+  connectionForFacts,
   type KeySnapshot,
   type PolicySnapshot,
   type projects,
 } from '@mcpshield/contracts/projects'
-import type { Systems } from './check-policy.ts'
+import type { Systems } from '@mcpshield/pdp/draw-options'
 import { openUrl } from './connections.ts'
 import { ApiKeyRow, ConnectionRow, PolicyVersionRow, ProjectRow, UpstreamRow } from './entities.ts'
 import type { Secrets } from './secrets.ts'
@@ -47,11 +47,7 @@ export async function systemsOf(em: EntityManager, project_id: string): Promise<
   const connections = await em.find(ConnectionRow, { project_id }, { orderBy: { id: 'asc' } })
   const upstreams = await em.find(UpstreamRow, { project_id }, { orderBy: { id: 'asc' } })
   return {
-    connections: connections.map(({ name, kind, options }) => ({
-      name,
-      kind,
-      ...(kind === 'postgresql' ? { search_path: searchPathOf(options) } : {}),
-    })),
+    connections: connections.map(({ path, ...rest }) => connectionForFacts({ ...rest, path: path ?? null })),
     upstreams: upstreams.map(({ slug, server, root }) => ({
       slug,
       server: server ?? null,

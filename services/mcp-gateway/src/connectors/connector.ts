@@ -1,69 +1,71 @@
 // Built-in connectors: the second wall. They run what was decided and can do no more.
 import type { Runtime } from '@mcpshield/contracts/projects'
-import type { Access, JsonObject } from '@mcpshield/policy/facts'
-import type { UpstreamTool } from '../upstreams/upstream.ts'
+import type { Access, JsonObject, JsonValue, UrlFact } from '@mcpshield/policy/facts'
+import type { Sources } from '@mcpshield/redact/redact-value'
+import type { ArgsOf, ConnectorToolName } from './tools.ts'
 
 export type ConnectionSpec = Runtime['connections'][number]
 
-/** What the decision allows the connector to do. */
+/** What the decision allows the connector to do. Of what the call touches, everything in it is known. */
 export type Grant = {
   accesses: Access[]
+  paths: string[]
+  urls: UrlFact[]
+  /** True when every access only reads: the connector then makes sure that nothing is changed. */
   readOnly: boolean
   maxRows: number
   maxBytes: number
   timeoutMs: number
   signal: AbortSignal
-  /** Set when results will be redacted by source column: the connector then tells the columns' sources. */
+  /** Set when results will be redacted by source field: the connector then tells what outputs were computed from. */
   needsSources: boolean
+  /** Set when results will be redacted at all: what cannot be inspected, such as a picture, is then withheld. */
+  redacts: boolean
+  /**
+   * Whether the same call would be allowed, and under the same obligations, if it touched these: what a link or a
+   * redirect leads to, what lies below a folder.
+   */
+  alsoAllows(touched: { paths: string[] } | { urls: UrlFact[] }): boolean
 }
 
-/** A table of results. `sources` names the columns an output was computed from, where that can be told. */
-export type Table = {
-  columns: string[]
-  rows: JsonObject[]
+/** What a call gave, before redaction. */
+export type Answer = {
+  /** The data, under the name the client sees: `{ rows: [...] }`, `{ documents: [...] }`, `{ text: '…' }`. */
+  data: Record<string, JsonValue>
+  /** Of a list of objects: the source fields each member was computed from. */
+  sources?: Sources
+  /** What is not data: column names, counts, a status. No rule about fields looks at it. */
+  about: JsonObject
+  /** The string among the data that is shown as plain text; without it all is shown as JSON. */
+  shown?: string
+  /** Rows or documents, for the record; null where there are none. */
+  rows: number | null
   /** True when there was more than the caps let through. */
   cut: boolean
-  sources?: Record<string, string[] | 'unknown'>
 }
 
 export type Connector = AsyncDisposable & {
-  query(sql: string, grant: Grant): Promise<Table>
+  run<Name extends ConnectorToolName>(tool: Name, args: ArgsOf<Name>, grant: Grant): Promise<Answer>
 }
 
-/** The tools a connector offers, by the kind of connection it needs. */
-export const CONNECTOR_TOOLS = {
-  'postgres.query': {
-    kind: 'postgresql',
-    description: 'Run one SQL statement on a PostgreSQL database and get its rows.',
-  },
-  'sqlite.query': {
-    kind: 'sqlite',
-    description: 'Run one SQL statement on a SQLite database and get its rows.',
-  },
-} as const satisfies Record<string, { kind: ConnectionSpec['kind']; description: string }>
+/** A connector that only has statements to run. */
+export type Statements = AsyncDisposable & { query(sql: string, grant: Grant): Promise<Table> }
 
-export type ConnectorToolName = keyof typeof CONNECTOR_TOOLS
-
-export function isConnectorToolName(name: string): name is ConnectorToolName {
-  return Object.hasOwn(CONNECTOR_TOOLS, name)
+/** A table of results. */
+export type Table = {
+  columns: string[]
+  rows: JsonObject[]
+  cut: boolean
+  /** The columns an output was computed from, where that can be told. */
+  sources?: Sources
 }
 
-/** The definition a client sees; `connection` only matters where there is more than one of the kind. */
-export function connectorTool(name: ConnectorToolName, connections: string[]): UpstreamTool {
-  const many = connections.length > 1
+export function tableAnswer({ columns, rows, cut, sources }: Table): Answer {
   return {
-    name,
-    description: CONNECTOR_TOOLS[name].description,
-    inputSchema: {
-      type: 'object',
-      properties: {
-        sql: { type: 'string', description: 'One SQL statement.' },
-        ...(many
-          ? { connection: { type: 'string', enum: connections, description: 'Which database.' } }
-          : {}),
-      },
-      required: many ? ['sql', 'connection'] : ['sql'],
-      additionalProperties: false,
-    },
+    data: { rows },
+    ...(sources === undefined ? {} : { sources }),
+    about: { columns, row_count: rows.length },
+    rows: rows.length,
+    cut,
   }
 }

@@ -1,9 +1,10 @@
 // The open connectors of a project, by the name of their connection.
 import { AppError } from '@mcpshield/contracts/errors'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { CONNECTOR_TOOLS, type ConnectionSpec, type Connector, type ConnectorToolName } from './connector.ts'
+import { tableAnswer, type ConnectionSpec, type Connector, type Statements } from './connector.ts'
 import { postgresConnector } from './postgres.ts'
 import { sqliteConnector } from './sqlite.ts'
+import { CONNECTOR_TOOLS, type ArgsOf, type ConnectorToolName } from './tools.ts'
 
 export type Connectors = AsyncDisposable & {
   /** Names of the connections that a tool can use. */
@@ -12,12 +13,23 @@ export type Connectors = AsyncDisposable & {
   choose(tool: ConnectorToolName, args: JsonObject): Connector
 }
 
-const OPEN = { postgresql: postgresConnector, sqlite: sqliteConnector } as const
+const OPEN: Partial<Record<ConnectionSpec['kind'], (connection: ConnectionSpec) => Connector>> = {
+  postgresql: (connection) => ofStatements(postgresConnector(connection)),
+  sqlite: (connection) => ofStatements(sqliteConnector(connection)),
+}
+
+function ofStatements(statements: Statements): Connector {
+  return {
+    run: async (_tool, args, grant) =>
+      tableAnswer(await statements.query((args as ArgsOf<'postgres.query'>).sql, grant)),
+    [Symbol.asyncDispose]: () => statements[Symbol.asyncDispose](),
+  }
+}
 
 export function openConnectors(connections: ConnectionSpec[]): Connectors {
   const open = new Map<string, Connector>()
   const ofKind = (tool: ConnectorToolName) =>
-    connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind)
+    connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind && OPEN[each.kind] !== undefined)
   return {
     of: (tool) => ofKind(tool).map((each) => each.name),
     choose(tool, args) {
@@ -38,7 +50,9 @@ export function openConnectors(connections: ConnectionSpec[]): Connectors {
       }
       const known = open.get(chosen.name)
       if (known !== undefined) return known
-      const connector = OPEN[CONNECTOR_TOOLS[tool].kind](chosen)
+      const connector = OPEN[chosen.kind]?.(chosen)
+      if (connector === undefined)
+        throw new AppError('INVALID_ARGUMENT', `This project has no connection for ${tool}.`)
       open.set(chosen.name, connector)
       return connector
     },

@@ -7,7 +7,7 @@ import Cursor from 'pg-cursor'
 import { AppError } from '@mcpshield/contracts/errors'
 import { searchPathOf } from '@mcpshield/contracts/projects'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
-import type { ConnectionSpec, Connector, Grant, Table } from './connector.ts'
+import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { uniqueNames } from './unique-names.ts'
 
 const POOL_SIZE = 8
@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** The server stops a statement by itself; one that says nothing this long after is not waited for. */
 const SILENCE_MS = 2_000
 
-export function postgresConnector(connection: ConnectionSpec): Connector {
+export function postgresConnector(connection: ConnectionSpec): Statements {
   if (connection.url === null)
     throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no URL.`)
   const pool = new pg.Pool({

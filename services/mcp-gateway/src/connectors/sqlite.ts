@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { AppError } from '@mcpshield/contracts/errors'
 import { isUnknown, type Access } from '@mcpshield/policy/facts'
-import type { ConnectionSpec, Connector, Grant, Table } from './connector.ts'
+import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import type { SqliteDone, SqliteJob } from './sqlite-worker.ts'
 import { turns } from './turns.ts'
 
@@ -11,7 +11,7 @@ const MAX_IDLE = 2
 /** Each may take as much memory as SQLite is given, and a processor. */
 const MAX_RUNNING = 4
 
-export function sqliteConnector(connection: ConnectionSpec): Connector {
+export function sqliteConnector(connection: ConnectionSpec): Statements {
   const path = connection.path
   if (path === null) throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no path.`)
   const idle: ChildProcess[] = []
