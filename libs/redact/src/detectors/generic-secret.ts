@@ -70,6 +70,8 @@ function isSecret(value: string, kind: SecretKind, name: string, how: HowWritten
   if (bare !== trimmed && isPlaceholder(bare)) return false
   // A session's UUID says which session it is; opening one takes more.
   if (isUuid(trimmed) && /id$/i.test(name)) return false
+  // The shell's working directory.
+  if (/^(?:OLD)?PWD$/.test(name) && trimmed.startsWith('/')) return false
   return trimmed.toLowerCase() !== name.toLowerCase()
 }
 

@@ -4,7 +4,7 @@ import { DIGIT, runEnd } from '../characters.ts'
 import { goesOn, isDash, nextGroup } from './digit-groups.ts'
 
 const LABEL =
-  /(?:\bssn|ssn\b|_ssn|ssn_|social[ _-]?security|soc(?:ial)?\.?[ _-]?sec|\bsocial\b|\bss ?#|tax[ _-]?(?:payer)?[ _-]?id|\btin\b|\bitin\b)[^.!?\n]{0,24}$/i
+  /(?:\bssn|ssn\b|_ssn|ssn_|social[ _-]?security|soc(?:ial)?\.?[ _-]?sec|\bsocial\b|\bss ?#|tax[ _-]?(?:payer)?[ _-]?id|\btin\b|\bitin\b)(?:[^.!?\n]|\bn[or]\.){0,24}$/i
 const LABEL_WINDOW = 48
 /** Printed on sample cards and in advertisements, and never valid. */
 const VOID = new Set(['078051120', '219099999'])
