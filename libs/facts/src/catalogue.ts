@@ -1,15 +1,22 @@
-import type { FactDeclaration } from '@mcpshield/policy/facts'
+import type { FactDeclaration, JsonObject, Unknown } from '@mcpshield/policy/facts'
+import { commandOfTool, MONGODB_VERBS } from './mongodb-command.ts'
 
-/** Which arguments of a tool hold what. More than a policy can declare: connectors of ours, and URL schemes. */
-export type CatalogueEntry = Omit<FactDeclaration, 'sql'> & {
-  sql?: NonNullable<FactDeclaration['sql']>
+/** Which arguments of a tool hold what. More than a policy can declare: connectors of ours, URL schemes, commands. */
+export type CatalogueEntry = FactDeclaration & {
+  command?: CommandDeclaration
   /** The kind of connection an argument `connection` names. */
   connectionKind?: string
   schemes?: readonly string[]
   /** Why the facts of this tool cannot be drawn; its accesses are unknown. */
   unknownAccesses?: string
-  /** Paths are taken from the root when none is given. */
-  pathOptional?: boolean
+}
+
+/** A tool whose call is a command of MongoDB or Redis: how the command is made of the arguments. */
+export type CommandDeclaration = {
+  dialect: 'mongodb' | 'redis'
+  of(args: JsonObject): unknown
+  /** Whether another database than the connection's may be reached, and is then named. */
+  anyDatabase?: boolean
 }
 
 const web = ['http', 'https'] as const
@@ -23,8 +30,6 @@ const sql = (
   sql: { argument, dialect },
   ...(connectionKind === undefined ? {} : { connectionKind }),
 })
-const laterAccesses: CatalogueEntry = { unknownAccesses: 'commands of this database are not read yet' }
-
 /** The project's own connectors, by canonical name. */
 const connectors: Record<string, CatalogueEntry> = {
   'postgres.query': sql('sql', 'postgresql', 'postgresql'),
@@ -36,12 +41,18 @@ const connectors: Record<string, CatalogueEntry> = {
   'filesystem.write': path,
   'network.request': { urls: ['url'], schemes: web },
   ...Object.fromEntries(
-    ['find', 'aggregate', 'count', 'distinct', 'insert', 'update', 'delete'].map((verb) => [
+    MONGODB_VERBS.map((verb): [string, CatalogueEntry] => [
       `mongodb.${verb}`,
-      laterAccesses,
+      { command: { dialect: 'mongodb', of: (args) => commandOfTool(verb, args) }, connectionKind: 'mongodb' },
     ]),
   ),
-  'redis.command': laterAccesses,
+  'redis.command': { command: { dialect: 'redis', of: oneCommand }, connectionKind: 'redis' },
+}
+
+/** The connector takes one command, not a list of them. */
+function oneCommand({ command }: JsonObject): unknown {
+  const one = Array.isArray(command) && command.every((word) => typeof word === 'string')
+  return one ? command : ({ unknown: 'the argument command is not a list of texts' } satisfies Unknown)
 }
 
 const all = (names: string, entry: CatalogueEntry): Record<string, CatalogueEntry> =>

@@ -1,7 +1,10 @@
+import { isUnknown } from '@mcpshield/policy/facts'
 import type { Access, FactDeclaration, Facts, JsonObject, JsonValue, Unknown } from '@mcpshield/policy/facts'
 import { catalogueEntry, isConnectorTool, type CatalogueEntry } from './catalogue.ts'
 import { guessFacts } from './guess.ts'
+import { mongodbFacts } from './mongodb.ts'
 import { normalizePath } from './paths.ts'
+import { redisFacts } from './redis.ts'
 import { mysqlFacts } from './sql/mysql.ts'
 import { postgresqlFacts, preparePostgresql } from './sql/postgresql.ts'
 import { sqliteFacts } from './sql/sqlite.ts'
@@ -21,7 +24,7 @@ export type Connection = {
   columns?: Record<string, string[]>
   /** PostgreSQL: functions of the database declared free of side effects. */
   pure_functions?: string[]
-  /** MySQL: the database of names without one. */
+  /** MySQL, MongoDB: the database of names without one. */
   database?: string
   /** SQLite: the CREATE statements of its schema. The same list for each call: what is made of it is kept with it. */
   schema?: readonly string[]
@@ -121,8 +124,9 @@ function addDeclared(facts: Drawn, args: JsonObject, entry: CatalogueEntry, opti
     ;(facts.urls as typeof urls).push(...urls)
   }
   if (entry.unknownAccesses !== undefined) facts.accesses = { unknown: entry.unknownAccesses }
-  if (entry.sql && Array.isArray(facts.accesses)) {
-    const accesses = declaredAccesses(args, entry, options)
+  for (const read of [entry.sql && sqlAccesses, entry.command && commandAccesses]) {
+    if (!read || !Array.isArray(facts.accesses)) continue
+    const accesses = read(args, entry, options)
     facts.accesses = Array.isArray(accesses) ? [...facts.accesses, ...accesses] : accesses
   }
 }
@@ -152,7 +156,7 @@ function argument(args: JsonObject, name: string): JsonValue | undefined {
   return value
 }
 
-function declaredAccesses(args: JsonObject, entry: CatalogueEntry, options: DrawOptions): Access[] | Unknown {
+function sqlAccesses(args: JsonObject, entry: CatalogueEntry, options: DrawOptions): Access[] | Unknown {
   const { argument: name, dialect, connection: fixed } = entry.sql as NonNullable<FactDeclaration['sql']>
   const used = connectionOf(args, entry, options)
   const connection = fixed ?? connectionName(args, entry, options)
@@ -164,6 +168,22 @@ function declaredAccesses(args: JsonObject, entry: CatalogueEntry, options: Draw
     accesses.push(...facts.accesses.map((access) => ({ connection, ...access })))
   }
   return accesses
+}
+
+/** The accesses of a tool whose call is a command of MongoDB or Redis. */
+function commandAccesses(args: JsonObject, entry: CatalogueEntry, options: DrawOptions): Access[] | Unknown {
+  const { dialect, of, anyDatabase } = entry.command as NonNullable<CatalogueEntry['command']>
+  const connection = connectionName(args, entry, options)
+  const command = of(args)
+  if (isUnknown(command)) return command
+  const facts =
+    dialect === 'redis'
+      ? redisFacts(command)
+      : mongodbFacts(command, {
+          database: connectionOf(args, entry, options)?.database,
+          foreign: anyDatabase ? 'named' : 'unknown',
+        })
+  return 'unknown' in facts ? facts : facts.accesses.map((access) => ({ connection, ...access }))
 }
 
 function statementFacts(dialect: string, sql: string, connection?: Connection): StatementFacts | Unknown {
