@@ -32,10 +32,10 @@ export function functionCall(walk: Walk, node: Node, scope: Scope): void {
   if (kind === 'unknown') unknownFunction(walk, name)
   else walk.ledger.call(name)
   if (kind === 'session') walk.ledger.entry('admin', null)
-  if (kind === 'sequence') {
+  if (kind === 'sequence' || kind === 'sequence value') {
     const literal = textLiteral(args[0])
     walk.ledger.entry(
-      'write',
+      kind === 'sequence' ? 'write' : 'read',
       literal ? nameInText(literal) : { unknown: `the sequence of ${name} is not a literal` },
     )
   }

@@ -22,6 +22,11 @@ const transparent = new Set(
   WindowDef XmlExpr XmlSerialize`.split(/\s+/),
 )
 
+/** True for a node that means no more than its parts. */
+export function isTransparent(tag: string): boolean {
+  return transparent.has(tag)
+}
+
 const special: Record<string, (walk: Walk, node: Node, scope: Scope) => void> = {
   SelectStmt: (walk, node, scope) => void select(walk, node, scope),
   SubLink: (walk, node, scope) => {

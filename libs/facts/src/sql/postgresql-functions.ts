@@ -51,7 +51,7 @@ jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict j
 jsonb_object_field_text jsonb_object_keys jsonb_path_exists jsonb_path_exists_tz jsonb_path_match
 jsonb_path_match_tz jsonb_path_query jsonb_path_query_array jsonb_path_query_array_tz
 jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz jsonb_populate_record
-jsonb_populate_record_valid jsonb_populate_recordset jsonb_pretty jsonb_set jsonb_set_lax
+jsonb_populate_record_valid jsonb_populate_recordset jsonb_pretty jsonb_set
 jsonb_strip_nulls jsonb_to_record jsonb_to_recordset jsonb_to_tsvector jsonb_typeof row_to_json to_json
 to_jsonb
 `
@@ -80,6 +80,14 @@ tsquery_phrase tsvector_to_array websearch_to_tsquery
 
 // Numbers, bits, enums, geometry, networks, types used as functions.
 const general = `
+hash_array_extended hash_numeric_extended hash_range hash_record_extended hashbool hashbpchar hashbytea hashchar hashdate
+hashfloat4 hashfloat8 hashinet hashint2 hashint4 hashint4extended hashint8 hashint8extended hashname hashoid
+hashtextextended hashtimestamp uuid_hash jsonb_hash_extended int2send int4send int8send
+float4send float8send numeric_send uuid_send inet_send date_send timestamp_send timestamptz_send boolsend
+int4eq int4ne int4lt int4gt int4mod int8eq int8mod numeric_eq numeric_lt numeric_gt numeric_mod numeric_abs
+numeric_power numeric_sqrt numeric_ln numeric_log numeric_exp date_cmp timestamp_cmp timestamptz_cmp uuid_cmp
+array_eq array_ne array_cat array_larger array_smaller record_eq record_ne bitand bitor bitxor bitnot bitcat
+icu_unicode_version
 abbrev abs acos acosd acosh area asin asind asinh atan atan2 atan2d atand atanh bit bit_count bool
 bound_box box box_intersect broadcast bytea cash_words cbrt ceil ceiling center cidr circle
 circle_distance close_ls close_lseg close_pb close_pl close_ps close_sb cos cosd cosh cot cotd crc32
@@ -95,8 +103,28 @@ tan tand tanh trunc uuidv4 uuidv7 varbit width width_bucket xid
 
 // System information that names no row of a table: catalogue lookups, sizes, privileges, settings.
 const system = `
+aclcontains current_query pg_available_extension_versions pg_available_extensions pg_collation_actual_version
+pg_database_collation_actual_version pg_extension_update_paths pg_filenode_relation pg_get_catalog_foreign_keys
+pg_get_object_address pg_get_replica_identity_index pg_get_wait_events pg_identify_object
+pg_identify_object_as_address pg_is_other_temp_schema pg_is_wal_replay_paused pg_listening_channels
+pg_notification_queue_usage pg_options_to_table pg_relation_is_publishable pg_settings_get_flags
+pg_show_all_settings pg_split_walfile_name pg_tablespace_databases pg_tablespace_location pg_tablespace_size
+pg_walfile_name_offset row_security_active
+pg_stat_get_backend_idset pg_stat_get_backend_pid pg_stat_get_ins_since_vacuum pg_stat_get_lastscan
+pg_stat_get_mod_since_analyze pg_stat_get_tuples_hot_updated pg_stat_get_xact_numscans
+pg_stat_get_xact_tuples_deleted pg_stat_get_xact_tuples_fetched pg_stat_get_xact_tuples_inserted
+pg_stat_get_xact_tuples_returned pg_stat_get_xact_tuples_updated pg_stat_get_db_blocks_fetched
+pg_stat_get_db_blocks_hit pg_stat_get_db_conflict_all pg_stat_get_db_deadlocks pg_stat_get_db_sessions
+pg_stat_get_db_stat_reset_time pg_stat_get_db_temp_bytes pg_stat_get_db_temp_files pg_stat_get_db_tuples_deleted
+pg_stat_get_db_tuples_fetched pg_stat_get_db_tuples_inserted pg_stat_get_db_tuples_returned
+pg_stat_get_db_tuples_updated pg_stat_get_db_xact_commit pg_stat_get_db_xact_rollback
+information_schema._pg_char_max_length information_schema._pg_char_octet_length
+information_schema._pg_datetime_precision information_schema._pg_expandarray information_schema._pg_index_position
+information_schema._pg_interval_type information_schema._pg_numeric_precision
+information_schema._pg_numeric_precision_radix information_schema._pg_numeric_scale
+information_schema._pg_truetypid information_schema._pg_truetypmod
 acldefault aclexplode col_description current_database current_schema current_schemas current_setting
-current_user currval format_type getdatabaseencoding getpgusername has_any_column_privilege
+current_user format_type getdatabaseencoding getpgusername has_any_column_privilege
 has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
 has_language_privilege has_largeobject_privilege has_parameter_privilege has_schema_privilege
 has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
@@ -140,20 +168,23 @@ const operators = `
 
 const extensionOperators = `
 <-> <=> <#> <+> <~> <%> % %% %# #= ?~ ?@ @> <@ ?<@ ?@> ^ ^@ ^<@ ^@> <<-> <->> <<<-> <->>> %> <<% %>> |=| &&& ~== @@
-~ ~= <<#>> <<->>
+~ ~= <<#>> <<->> <% ~> ^~ ^? <@> #<# #># #<=# #>=#
 `
 
 // Pure functions of extensions that most installations have: hstore, pgcrypto, pg_trgm, fuzzystrmatch, unaccent,
 // uuid-ossp, ltree, tablefunc, earthdistance, pgvector, PostGIS. Known by name only, and only when unqualified.
 const extensions = `
-hstore akeys skeys avals svals each exist defined delete slice hstore_to_array hstore_to_matrix hstore_to_json
+hstore akeys skeys avals svals each exist defined slice slice_array exists_all exists_any isdefined isexists hstore_to_array hstore_to_matrix hstore_to_json
 hstore_to_json_loose hstore_to_jsonb hstore_to_jsonb_loose populate_record digest hmac crypt gen_salt
 gen_random_bytes encrypt decrypt encrypt_iv decrypt_iv pgp_sym_encrypt pgp_sym_decrypt pgp_pub_encrypt
 pgp_pub_decrypt pgp_key_id armor dearmor similarity show_trgm word_similarity strict_word_similarity show_limit
 levenshtein levenshtein_less_equal soundex difference metaphone dmetaphone dmetaphone_alt daitch_mokotoff
 unaccent uuid_nil uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5
 uuid_ns_dns uuid_ns_url nlevel subpath subltree lca text2ltree ltree2text normal_rand earth ll_to_earth
-earth_distance earth_box cosine_distance l2_distance l1_distance inner_product vector_dims vector_norm
+earth_distance earth_box latitude longitude sec_to_gc gc_to_sec cube cube_contained cube_contains cube_coord
+cube_dim cube_distance cube_enlarge cube_inter cube_is_point cube_ll_coord cube_overlap cube_size cube_subset
+cube_union cube_ur_coord icount idx intset sort sort_asc sort_desc subarray uniq text_soundex pgp_armor_headers
+pgp_pub_decrypt_bytea pgp_sym_decrypt_bytea uuid_ns_oid uuid_ns_x500 int_array_aggregate int_array_enum cosine_distance l2_distance l1_distance inner_product vector_dims vector_norm
 l2_normalize subvector st_area st_asbinary st_asewkt st_asgeojson st_astext st_azimuth st_boundary st_buffer
 st_centroid st_collect st_contains st_convexhull st_coveredby st_covers st_crosses st_difference st_disjoint
 st_distance st_distancesphere st_dwithin st_endpoint st_envelope st_equals st_expand st_extent st_geohash
@@ -171,9 +202,10 @@ database_to_xml database_to_xmlschema database_to_xml_and_xmlschema ts_stat cros
 crosstab4 crosstabn connectby xpath_table dblink dblink_exec dblink_open dblink_send_query
 `
 
-// Functions that change the session or the server and touch no stored data of their own.
+// Functions that change the session or the server and touch no stored data of their own. jsonb_set_lax is one of them
+// because PostgreSQL (18.4 and before) ends with a segmentation fault where it is given a constant NULL for two rows.
 const sessionOnly = `
-set_config setseed pg_sleep pg_sleep_for pg_sleep_until pg_notify pg_cancel_backend pg_terminate_backend
+jsonb_set_lax set_config setseed pg_sleep pg_sleep_for pg_sleep_until pg_notify pg_cancel_backend pg_terminate_backend
 pg_reload_conf pg_rotate_logfile pg_export_snapshot pg_current_xact_id txid_current pg_advisory_lock
 pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
 pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared
@@ -191,14 +223,15 @@ const pureTablesamples = words('system bernoulli system_rows system_time')
 
 /**
  * What calling a function means. `pure`: nothing but a value. `sequence`: changes the sequence its first argument
- * names. `text`: runs or reads what a string says. `session`: changes the session or server, no stored data.
+ * names; `sequence value` reads it. `text`: runs or reads what a string says. `session`: changes the session or server, no stored data.
  * `unknown`: anything may happen.
  */
-export type FunctionClass = 'pure' | 'sequence' | 'text' | 'session' | 'unknown'
+export type FunctionClass = 'pure' | 'sequence' | 'sequence value' | 'text' | 'session' | 'unknown'
 
 /** Classifies a function by its resolved name (`lower`, `app.touch`); pg_catalog is not part of the name. */
 export function classifyFunction(name: string, argumentCount: number, qualified: boolean): FunctionClass {
   if (name === 'nextval' || name === 'setval') return 'sequence'
+  if (/^(currval|pg_sequence_last_value|pg_get_sequence_data)$/.test(name)) return 'sequence value'
   // ts_rewrite(query, text) runs its second argument; the form with three arguments only computes.
   if (name === 'ts_rewrite') return argumentCount === 3 ? 'pure' : 'text'
   if (pureBuiltins.has(name)) return 'pure'
@@ -215,4 +248,18 @@ export function isKnownOperator(name: string): boolean {
 /** True for the TABLESAMPLE methods that only choose rows. */
 export function isKnownTablesample(name: string): boolean {
   return pureTablesamples.has(name)
+}
+
+const setReturning = words(`
+aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each json_each_text
+json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each
+jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset jsonb_to_recordset
+pg_get_keywords pg_partition_ancestors pg_partition_tree pg_snapshot_xip pg_timezone_names regexp_matches
+regexp_split_to_table string_to_table ts_debug ts_parse ts_token_type txid_snapshot_xip unnest
+skeys svals each normal_rand
+`)
+
+/** True for the pure functions that answer many rows. */
+export function returnsSet(name: string): boolean {
+  return setReturning.has(name)
 }

@@ -139,7 +139,25 @@ export function useQualified(
   return 'no table'
 }
 
-const systemColumns = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
+/** The columns that every table has. */
+export const systemColumns: ReadonlySet<string> = new Set([
+  'ctid',
+  'xmin',
+  'xmax',
+  'cmin',
+  'cmax',
+  'tableoid',
+])
+
+/**
+ * Functions of PostgreSQL's own that take a row of any table, and so may stand as `users.to_json` where a column would.
+ * Other functions of one argument do not take a row, or are not PostgreSQL's.
+ */
+export const rowFunctions: ReadonlySet<string> = new Set(
+  `any_value array_agg concat count hash_record hash_record_extended json_agg json_agg_strict json_build_array jsonb_agg
+  jsonb_agg_strict jsonb_build_array max min num_nonnulls num_nulls pg_column_compression pg_column_size pg_typeof
+  quote_literal quote_nullable record_out record_send row_to_json to_json to_jsonb`.split(/\s+/),
+)
 
 function useIn(item: Item, column: string): void {
   useColumn(item, column)

@@ -1,5 +1,5 @@
 import type { Unknown } from '@mcpshield/policy/facts'
-import { loadModule, parseSync } from 'libpg-query'
+import { loadModule } from 'libpg-query'
 import {
   CannotTell,
   createLedger,
@@ -9,6 +9,7 @@ import {
   type StatementFacts,
 } from './statement.ts'
 import type { Node, PostgresqlOptions } from './postgresql-names.ts'
+import { parse, refuseDepth } from './postgresql-parse.ts'
 import { untag, type Walk } from './postgresql-walk.ts'
 import { statement } from './postgresql-statements.ts'
 
@@ -18,10 +19,6 @@ export type { PostgresqlOptions } from './postgresql-names.ts'
 export async function preparePostgresql(): Promise<void> {
   await loadModule()
 }
-
-// An expression this long or deep ends in the parser's stack; such an end costs memory that it never gives back.
-const maxChain = 1_000
-const maxBrackets = 500
 
 /** What a text of PostgreSQL does; unknown where it does not parse or holds something not known here. */
 export function postgresqlFacts(sql: string, options: PostgresqlOptions = {}): StatementFacts | Unknown {
@@ -39,11 +36,6 @@ export function postgresqlFacts(sql: string, options: PostgresqlOptions = {}): S
   }
 }
 
-function parse(sql: string): Node[] {
-  const { stmts } = parseSync(sql) as { stmts?: { stmt?: Node }[] }
-  return (stmts ?? []).map(({ stmt }) => stmt ?? {})
-}
-
 function walkOf(ledger: Ledger, options: PostgresqlOptions, depth: number): Walk {
   const nested = (sql: string) => {
     if (depth > 2 || refuseText(sql)) return
@@ -54,31 +46,6 @@ function walkOf(ledger: Ledger, options: PostgresqlOptions, depth: number): Walk
     }
   }
   return { ledger, options, planOnly: false, nested }
-}
-
-const depthTokens =
-  /[,;]|[([]|[)\]]|[-+*/<>=~!@#%^&|`?:]+|\b(?:and|or|not|is|isnull|notnull|collate|zone|case|end|union|except|intersect|join)\b/gi
-
-/** Chains of operators, and brackets, that the parser could not end. Quoted text does not count. */
-function refuseDepth(sql: string): string | undefined {
-  // The lexer looks at a run of operator characters again for each of them.
-  if (/[-+*/<>=~!@#%^&|`?]{500}/.test(sql)) return 'the SQL holds an operator that is too long'
-  if (sql.length < maxChain) return undefined
-  let operators = 0
-  let brackets = 0
-  let joins = 0
-  for (const [token] of sql.replace(/'[^']*'/g, '').matchAll(depthTokens)) {
-    const word = token.toLowerCase()
-    if (/^[([]$|^case$/.test(word)) brackets++
-    else if (/^[)\]]$|^end$/.test(word)) brackets--
-    else if (/^(union|except|intersect|join)$/.test(word)) joins++
-    // Lists, and chains of AND and OR, are flat in the tree.
-    else if (/^([,;]|and|or)$/.test(word)) operators = 0
-    else operators++
-    if (operators > maxChain || brackets > maxBrackets || joins > maxChain)
-      return 'the SQL is nested too deeply'
-  }
-  return undefined
 }
 
 function reasonOf(error: unknown): string {
