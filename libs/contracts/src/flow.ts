@@ -128,7 +128,7 @@ export const flow = {
   projects: {
     ...nothing,
     serves: [projects],
-    calls: [billing.rpc.getEntitlements],
+    calls: [billing.rpc.getEntitlements, ingest.rpc.simulatePolicy],
     emits: [projects.evt.projectDeleted, projects.evt.organizationDeleted],
     enqueues: [mailer.job.send],
     writes: [projects.kv.policies, projects.kv.keys],

@@ -48,6 +48,79 @@ export const UsageCounts = z.object({
   ask: z.int(),
 })
 
+/** Why a recorded call cannot be decided again from its record. */
+export const NotReplayable = z.enum([
+  'redacted',
+  'key_unknown',
+  'facts_declared_otherwise',
+  'too_large',
+  'no_facts',
+])
+export type NotReplayable = z.infer<typeof NotReplayable>
+
+/** Denials that no policy made, and that none would have kept from happening. */
+export const OutsidePolicy = z.enum([
+  'killed',
+  'key_upstreams',
+  'no_policy',
+  'policy_unavailable',
+  'evaluation_error',
+  'rate_limited',
+  'limit_unavailable',
+])
+export type OutsidePolicy = z.infer<typeof OutsidePolicy>
+
+const calls = z.int()
+
+/** What a draft of a policy would have decided of the calls of the last days. */
+export const Simulation = z.object({
+  days: z.int(),
+  /** Of the calls that were looked for: as far back as the days and the plan say. */
+  from: Time,
+  to: Time,
+  /** Looked at: `unchanged`, `changed`, `not_replayable` and `outside_policy` together. */
+  calls,
+  unchanged: calls,
+  changed: z.object({
+    calls,
+    transitions: z.array(z.object({ from: DecisionName, to: DecisionName, calls })),
+  }),
+  not_replayable: z.object({
+    calls,
+    reasons: z.array(z.object({ reason: NotReplayable, message: z.string(), calls })),
+  }),
+  /** Calls that were denied by no policy: replayed, but compared with nothing. */
+  outside_policy: z.object({
+    calls,
+    reasons: z.array(z.object({ reason: OutsidePolicy, calls })),
+    /** What the draft makes of them. */
+    allow: calls,
+    deny: calls,
+    ask: calls,
+    not_replayable: calls,
+  }),
+  /** The newest calls whose decision changes, newest first. */
+  examples: z.array(
+    z.object({
+      id: Id,
+      time: Time,
+      tool: z.string(),
+      agent: z.string().nullable(),
+      key_id: Id.nullable(),
+      /** As the key is called today; null when it is not known. */
+      key: z.string().nullable(),
+      before: z.object({ decision: DecisionName, rule: z.string() }),
+      after: z.object({ decision: DecisionName, rule: z.string(), reason: z.string() }),
+    }),
+  ),
+  /** Every rule of the draft in its order, the organisation's first and `default` last, with the calls it decides. */
+  rules: z.array(z.object({ rule: z.string(), calls })),
+  /** Whether there are older calls that were not looked at: there were too many, or no time was left. */
+  truncated: z.boolean(),
+  took_ms: z.int(),
+})
+export type Simulation = z.infer<typeof Simulation>
+
 export const ingest = contract('ingest', {
   rpc: {
     checkHealth: rpc({ input: Empty, output: Health, errors: [], access: 'internal' }),
@@ -155,6 +228,27 @@ export const ingest = contract('ingest', {
       errors: ['UNAVAILABLE'],
       access: 'internal',
       timeoutMs: 15_000,
+    }),
+    /** Decides a project's recorded calls by a checked draft, with what `projects` knows of the project today. */
+    simulatePolicy: rpc({
+      input: z.strictObject({
+        org_id: Id,
+        project_id: Id,
+        days: z.int().min(1).max(366),
+        /** Checked documents, as JSON; the organisation's is null when it has none. */
+        policy: z.unknown(),
+        organization_policy: z.unknown(),
+        environment: z.string(),
+        keys: z.array(z.strictObject({ id: Id, name: z.string(), labels: z.array(z.string()) })),
+        /** The `facts:` section of each version of the policy that may have decided a call; null where it had none. */
+        facts_sections: z.array(
+          z.strictObject({ from_version: z.int(), to_version: z.int(), facts: z.unknown() }),
+        ),
+      }),
+      output: Simulation,
+      errors: ['RATE_LIMITED', 'UNAVAILABLE'],
+      access: 'internal',
+      timeoutMs: 52_000,
     }),
   },
   evt: {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { Role } from './caller.ts'
 import { contract, rpc } from './define.ts'
+import { Simulation } from './ingest.ts'
 import { Email, Empty, Health, Id, Page, Time, pageOf } from './values.ts'
 
 const Name = z.string().trim().min(1).max(100)
@@ -419,6 +420,24 @@ export const projects = contract('projects', {
       errors: seen,
       access: 'user',
       http: { method: 'POST', path: at('/policy/validate'), summary: 'Check a policy without saving it' },
+    }),
+    simulatePolicy: rpc({
+      input: z.strictObject({
+        ...project,
+        policy_yaml: z.string().max(1024 * 1024),
+        days: z.int().min(1).max(366).default(7),
+      }),
+      output: Simulation,
+      errors: [...changed, 'POLICY_INVALID', 'RATE_LIMITED', 'UNAVAILABLE'],
+      access: 'user',
+      right: 'read',
+      http: {
+        method: 'POST',
+        path: at('/policy/simulate'),
+        perMinute: 30,
+        summary: 'Decide the calls of the last days by a draft, and say which decisions would change',
+      },
+      timeoutMs: 60_000,
     }),
     listPolicyVersions: rpc({
       input: z.strictObject({ ...project, ...Page }),

@@ -9,8 +9,8 @@ import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Access, Context, Facts, JsonObject, UrlFact } from '@mcpshield/policy/facts'
 import { isUnknown } from '@mcpshield/policy/facts'
+import { deniedArguments } from '@mcpshield/redact/deny-arguments'
 import type { KeyedHash } from '@mcpshield/redact/marker'
-import { redactValue } from '@mcpshield/redact/redact-value'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
 import { drawOptions } from './draw-options.ts'
 import type { FactsCache } from './facts-cache.ts'
@@ -178,13 +178,8 @@ function decideByPolicy(
 /** `{detector, on: arguments, deny: true}`: a call that carries such a thing is denied by that rule. */
 function denySecretArguments(decision: Decision, args: JsonObject): Decision {
   if (decision.decision === 'deny') return decision
-  for (const { rule, detector } of decision.obligations.deny_arguments ?? []) {
-    // A value that is only looked at needs no hash.
-    const { count } = redactValue(args, [{ detector }], { keyedHash: () => '' })
-    if (count > 0)
-      return denied(rule, `The arguments carry something that looks like a secret (${detector}).`)
-  }
-  return decision
+  const found = deniedArguments(args, decision.obligations.deny_arguments)
+  return found === undefined ? decision : denied(found.rule, found.reason)
 }
 
 function contextOf(

@@ -5,12 +5,15 @@ import type { Plans } from './entitlements.ts'
 import { monthSpan } from './months.ts'
 import { selectDecision, selectDecisions, selectNamedDecisions, selectOutcomes } from './queries.ts'
 import { scopeOf } from './scope.ts'
+import { selectCalls } from './simulate-queries.ts'
+import type { Calls } from './simulate.ts'
 import { selectCount, selectCounted, selectTotal, selectUsage } from './usage-queries.ts'
 import type { Usage } from './usage.ts'
 
 export type Reading = {
   recordsOf(orgId: string): Records
   usageOf(orgId: string): Usage
+  callsOf(orgId: string): Calls
   /** Events of a month. */
   storedCount(orgId: string, month: number): Promise<number>
   /** Which of these ids have counted in a project. */
@@ -35,6 +38,10 @@ export function reading(store: ClickHouse, { limitsOf }: Pick<Plans, 'limitsOf'>
         total: (span, projectId) => selectTotal(mine, span, projectId),
         by: (span, group, narrowed) => selectUsage(mine, span, group, narrowed),
       }
+    },
+    callsOf(orgId) {
+      const mine = scope(orgId)
+      return (span, after) => selectCalls(mine, span, after)
     },
     storedCount: (orgId, month) => selectCount(scope(orgId), monthSpan(month)),
     countedBefore: (orgId, projectId, ids) => selectCounted(scope(orgId), projectId, ids),

@@ -6,12 +6,14 @@ import { auditsService, type RecordsOf } from './audits.ts'
 import { exportService } from './export.ts'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import { reportingService, type ReportingDeps } from './reporting.ts'
+import { simulationService, type SimulationDeps } from './simulate.ts'
 import { usageService, type UsageDeps } from './usage.ts'
 
 export type Dependencies = {
   recordsOf: RecordsOf
   reporting: ReportingDeps
   usage: UsageDeps
+  simulation: SimulationDeps
   checks: Checks
 }
 
@@ -21,6 +23,7 @@ export function ingestService(deps: Dependencies): Handlers<typeof ingest.rpc, C
     ...exportService(deps.recordsOf),
     ...reportingService(deps.reporting),
     ...usageService(deps.usage),
+    ...simulationService(deps.simulation),
 
     checkHealth: () => healthOf(deps.checks),
   }

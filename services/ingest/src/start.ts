@@ -59,6 +59,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     recordsOf: read.recordsOf,
     reporting: { ...read, audit: bus.audit, counter: counted, marks: counts, limitsOf: known.limitsOf, now },
     usage: { usageOf: read.usageOf, limitsOf: known.limitsOf, now },
+    simulation: { callsOf: read.callsOf, limitsOf: known.limitsOf, now },
     checks: { clickhouse: () => store.ping(), nats: () => bus.ping(), redis: () => counts.ping() },
   })
   await bus.serve(ingest.name, ingest.rpc, service)

@@ -15,6 +15,7 @@ import { policyHandlers } from './policies.ts'
 import { projectHandlers } from './projects.ts'
 import type { Secrets } from './secrets.ts'
 import { runtimeHandlers } from './snapshots.ts'
+import { simulationHandlers, type Simulate } from './simulate.ts'
 import type { Store } from './store.ts'
 import { turnsOfOrganizations } from './turns.ts'
 import { upstreamHandlers } from './upstreams.ts'
@@ -25,6 +26,8 @@ export type ProjectsDeps = {
   checkPolicy: CheckPolicy
   /** What an organisation's plan includes; rejects when billing does not answer. */
   entitlements(orgId: string, requestId: string): Promise<Entitlements>
+  /** Decides recorded calls by a draft, where they are stored. */
+  simulate: Simulate
   /** Where people reach the dashboard, without a slash at its end. */
   webUrl: string
   now(): Date
@@ -40,6 +43,7 @@ export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rp
     ...invitationHandlers(deps),
     ...projectHandlers(deps),
     ...policyHandlers({ ...deps, turns }),
+    ...simulationHandlers({ ...deps, turns }),
     ...organizationPolicyHandlers({ ...deps, turns }),
     ...keyHandlers(deps),
     ...upstreamHandlers(deps),

@@ -3,6 +3,7 @@ import { connectBus, type Bus } from '@mcpshield/bus/connect'
 import { AuditEvent } from '@mcpshield/contracts/audit'
 import { billing } from '@mcpshield/contracts/billing'
 import { consumption, flow } from '@mcpshield/contracts/flow'
+import { ingest } from '@mcpshield/contracts/ingest'
 import { mailer } from '@mcpshield/contracts/mailer'
 import { projects } from '@mcpshield/contracts/projects'
 import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
@@ -45,6 +46,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     checkPolicy: await preparePolicyCheck(),
     entitlements: (org_id, requestId) =>
       bus.call(billing.rpc.getEntitlements, { org_id }, { requestId, timeoutMs: ENTITLEMENTS_WITHIN_MS }),
+    simulate: (input, requestId) => bus.call(ingest.rpc.simulatePolicy, input, { requestId }),
     webUrl: config.WEB_URL,
     now,
     checks: { postgres: () => store.ping(), nats: () => bus.ping() },
