@@ -1,0 +1,105 @@
+// `mcpshield policy simulate FILE --project ID`: a project's recorded calls, decided by a draft at the server.
+import type { Diagnostic } from '@mcpshield/policy/parse'
+import { MAX_BYTES } from '@mcpshield/policy/yaml-document'
+import { colorsFor, diagnosticText, linesOf } from '../diagnostics-text.ts'
+import { readText } from '../files.ts'
+import { printable } from '../printable.ts'
+import { member, openRestApi, refused } from '../rest-api.ts'
+import { DONE, NEGATIVE, write, type World } from '../world.ts'
+
+export type SimulateOptions = { project: string; days: number; api?: string; email?: string; json?: boolean }
+
+/** What of the API's answer is shown. */
+type Simulation = {
+  days: number
+  calls: number
+  unchanged: number
+  changed: { calls: number; transitions: { from: string; to: string; calls: number }[] }
+  not_replayable: { calls: number; reasons: { message: string; calls: number }[] }
+  outside_policy: { calls: number }
+  examples: Example[]
+  truncated: boolean
+}
+type Example = {
+  time: string
+  tool: string
+  agent: string | null
+  before: { decision: string; rule: string }
+  after: { decision: string; rule: string; reason: string }
+}
+
+/** Somewhat longer than the server gives itself. */
+const WITHIN_MS = 70_000
+
+/** Calls that change are what a draft is for: only a draft with errors is a negative answer. */
+export async function policySimulate(world: World, file: string, options: SimulateOptions): Promise<number> {
+  const text = await readText(world, file, MAX_BYTES + 1)
+  const api = await openRestApi(world, options)
+  const path = `/projects/${encodeURIComponent(options.project)}/policy/simulate`
+  const { status, body } = await api.post(path, { policy_yaml: text, days: options.days }, WITHIN_MS)
+  const diagnostics = member(body, 'diagnostics')
+  if (status === 422 && Array.isArray(diagnostics)) {
+    const asJson = `${JSON.stringify({ file, diagnostics })}\n`
+    const shown = options.json ? asJson : diagnosticsText(world, file, text, diagnostics as Diagnostic[])
+    await write(world.stdout, shown)
+    return NEGATIVE
+  }
+  if (status !== 200) throw refused(status, body)
+  await write(world.stdout, options.json ? `${JSON.stringify(body)}\n` : simulationText(world, status, body))
+  return DONE
+}
+
+function diagnosticsText(world: World, file: string, text: string, diagnostics: Diagnostic[]): string {
+  const colors = colorsFor(world, world.stdout)
+  const lines = linesOf(text)
+  return diagnostics.map((each) => diagnosticText(file, lines, each, colors)).join('')
+}
+
+function simulationText(world: World, status: number, body: unknown): string {
+  let text: string
+  try {
+    text = summary(body as Simulation) + table((body as Simulation).examples)
+  } catch {
+    throw refused(status, undefined)
+  }
+  const hint = (body as Simulation).truncated ? 'Older calls were not looked at: there are too many.\n' : ''
+  return `${text}${colorsFor(world, world.stdout).yellow(hint)}`
+}
+
+function summary({ days, calls, unchanged, changed, not_replayable, outside_policy }: Simulation): string {
+  const rows: [string, number][] = [
+    ['unchanged', unchanged],
+    ['changed', changed.calls],
+    ...changed.transitions.map(({ from, to, calls }): [string, number] => [`  ${from} → ${to}`, calls]),
+    ['cannot be replayed', not_replayable.calls],
+    ...not_replayable.reasons.map(({ message, calls }): [string, number] => [`  ${message}`, calls]),
+    ['denied outside the policy', outside_policy.calls],
+  ]
+  const shown = rows.map(([name, number]) => `${String(number).padStart(10)}  ${printable(name)}\n`)
+  return `${calls} calls of the last ${days} days\n${shown.join('')}`
+}
+
+/** The calls that would change, newest first. What agents wrote is shown as text and nothing else. */
+function table(examples: Example[]): string {
+  if (examples.length === 0) return ''
+  const rows = [
+    ['time', 'tool', 'agent', 'before', 'after', 'why'],
+    ...examples.map(({ time, tool, agent, before, after }) =>
+      [
+        time,
+        tool,
+        agent ?? '-',
+        `${before.decision} (${before.rule})`,
+        `${after.decision} (${after.rule})`,
+        after.reason,
+      ].map(printable),
+    ),
+  ]
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return `\n${rows.map(line).join('\n')}\n`
+}

@@ -1,0 +1,210 @@
+// The command line: every command with its options, help and an example. Commands are loaded when they are called,
+// so that one does not wait for the parsers of another.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { InspectOptions } from './commands/inspect.ts'
+import type { PolicyCheckOptions } from './commands/policy-check.ts'
+import type { PolicyEvalOptions } from './commands/policy-eval.ts'
+import type { SimulateOptions } from './commands/policy-simulate.ts'
+import type { RedactOptions } from './commands/redact.ts'
+import type { WrapOptions } from './commands/wrap.ts'
+import { CommandError, DONE, USAGE, type World } from './world.ts'
+
+/** Runs one command line; answers with the exit code. */
+export async function run(argv: readonly string[], world: World): Promise<number> {
+  let exitCode = DONE
+  const finish = async (code: Promise<number>) => {
+    exitCode = await code
+  }
+  try {
+    await commands(world, finish).parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE
+    if (error instanceof CommandError) {
+      world.stderr.write(`mcpshield: ${error.message}\n`)
+      return error.exitCode
+    }
+    world.stderr.write(`mcpshield: this is a fault of ours: ${(error as Error)?.stack ?? String(error)}\n`)
+    return FAULT
+  }
+}
+
+/** As sysexits.h has it for an internal software error: none of the answers a command can give. */
+const FAULT = 70
+
+type Finish = (code: Promise<number>) => Promise<void>
+
+function commands(world: World, finish: Finish): Command {
+  const program = new Command('mcpshield')
+    .description('Rules on what an agent’s calls really touch: check them, try them, enforce them.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text),
+    })
+    .addHelpText('after', '\nExit codes: 0 done, 1 negative answer, 2 usage, 3 server or network.')
+  const policy = program.command('policy').description('check, try and simulate policies')
+  addPolicyCheck(policy, world, finish)
+  addPolicyEval(policy, world, finish)
+  addPolicySimulate(policy, world, finish)
+  addInspect(program, world, finish)
+  addRedact(program, world, finish)
+  addWrap(program, world, finish)
+  return program
+}
+
+function version(): string {
+  const manifest = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
+
+const calls = () => new Argument('[file]', 'JSON Lines; standard input when absent')
+const connections = () =>
+  new Option('--connections <file>', 'JSON: {"connections": […], "upstreams": [{"slug", "server"}]}')
+
+function list(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.includes('')) throw new InvalidArgumentError('Names are separated by single commas.')
+  return names
+}
+
+function addPolicyCheck(policy: Command, world: World, finish: Finish): void {
+  policy
+    .command('check')
+    .description('say what is wrong with policies, and run the tests they carry')
+    .argument('<file...>', 'policies; - is standard input')
+    .option('--json', 'one JSON object for each file')
+    .option('--organization', 'they are an organisation’s: deny and ask rules only')
+    .addOption(connections())
+    .addHelpText(
+      'after',
+      example('mcpshield policy check policy.yaml', 'Exit 1 on an error or a failed test.'),
+    )
+    .action(async (files: string[], options: PolicyCheckOptions) => {
+      const { policyCheck } = await import('./commands/policy-check.ts')
+      await finish(policyCheck(world, files, options))
+    })
+}
+
+function addPolicyEval(policy: Command, world: World, finish: Finish): void {
+  policy
+    .command('eval')
+    .description('decide calls, one JSON line for each')
+    .addArgument(calls())
+    .requiredOption('--policy <file>', 'the policy that decides')
+    .option('--organization-policy <file>', 'an organisation’s policy, above it')
+    .addOption(connections())
+    .option('--facts', 'tell what each call touches')
+    .option('--trace', 'tell what every rule made of each call')
+    .addHelpText(
+      'after',
+      example(
+        `echo '{"id":1,"tool":"postgres.query","arguments":{"sql":"select 1"}}' | mcpshield policy eval --policy policy.yaml`,
+        'Context that a line does not give is unknown. Rate limits are not counted.',
+      ),
+    )
+    .action(async (file: string | undefined, options: PolicyEvalOptions) => {
+      const { policyEval } = await import('./commands/policy-eval.ts')
+      await finish(policyEval(world, file, options))
+    })
+}
+
+function addPolicySimulate(policy: Command, world: World, finish: Finish): void {
+  policy
+    .command('simulate')
+    .description('decide a project’s recorded calls by a draft')
+    .argument('<file>', 'the draft; - is standard input')
+    .requiredOption('--project <id>', 'the project')
+    .option('--days <number>', 'how many days back', wholeNumber, 7)
+    .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
+    .option(
+      '--email <address>',
+      'log in as, with the password in MCPSHIELD_PASSWORD; else MCPSHIELD_TOKEN is used',
+    )
+    .option('--json', 'the API’s answer as it is')
+    .addHelpText(
+      'after',
+      example(
+        'MCPSHIELD_PASSWORD=… mcpshield policy simulate draft.yaml --project 0193… --email you@example.com',
+        'Exit 1 when the draft has an error; calls that would change are no error.',
+      ),
+    )
+    .action(async (file: string, options: SimulateOptions) => {
+      const { policySimulate } = await import('./commands/policy-simulate.ts')
+      await finish(policySimulate(world, file, options))
+    })
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.')
+  return Number(text)
+}
+
+function addInspect(program: Command, world: World, finish: Finish): void {
+  program
+    .command('inspect')
+    .description('tell what statements and commands do, without running them')
+    .addArgument(calls())
+    .addOption(
+      new Option('--dialect <dialect>', 'whose language it is')
+        .choices(['postgresql', 'mysql', 'sqlite', 'mongodb', 'redis'])
+        .makeOptionMandatory(),
+    )
+    .option('--schema <file>', 'the CREATE statements of the database (postgresql, sqlite)')
+    .option('--search-path <names>', 'where names are looked up: a,b (mysql: the one database)', list)
+    .addHelpText(
+      'after',
+      example(
+        `echo '{"id":1,"sql":"select id from users"}' | mcpshield inspect --dialect postgresql`,
+        'mongodb and redis take {"id","command"}: a command document, or an argv or a list of them.',
+      ),
+    )
+    .action(async (file: string | undefined, options: InspectOptions) => {
+      const { inspect } = await import('./commands/inspect.ts')
+      await finish(inspect(world, file, options))
+    })
+}
+
+function addRedact(program: Command, world: World, finish: Finish): void {
+  program
+    .command('redact')
+    .description('mask secrets and personal data in texts')
+    .addArgument(calls())
+    .option('--detectors <names>', 'only these: a,b', list)
+    .addHelpText('after', example(`echo '{"id":1,"text":"mail ann@example.com"}' | mcpshield redact`))
+    .action(async (file: string | undefined, options: RedactOptions) => {
+      const { redact } = await import('./commands/redact.ts')
+      await finish(redact(world, file, options))
+    })
+}
+
+function addWrap(program: Command, world: World, finish: Finish): void {
+  program
+    .command('wrap')
+    .description('stand in front of a stdio MCP server and enforce a policy; no account needed')
+    .usage('--policy <file> [options] -- <command> [args...]')
+    .argument('<command...>', 'the server')
+    .requiredOption('--policy <file>', 'the policy')
+    .option('--name <name>', 'the server’s name in the policy: NAME/tool; the command’s own when absent')
+    .option('--server <kind>', 'the public server it is, for the facts of its tools')
+    .option('--log <file>', 'append one JSON line for each decision')
+    .addHelpText(
+      'after',
+      example(
+        'mcpshield wrap --policy policy.yaml --name files --server server-filesystem -- npx -y @modelcontextprotocol/server-filesystem /home/safe',
+        'Ends with the exit code of the command.',
+      ),
+    )
+    .action(async (command: string[], options: WrapOptions) => {
+      const { wrap } = await import('./commands/wrap.ts')
+      await finish(wrap(world, command, options))
+    })
+}
+
+function example(command: string, note?: string): string {
+  return `\nExample:\n  ${command}\n${note === undefined ? '' : `\n${note}\n`}`
+}
