@@ -2,7 +2,11 @@
 import { AppError } from '@mcpshield/contracts/errors'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { tableAnswer, type ConnectionSpec, type Connector, type Statements } from './connector.ts'
+import { filesystemConnector } from './filesystem.ts'
+import { networkConnector } from './network.ts'
+import { mysqlConnector } from './mysql.ts'
 import { postgresConnector } from './postgres.ts'
+import { redisConnector } from './redis.ts'
 import { sqliteConnector } from './sqlite.ts'
 import { CONNECTOR_TOOLS, type ArgsOf, type ConnectorToolName } from './tools.ts'
 
@@ -13,9 +17,16 @@ export type Connectors = AsyncDisposable & {
   choose(tool: ConnectorToolName, args: JsonObject): Connector
 }
 
-const OPEN: Partial<Record<ConnectionSpec['kind'], (connection: ConnectionSpec) => Connector>> = {
+/** Says what an operator should know of a connection; there is nobody to tell where it is absent. */
+type Warn = (message: string) => void
+
+const OPEN: Partial<Record<ConnectionSpec['kind'], (connection: ConnectionSpec, warn: Warn) => Connector>> = {
   postgresql: (connection) => ofStatements(postgresConnector(connection)),
+  mysql: (connection, warn) => ofStatements(mysqlConnector(connection, warn)),
   sqlite: (connection) => ofStatements(sqliteConnector(connection)),
+  redis: (connection) => redisConnector(connection),
+  files: (connection) => filesystemConnector(connection),
+  http: (connection) => networkConnector(connection),
 }
 
 function ofStatements(statements: Statements): Connector {
@@ -26,7 +37,7 @@ function ofStatements(statements: Statements): Connector {
   }
 }
 
-export function openConnectors(connections: ConnectionSpec[]): Connectors {
+export function openConnectors(connections: ConnectionSpec[], warn: Warn = () => {}): Connectors {
   const open = new Map<string, Connector>()
   const ofKind = (tool: ConnectorToolName) =>
     connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind && OPEN[each.kind] !== undefined)
@@ -50,7 +61,7 @@ export function openConnectors(connections: ConnectionSpec[]): Connectors {
       }
       const known = open.get(chosen.name)
       if (known !== undefined) return known
-      const connector = OPEN[chosen.kind]?.(chosen)
+      const connector = OPEN[chosen.kind]?.(chosen, warn)
       if (connector === undefined)
         throw new AppError('INVALID_ARGUMENT', `This project has no connection for ${tool}.`)
       open.set(chosen.name, connector)

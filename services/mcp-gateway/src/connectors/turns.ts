@@ -21,7 +21,7 @@ export function turns(room: number): <T>(waits: Waits, run: () => Promise<T>) =>
       }
       const gone = () => refuse(new AppError('UNAVAILABLE', 'The client went away.'))
       const late = () =>
-        refuse(new AppError('DEADLINE_EXCEEDED', `The statement did not get its turn in ${timeoutMs} ms.`))
+        refuse(new AppError('DEADLINE_EXCEEDED', `The call did not get its turn in ${timeoutMs} ms.`))
       const go = () => {
         leave()
         running++

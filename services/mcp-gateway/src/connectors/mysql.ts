@@ -1,0 +1,146 @@
+// MySQL and MariaDB: one statement through the prepared protocol, in a READ ONLY transaction when the decision was
+// for reading, on a session pinned to what the statement was judged by, with statement and lock timeouts, rows that
+// stop at the caps, and a new login after every call.
+import { AppError } from '@mcpshield/contracts/errors'
+import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
+import { asMysqlError, stopped } from './mysql-errors.ts'
+import { wideRights } from './mysql-rights.ts'
+import { runStatement } from './mysql-run.ts'
+import {
+  ask,
+  hangUp,
+  killSession,
+  openSession,
+  optionsOf,
+  pinSession,
+  resetSession,
+  streamOf,
+  type Session,
+} from './mysql-session.ts'
+import { whyNotReading } from './mysql-text.ts'
+import { turns } from './turns.ts'
+
+const MAX_SESSIONS = 8
+/** What one statement may send beyond its byte cap before its connection is cut: one value may have a gigabyte. */
+const MAX_EXCESS_BYTES = 16 * 1024 * 1024
+/** The server stops a statement by itself; one that it leaves running this long after is ended from outside. */
+const GRACE_MS = 250
+
+/** `warn` is told once where the account of the connection has more rights than a policy can watch over. */
+export function mysqlConnector(spec: ConnectionSpec, warn: (message: string) => void = () => {}): Statements {
+  const options = optionsOf(spec)
+  const idle: Session[] = []
+  const inUse = new Set<Session>()
+  const take = turns(MAX_SESSIONS)
+  let closed = false
+  let looked = false
+
+  /** An idle session that still answers, else a new one: pinned and in a transaction. */
+  const begin = async (grant: Grant): Promise<Session> => {
+    for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
+      try {
+        await pinSession(session, options.database, grant)
+        return session
+      } catch {
+        hangUp(session.connection)
+      }
+    }
+    const session = await openSession(spec, options)
+    if (!looked) {
+      looked = true
+      await warnOfRights(session, spec, warn)
+    }
+    await pinSession(session, options.database, grant).catch((cause: unknown) => {
+      hangUp(session.connection)
+      throw new AppError('UNAVAILABLE', `A session on ${spec.name} could not be prepared.`, { cause })
+    })
+    return session
+  }
+  const run = async (sql: string, grant: Grant): Promise<Table> => {
+    const session = await begin(grant)
+    inUse.add(session)
+    const watch = watchSession(session, grant, () => killSession(options, session))
+    try {
+      const startedMs = performance.now()
+      const table = await runStatement(session.connection, sql, grant)
+      // SLEEP and BENCHMARK answer when they are ended, as if they were done.
+      if (performance.now() - startedMs >= grant.timeoutMs) throw stopped(grant)
+      if (!streamOf(session.connection).destroyed) await ask(session.connection, 'COMMIT')
+      return table
+    } catch (error) {
+      throw watch.why() ?? asMysqlError(error, 'execute', grant)
+    } finally {
+      await watch.end()
+      const isClean = watch.why() === undefined && isOpen(session) && (await resetSession(session))
+      inUse.delete(session)
+      if (isClean && !closed) idle.push(session)
+      else hangUp(session.connection)
+    }
+  }
+  return {
+    async query(sql, grant) {
+      const why = grant.readOnly ? whyNotReading(sql) : undefined
+      if (why !== undefined)
+        throw new AppError('PERMISSION_DENIED', `Not run: the statement was decided as reading, but ${why}.`)
+      return take(grant, () => run(sql, grant))
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true
+      for (const { connection } of [...idle, ...inUse]) hangUp(connection)
+    },
+  }
+}
+
+const isOpen = ({ connection }: Session) => !streamOf(connection).destroyed
+
+async function warnOfRights(session: Session, spec: ConnectionSpec, warn: (message: string) => void) {
+  const rights = await wideRights(session).catch(() => [])
+  if (rights.length > 0)
+    warn(
+      `The account of the connection ${spec.name} has rights over the whole server (${rights.join(', ')}): give it one that only reaches its tables.`,
+    )
+}
+
+type Watch = { why(): AppError | undefined; end(): Promise<void> }
+
+/**
+ * Ends a session from outside when its statement takes too long, sends too much or its client went away. Such a
+ * session is never used again: what was to end its statement could end the next one.
+ */
+function watchSession({ connection }: Session, grant: Grant, kill: () => Promise<void>): Watch {
+  const stream = streamOf(connection)
+  let bytes = 0
+  let why: AppError | undefined
+  let killing: Promise<void> | undefined
+  const cut = (error: AppError) => {
+    why ??= error
+    killing ??= kill().finally(() => hangUp(connection))
+  }
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes <= grant.maxBytes + MAX_EXCESS_BYTES) return
+    stream.pause()
+    cut(tooWide())
+  }
+  const gone = () => cut(new AppError('UNAVAILABLE', 'The client went away.'))
+  const timer = setTimeout(() => cut(stopped(grant)), grant.timeoutMs + GRACE_MS)
+  stream.on('data', count)
+  grant.signal.addEventListener('abort', gone, { once: true })
+  if (grant.signal.aborted) gone()
+  return {
+    why: () => why,
+    async end() {
+      clearTimeout(timer)
+      stream.off('data', count)
+      grant.signal.removeEventListener('abort', gone)
+      await killing
+    },
+  }
+}
+
+function tooWide(): AppError {
+  return new AppError(
+    'INVALID_ARGUMENT',
+    'The result has values too large to be read; select fewer columns or parts of them.',
+  )
+}
