@@ -7,6 +7,8 @@ import type { Matcher } from './globs.ts'
 import { obligationsOf } from './obligations.ts'
 import { indexRules } from './rule-index.ts'
 import type { RuleIndex } from './rule-index.ts'
+import { patternsOf } from './parameters.ts'
+import { unitsTestedBy } from './patterns.ts'
 import { listOf, ruleId } from './schema.ts'
 import { DEFAULT_METHOD, nameProblem } from './tool-name.ts'
 import type { DecisionWord, Obligations, Policy, Rule } from './schema.ts'
@@ -66,7 +68,7 @@ export function compile(policy: Policy, options: { above?: Policy } = {}): Compi
     ...above.map((rule, i) => ({ rule, id: ORGANIZATION_PREFIX + ruleId(rule, i) })),
     ...(policy.rules ?? []).map((rule, i) => ({ rule, id: ruleId(rule, i) })),
   ]
-  const testsOf = sharedTests()
+  const testsOf = sharedTests(unitsTestedBy(named.flatMap(({ rule }) => patternsOfRule(rule))))
   const rules = named.map(({ rule, id }, index) => compileRule(rule, id, index, testsOf))
   return {
     allowByDefault: policy.default === 'allow',
@@ -77,15 +79,19 @@ export function compile(policy: Policy, options: { above?: Policy } = {}): Compi
   }
 }
 
+function patternsOfRule({ conditions }: Rule): string[] {
+  return Object.values(conditions?.parameters ?? {}).flatMap(patternsOf)
+}
+
 type TestsOf = (rule: Rule) => Tests
 
 /** Rules of the same conditions share their tests: less to build, less to keep in the processor's cache. */
-function sharedTests(): TestsOf {
+function sharedTests(patternUnits: number): TestsOf {
   const known = new Map<string, Tests>()
   return ({ conditions = {}, decision }) => {
     const key = decision + JSON.stringify(conditions)
     let tests = known.get(key)
-    if (tests === undefined) known.set(key, (tests = compileConditions(conditions, decision)))
+    if (tests === undefined) known.set(key, (tests = compileConditions(conditions, decision, patternUnits)))
     return tests
   }
 }

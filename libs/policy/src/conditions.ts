@@ -11,7 +11,8 @@ import type { Kleene } from './kleene.ts'
 import { parameterTest } from './parameters.ts'
 import { insideAny, readPathPrefix } from './path-prefix.ts'
 import { listOf } from './schema.ts'
-import type { Conditions, DecisionWord } from './schema.ts'
+import type { Conditions } from './conditions-schema.ts'
+import type { DecisionWord } from './schema.ts'
 import { readTime, readTimeWindow } from './time-window.ts'
 import { areArgumentsUnknown } from './unknown-facts.ts'
 
@@ -42,12 +43,17 @@ export type Tests = {
   call: readonly CallTest[]
 }
 
-export function compileConditions(conditions: Conditions, decision: DecisionWord): Tests {
+/** `patternUnits` is how long a text may be that the policy's patterns are held against. */
+export function compileConditions(
+  conditions: Conditions,
+  decision: DecisionWord,
+  patternUnits: number,
+): Tests {
   return {
     paths: orNone(pathTests(conditions)),
     urls: orNone(urlTests(conditions, decision)),
     accesses: orNone(accessTests(conditions, decision)),
-    call: orNone([...contextTests(conditions), ...parameterTests(conditions, decision)]),
+    call: orNone([...contextTests(conditions), ...parameterTests(conditions, decision, patternUnits)]),
   }
 }
 
@@ -267,10 +273,16 @@ function contextMatches(value: unknown, matches: Matcher): Kleene {
   return names.length === value.length ? FALSE : UNKNOWN
 }
 
-function parameterTests({ parameters }: Conditions, decision: DecisionWord): CallTest[] {
+function parameterTests(
+  { parameters }: Conditions,
+  decision: DecisionWord,
+  patternUnits: number,
+): CallTest[] {
   return Object.entries(parameters ?? {}).map(([argument, constraint]) => {
-    const every = parameterTest(argument, constraint, { several: 'every', noItems: TRUE })
-    const some = parameterTest(argument, constraint, { several: 'some', noItems: known(decision !== 'deny') })
+    const test = (several: 'every' | 'some', noItems: Kleene) =>
+      parameterTest(argument, constraint, { several, noItems }, patternUnits)
+    const every = test('every', TRUE)
+    const some = test('some', known(decision !== 'deny'))
     return {
       condition: 'parameters',
       argument,

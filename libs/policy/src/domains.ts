@@ -14,13 +14,13 @@ const DEFAULT_PORTS: Record<string, number> = { http: 80, https: 443, ws: 80, ws
 const ENTRY = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(\[[0-9a-f:.]+\]|[^/?#@:[\]\s\\]+)(?::([0-9]{1,5}))?$/i
 
 /** Reads an entry, or says what is wrong with it. */
-export function readDomain(text: string): DomainEntry | { problem: string } {
+export function readDomain(text: string): DomainEntry | { problem: string; fix?: string } {
   if (text === '') return { problem: 'must not be empty' }
   const [, scheme, name, portText] = ENTRY.exec(text) ?? []
   if (name === undefined) {
-    return {
-      problem: 'must be a domain, such as api.example.com, *.example.com or https://api.example.com:8443',
-    }
+    const problem = 'must be a domain, such as api.example.com, *.example.com or https://api.example.com:8443'
+    const fix = withoutPath(text)
+    return { problem, ...(fix === undefined ? {} : { fix: `write ${fix}` }) }
   }
   const extra: { scheme?: string; port?: number } = {}
   if (scheme !== undefined) {
@@ -42,8 +42,19 @@ export function readDomain(text: string): DomainEntry | { problem: string } {
       problem: 'is no host; `*` may stand alone or in front of a domain, as in *.example.com',
     }
   }
+  if (host.startsWith('.') || host.includes('..')) {
+    const problem = 'has an empty name between its dots; subdomains are written *.example.com'
+    const name = host.replace(/^\.+/, '')
+    return { problem, ...(name.includes('..') ? {} : { fix: `write *.${name}` }) }
+  }
   if (below && isAddress(host)) return { problem: 'an IP address has no subdomains' }
   return { match: below ? 'below' : 'host', host, ...extra }
+}
+
+/** The part of a URL that can be an entry. */
+function withoutPath(text: string): string | undefined {
+  const found = /^((?:[a-z][a-z0-9+.-]*:\/\/)?[^/?#@\s\\]+)[/?#]/i.exec(text)?.[1]
+  return found !== undefined && ENTRY.test(found) ? found : undefined
 }
 
 function parsedHost(name: string): string | undefined {

@@ -1,5 +1,5 @@
 // The `format` words of the `parameters` condition. Every expression here is linear in the length of the value.
-import type { FORMATS } from './schema.ts'
+import type { FORMATS } from './conditions-schema.ts'
 import { readTime } from './time-window.ts'
 
 type Format = (typeof FORMATS)[number]

@@ -1,7 +1,8 @@
 // What is owed when a call goes through: rate limits add up, the tightest bound wins, redactions add up.
 import { durationMs } from './durations.ts'
 import { ruleId } from './schema.ts'
-import type { Obligations, Redaction, Rule } from './schema.ts'
+import type { Redaction } from './limits-schema.ts'
+import type { Obligations, Rule } from './schema.ts'
 
 export const ASK_TIMEOUT_MS = 5 * 60_000
 

@@ -4,9 +4,9 @@ import type { JsonValue } from './facts.ts'
 import { formatTest } from './formats.ts'
 import { FALSE, TRUE, UNKNOWN, and, every, known, some } from './kleene.ts'
 import type { Kleene } from './kleene.ts'
-import { readPattern } from './patterns.ts'
+import { MAX_TESTED_UNITS, readPattern, unitsTested } from './patterns.ts'
 import { listOf } from './schema.ts'
-import type { Constraint } from './schema.ts'
+import type { Constraint } from './conditions-schema.ts'
 
 /**
  * How several values count together. `every`: all of them (a rule that holds). `some`: one is enough (a rule that
@@ -16,11 +16,40 @@ export type Quantifier = { several: 'every' | 'some'; noItems: Kleene }
 
 type ValueTest = (value: JsonValue) => Kleene
 
-export function parameterTest(path: string, constraint: Constraint, quantifier: Quantifier): ValueTest {
+/** A list of more elements is not tested but unknown: ten thousand rules may speak of it. */
+const MAX_TESTED_ELEMENTS = 10_000
+
+/** `maxUnits` is how long a text may be that a pattern is held against; more than that is unknown. */
+export function parameterTest(
+  path: string,
+  constraint: Constraint,
+  quantifier: Quantifier,
+  maxUnits = MAX_TESTED_UNITS,
+): ValueTest {
   const keys = path.split('.')
   const test = constraintTest(constraint, quantifier)
   const missing = known(constraint.required === false)
-  return (args) => testAt(args, keys, 0, test, missing, quantifier)
+  const patterns = patternsOf(constraint)
+  const units = Math.min(maxUnits, ...patterns.map(unitsTested))
+  return (args) => {
+    // Many short texts take as long as one that has them all.
+    if (patterns.length > 0 && unitsAt(args, keys, 0) > units) return UNKNOWN
+    return testAt(args, keys, 0, test, missing, quantifier)
+  }
+}
+
+/** Every pattern of a constraint. */
+export function patternsOf({ pattern, items }: ItemConstraint): string[] {
+  return [...(pattern === undefined ? [] : [pattern]), ...(items === undefined ? [] : patternsOf(items))]
+}
+
+/** How much text a path reaches. */
+function unitsAt(value: JsonValue | undefined, keys: readonly string[], depth: number): number {
+  if (typeof value === 'string') return depth >= keys.length ? value.length : 0
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + unitsAt(item, keys, depth), 0)
+  const key = keys[depth]
+  if (typeof value !== 'object' || value === null || key === undefined) return 0
+  return Object.hasOwn(value, key) ? unitsAt(value[key], keys, depth + 1) : 0
 }
 
 function testAt(
@@ -34,6 +63,7 @@ function testAt(
   if (depth === keys.length) return test(value)
   if (Array.isArray(value)) {
     if (value.length === 0) return missing
+    if (value.length > MAX_TESTED_ELEMENTS) return UNKNOWN
     const quantify = quantifier.several === 'every' ? every : some
     return quantify(value, (item) => testAt(item, keys, depth, test, missing, quantifier))
   }
@@ -73,7 +103,7 @@ function constraintTests(constraint: ItemConstraint, quantifier: Quantifier): Va
     const test = constraintTest(items, quantifier)
     const quantify = quantifier.several === 'every' ? every : some
     tests.push((value) => {
-      if (!Array.isArray(value)) return UNKNOWN
+      if (!Array.isArray(value) || value.length > MAX_TESTED_ELEMENTS) return UNKNOWN
       return value.length === 0 ? quantifier.noItems : quantify(value, test)
     })
   }

@@ -1,12 +1,13 @@
 // Text → a checked policy, or what is wrong with it by line and column. A policy that passed is plain JSON: it is
 // stored and sent as such, and checked again by `checkPolicy` where it arrives.
-import { z } from 'zod'
 import { MAX_RULES, Policy } from './schema.ts'
 import { error } from './problem.ts'
 import type { Problem } from './problem.ts'
 import { ruleProblems } from './rule-problems.ts'
 import { ruleWarnings } from './rule-warnings.ts'
-import type { ToolsOffered } from './rule-warnings.ts'
+import { policyHints } from './hints.ts'
+import type { Hint } from './hints.ts'
+import type { OfferedTool } from './tool-warnings.ts'
 import { shapeProblems } from './shape-problems.ts'
 import { readYaml } from './yaml-document.ts'
 
@@ -19,9 +20,13 @@ export type Diagnostic = {
   fix?: string
 }
 
+/** What would do the policy good: never a reason to refuse it. */
+export type HintDiagnostic = Omit<Diagnostic, 'severity'> & { severity: 'hint' }
+
 /** With a policy, diagnostics are warnings; without one, at least one is an error. */
 export type ParseResult =
-  { policy: Policy; diagnostics: Diagnostic[] } | { policy?: undefined; diagnostics: Diagnostic[] }
+  | { policy: Policy; diagnostics: Diagnostic[]; hints: HintDiagnostic[] }
+  | { policy?: undefined; diagnostics: Diagnostic[]; hints?: undefined }
 export type CheckResult =
   { policy: Policy; problems: Problem[] } | { policy?: undefined; problems: Problem[] }
 
@@ -30,10 +35,15 @@ export type CheckOptions = {
   organization?: boolean
 }
 
+export type ParseOptions = CheckOptions & {
+  /** The tools that the project's upstreams and connectors offer, for warnings about those that a policy names. */
+  offered?: readonly OfferedTool[]
+}
+
 const MAX_DIAGNOSTICS = 100
 
 /** Reads a policy's YAML. Never throws: a text is either a policy or has diagnostics with positions. */
-export function parsePolicy(text: string, options: CheckOptions & ToolsOffered = {}): ParseResult {
+export function parsePolicy(text: string, options: ParseOptions = {}): ParseResult {
   try {
     return parse(text, options)
   } catch (cause) {
@@ -43,7 +53,7 @@ export function parsePolicy(text: string, options: CheckOptions & ToolsOffered =
   }
 }
 
-function parse(text: string, options: CheckOptions & ToolsOffered): ParseResult {
+function parse(text: string, options: ParseOptions): ParseResult {
   const yaml = readYaml(text)
   if ('problems' in yaml) {
     return {
@@ -51,13 +61,18 @@ function parse(text: string, options: CheckOptions & ToolsOffered): ParseResult 
     }
   }
   const { value, locate } = yaml.document
-  const checked = checkPolicy(value, options)
-  const problems = checked.policy === undefined ? checked.problems : ruleWarnings(checked.policy, options)
-  const diagnostics = problems
-    .slice(0, MAX_DIAGNOSTICS)
-    .map(({ path, part, ...rest }) => ({ ...locate(path, part), ...rest }))
-    .sort((a, b) => a.line - b.line || a.column - b.column)
-  return checked.policy === undefined ? { diagnostics } : { policy: checked.policy, diagnostics }
+  const positioned = <Found extends Problem | Hint>(problems: readonly Found[]) =>
+    problems
+      .slice(0, MAX_DIAGNOSTICS)
+      .map(({ path, part, ...rest }) => ({ ...locate(path, part), ...rest }))
+      .sort((a, b) => a.line - b.line || a.column - b.column)
+  const { policy, problems } = checkPolicy(value, options)
+  if (policy === undefined) return { diagnostics: positioned(problems) }
+  return {
+    policy,
+    diagnostics: positioned(ruleWarnings(policy, options.offered)),
+    hints: positioned(policyHints(policy)),
+  }
 }
 
 /** Checks a policy in its JSON form, as `parsePolicy` gave it. */
@@ -73,9 +88,4 @@ export function checkPolicy(document: unknown, options: CheckOptions = {}): Chec
   if (!parsed.success) return { problems: shapeProblems(parsed.error.issues, document) }
   const problems = ruleProblems(parsed.data, options)
   return problems.length > 0 ? { problems } : { policy: parsed.data, problems: [] }
-}
-
-/** The JSON Schema of the document, for editors. */
-export function policyJsonSchema(): object {
-  return z.toJSONSchema(Policy, { io: 'input' })
 }

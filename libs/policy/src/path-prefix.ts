@@ -3,8 +3,12 @@ import { FALSE, TRUE, UNKNOWN } from './kleene.ts'
 import type { Kleene } from './kleene.ts'
 
 /** The folder without its last slash (`''` is the root), or what is wrong with it. */
-export function readPathPrefix(text: string): { prefix: string } | { problem: string } {
-  if (!text.startsWith('/')) return { problem: 'must be an absolute path, starting with /' }
+export function readPathPrefix(text: string): { prefix: string } | { problem: string; fix?: string } {
+  if (!text.startsWith('/')) {
+    const fix = /^[\w-]/.test(text) && !text.includes(':') ? `write /${text.slice(0, 100)}` : undefined
+    const problem = 'must be an absolute path, starting with /'
+    return { problem, ...(fix === undefined ? {} : { fix }) }
+  }
   if (text.includes('\0')) return { problem: 'must not contain NUL' }
   const segments = text.split('/').filter((segment) => segment !== '')
   if (segments.some((segment) => segment === '.' || segment === '..')) {

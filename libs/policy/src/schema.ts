@@ -1,216 +1,170 @@
 // The document of the policy language, and what a decision looks like. Both go over the wire as JSON, hence
-// snake_case. Types that a schema cannot check (globs, patterns, time zones) are checked in problems.ts.
+// snake_case. What a schema cannot check (domains, patterns, time zones) is checked in rule-problems.ts.
 import { z } from 'zod'
+import { Conditions } from './conditions-schema.ts'
 import type { FactDeclaration } from './facts.ts'
-import { DURATION, durationMs } from './durations.ts'
+import { Detector, Limits, RateBy, RedactEntry, Redaction } from './limits-schema.ts'
+import { Duration, Glob, Globs, MAX_LIST, Name } from './words.ts'
+
+export { DETECTORS } from './limits-schema.ts'
 
 export const MAX_RULES = 10_000
-const MAX_LIST = 1_000
-const MAX_NAME_UNITS = 1_000
-
-const Name = z.string().min(1, 'must not be empty').max(MAX_NAME_UNITS)
-const Glob = Name.describe('`*` stands for any run of characters, `?` for one')
-
-function oneOrMore<Item extends z.ZodType>(item: Item) {
-  return z.union([item, z.array(item).min(1, 'must not be an empty list').max(MAX_LIST)])
-}
-
-const Duration = z
-  .string()
-  .regex(DURATION, 'must be a duration such as 500ms, 30s, 5m, 1h or 7d')
-  .refine((text) => durationMs(text) !== undefined, 'must be at most 31 days')
 
 export const DecisionWord = z.enum(['allow', 'deny', 'ask'])
 export type DecisionWord = z.infer<typeof DecisionWord>
 
-export const DETECTORS = [
-  ...[
-    'private_key',
-    'jwt',
-    'aws_key',
-    'github_token',
-    'gitlab_token',
-    'slack_token',
-    'stripe_key',
-    'google_key',
-  ],
-  ...['ai_key', 'registry_token', 'cloud_token', 'chat_token', 'mail_key', 'commerce_key', 'saas_token'],
-  ...[
-    'connection_string',
-    'http_credentials',
-    'credit_card',
-    'iban',
-    'ssn',
-    'email',
-    'phone',
-    'generic_secret',
-  ],
-] as const
-const Detector = z.enum(DETECTORS)
-const ReplaceWith = z.enum(['mask', 'hash', 'drop'])
-
-const DetectorRedaction = z.strictObject({ detector: Detector, with: ReplaceWith.optional() })
-const PatternRedaction = z.strictObject({ pattern: Name, with: ReplaceWith.optional() })
-const FieldsRedaction = z.strictObject({
-  fields: z.array(Glob).min(1).max(MAX_LIST),
-  with: ReplaceWith.optional(),
-})
-const DenyArguments = z.strictObject({
-  detector: Detector,
-  on: z.literal('arguments'),
-  deny: z.literal(true),
-})
-
-/** One entry of `redact:` as written; a bare name is that detector. */
-export const RedactEntry = z.union([
-  Detector,
-  DetectorRedaction,
-  PatternRedaction,
-  FieldsRedaction,
-  DenyArguments,
-])
-export type RedactEntry = z.infer<typeof RedactEntry>
-
-export const RateBy = z.enum(['key', 'agent', 'project', 'user'])
-export const RateLimit = z.strictObject({
-  calls: z.int().min(1).max(1_000_000),
-  per: Duration,
-  by: RateBy.optional().describe('who shares the window; the API key when absent'),
-})
-export const Limits = z.strictObject({
-  rate_limit: RateLimit.optional(),
-  max_rows: z.int().min(1).optional(),
-  max_bytes: z.int().min(1).optional(),
-  timeout: Duration.optional().describe('how long the call may run'),
-})
-export type Limits = z.infer<typeof Limits>
-
-const JSON_TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'] as const
-const JsonType = z.enum(JSON_TYPES)
-export const FORMATS = ['email', 'uri', 'uuid', 'date', 'date-time', 'ipv4', 'ipv6', 'hostname'] as const
-
-const constraintFields = {
-  type: oneOrMore(JsonType).optional(),
-  enum: z.array(z.json()).min(1).max(MAX_LIST).optional(),
-  const: z.json().optional(),
-  pattern: Name.optional().describe('RE2 syntax; must match the whole value'),
-  format: z.enum(FORMATS).optional(),
-  minLength: z.int().min(0).optional(),
-  maxLength: z.int().min(0).optional(),
-  minimum: z.number().optional(),
-  maximum: z.number().optional(),
-}
-// Items of items are bounded by writing them out: no schema of a policy refers to itself.
-const ItemConstraint = z.strictObject({
-  ...constraintFields,
-  items: z.strictObject(constraintFields).optional(),
-})
-/** A subset of JSON Schema about one argument. */
-export const Constraint = z.strictObject({
-  ...constraintFields,
-  required: z.boolean().optional(),
-  items: ItemConstraint.optional(),
-})
-export type Constraint = z.infer<typeof Constraint>
-
-export const Operation = z.enum(['read', 'write', 'schema', 'admin'])
-
-export const TimeWindow = z.strictObject({
-  days: oneOrMore(Name).optional().describe('mon, tue … sun, or a range such as mon-fri'),
-  hours: oneOrMore(Name)
-    .optional()
-    .describe('09:00-18:00; 22:00-06:00 ends on the day after the one it began on'),
-  timezone: Name.optional().describe('IANA name; UTC when absent'),
-})
-export type TimeWindow = z.infer<typeof TimeWindow>
-
-export const Conditions = z.strictObject({
-  path_prefix: oneOrMore(Name).optional(),
-  allowed_domains: oneOrMore(z.string().max(MAX_NAME_UNITS)).optional(),
-  blocked_domains: oneOrMore(z.string().max(MAX_NAME_UNITS)).optional(),
-  connection: oneOrMore(Glob).optional(),
-  operations: oneOrMore(Operation).optional(),
-  resources: oneOrMore(Glob).optional(),
-  fields: oneOrMore(Glob).optional(),
-  functions: oneOrMore(Glob).optional(),
-  parameters: z.record(Name, Constraint).optional(),
-  environment: oneOrMore(Glob).optional(),
-  key: oneOrMore(Glob).optional(),
-  labels: oneOrMore(Glob).optional(),
-  agent: oneOrMore(Glob).optional(),
-  user: oneOrMore(Glob).optional(),
-  groups: oneOrMore(Glob).optional(),
-  time: TimeWindow.optional(),
-})
-export type Conditions = z.infer<typeof Conditions>
-
-export const Rule = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ . -')
-    .refine((id) => id !== 'default', 'must not be `default`, which names the default decision')
-    .optional(),
-  description: z.string().max(4_000).optional(),
-  method: oneOrMore(Glob).optional().describe('the MCP method; tools/call when absent'),
-  tool: oneOrMore(Glob),
-  decision: DecisionWord,
-  conditions: Conditions.optional(),
-  limits: Limits.optional(),
-  redact: z.array(RedactEntry).max(MAX_LIST).optional(),
-  timeout: Duration.optional().describe('ask rules: how long to wait for a person; 5m when absent'),
-})
+export const Rule = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ . -')
+      .refine((id) => id !== 'default', 'must not be `default`, which names the default decision')
+      .optional()
+      .meta({
+        description:
+          'The name that answers and records give for the rule. Unique; `rule-1`, `rule-2` … by place when absent.',
+        examples: ['read-analytics'],
+      }),
+    description: z.string().max(4_000).optional().meta({ description: 'For people. It decides nothing.' }),
+    method: Globs.optional().meta({
+      description: 'The MCP method; `tools/call` when absent.',
+      examples: ['resources/read', 'prompts/*'],
+    }),
+    tool: Globs.meta({
+      description:
+        'The canonical name of the tool: `connector.verb` or `upstream/tool`. For resources and prompts, `upstream/<uri or name>`.',
+      examples: ['postgres.query', ['github/get_*', 'github/list_*']],
+    }),
+    decision: DecisionWord.meta({
+      description:
+        '`allow` decides when the rule holds. `deny` decides when it may hold. `ask` holds the call until a person approves it.',
+    }),
+    conditions: Conditions.optional().meta({
+      description: 'Every one must hold. A rule without conditions always holds.',
+    }),
+    limits: Limits.optional().meta({ description: 'How often, how much and how long. Not in deny rules.' }),
+    redact: z
+      .array(RedactEntry)
+      .max(MAX_LIST)
+      .optional()
+      .meta({
+        description: 'What must not leave in a result. Not in deny rules.',
+        examples: [['email', { fields: ['*.phone'], with: 'hash' }]],
+      }),
+    timeout: Duration.optional().meta({
+      description: 'Of ask rules: how long to wait for a person, 5m when absent. No answer is a denial.',
+    }),
+  })
+  .meta({
+    id: 'Rule',
+    title: 'Rule',
+    description: 'Rules are read from top to bottom; the first that decides, decides.',
+  })
 export type Rule = z.infer<typeof Rule>
 
-const FactEntry: z.ZodType<FactDeclaration> = z.strictObject({
-  paths: z.array(Name).max(MAX_LIST).exactOptional(),
-  urls: z.array(Name).max(MAX_LIST).exactOptional(),
-  sql: z
-    .strictObject({
-      argument: Name,
-      dialect: z.enum(['postgresql', 'mysql', 'sqlite']),
-      connection: Name.exactOptional(),
-    })
-    .exactOptional(),
-})
-
-export const PolicyTest = z.strictObject({
-  name: Name,
-  call: z.strictObject({
-    tool: Name,
-    method: Name.optional(),
-    arguments: z.record(z.string(), z.json()).optional(),
-    context: z
+const FactEntry: z.ZodType<FactDeclaration> = z
+  .strictObject({
+    paths: z
+      .array(Name)
+      .max(MAX_LIST)
+      .exactOptional()
+      .meta({ description: 'Arguments that hold file paths.' }),
+    urls: z.array(Name).max(MAX_LIST).exactOptional().meta({ description: 'Arguments that hold URLs.' }),
+    sql: z
       .strictObject({
-        environment: z.string().exactOptional(),
-        key: z.string().exactOptional(),
-        labels: z.array(z.string()).exactOptional(),
-        agent: z.string().exactOptional(),
-        user: z.string().exactOptional(),
-        groups: z.array(z.string()).exactOptional(),
-        time: z.string().exactOptional(),
+        argument: Name.meta({ description: 'The argument that holds the statement.' }),
+        dialect: z
+          .enum(['postgresql', 'mysql', 'sqlite'])
+          .meta({ description: 'Whose grammar it is read by.' }),
+        connection: Name.exactOptional().meta({
+          description: 'The connection of this project that it runs on: names are then resolved as there.',
+        }),
       })
-      .optional(),
-  }),
-  expect: z.union([
-    DecisionWord,
-    z.strictObject({ decision: DecisionWord.optional(), rule: Name.optional() }),
-  ]),
-})
+      .exactOptional()
+      .meta({ description: 'The argument that holds SQL.' }),
+  })
+  .meta({
+    id: 'FactDeclaration',
+    title: 'Where a tool keeps its facts',
+    description: 'The tool then has exactly these: nothing else of its arguments is guessed at.',
+    examples: [{ sql: { argument: 'statement', dialect: 'postgresql' } }],
+  })
+
+const TestContext = z
+  .strictObject({
+    environment: z.string().exactOptional(),
+    key: z.string().exactOptional(),
+    labels: z.array(z.string()).exactOptional(),
+    agent: z.string().exactOptional(),
+    user: z.string().exactOptional(),
+    groups: z.array(z.string()).exactOptional(),
+    time: z
+      .string()
+      .exactOptional()
+      .meta({ examples: ['2026-01-31T09:00:00Z'] }),
+  })
+  .meta({ id: 'TestContext', title: 'Who calls, and when' })
+
+export const PolicyTest = z
+  .strictObject({
+    name: Name.meta({ description: 'What the test guarantees.', examples: ['no secrets table'] }),
+    call: z
+      .strictObject({
+        tool: Name.meta({ description: 'The canonical name of the tool.', examples: ['postgres.query'] }),
+        method: Name.optional().meta({ description: 'The MCP method; `tools/call` when absent.' }),
+        arguments: z
+          .record(z.string(), z.json())
+          .optional()
+          .meta({ description: "The call's arguments.", examples: [{ sql: 'select * from hr.salaries' }] }),
+        context: TestContext.optional().meta({
+          description: 'Who calls, and when. What is not given is unknown.',
+        }),
+      })
+      .meta({ description: 'The call that is tried.' }),
+    expect: z
+      .union([
+        DecisionWord,
+        z.strictObject({ decision: DecisionWord.optional(), rule: Name.optional() }).meta({
+          title: 'The decision, the rule that makes it, or both',
+        }),
+      ])
+      .meta({
+        description: 'What must become of it.',
+        examples: ['deny', { decision: 'deny', rule: 'default' }],
+      }),
+  })
+  .meta({ id: 'PolicyTest', title: 'Test' })
 export type PolicyTest = z.infer<typeof PolicyTest>
 
-export const Policy = z.strictObject({
-  version: z.literal(1),
-  default: z.enum(['deny', 'allow']).optional(),
-  facts: z.record(Glob, FactEntry).optional(),
-  rules: z.array(Rule).max(MAX_RULES).optional(),
-  tests: z.array(PolicyTest).max(MAX_RULES).optional(),
-})
+export const Policy = z
+  .strictObject({
+    version: z.literal(1).meta({ description: 'The version of the language.' }),
+    default: z.enum(['deny', 'allow']).optional().meta({
+      description:
+        'What becomes of a call that no rule decides; `deny` when absent. With `allow`, a call with anything unknown about it is denied all the same.',
+    }),
+    facts: z
+      .record(Glob, FactEntry)
+      .optional()
+      .meta({
+        description:
+          'Where the tools of other servers keep paths, URLs and SQL, by tool pattern. Our own connectors need no entry.',
+        examples: [{ 'warehouse/run_sql': { sql: { argument: 'statement', dialect: 'postgresql' } } }],
+      }),
+    rules: z.array(Rule).max(MAX_RULES).optional().meta({
+      description: 'Read from top to bottom; the first that decides, decides. At most 10,000.',
+    }),
+    tests: z.array(PolicyTest).max(MAX_RULES).optional().meta({
+      description: 'Run whenever the policy is validated; it is not saved when one fails.',
+    }),
+  })
+  .meta({
+    title: 'MCPShield policy',
+    description:
+      'What agents may do: rules on the tables, columns, keys, paths and hosts that a call really touches.',
+  })
 /** A checked document: plain JSON, the same that was written. */
 export type Policy = z.infer<typeof Policy>
-
-/** What must not leave in a result. */
-export const Redaction = z.union([DetectorRedaction, PatternRedaction, FieldsRedaction])
-export type Redaction = z.infer<typeof Redaction>
 
 /** What the caller of `decide` must see to when it lets the call through. */
 export const Obligations = z.object({

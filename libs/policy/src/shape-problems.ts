@@ -1,6 +1,9 @@
 // What the schema finds wrong, in words for the person who wrote the document.
 import type { z } from 'zod'
-import { Conditions, Constraint, Limits, Policy, PolicyTest, RateLimit, Rule, TimeWindow } from './schema.ts'
+import { Conditions, Constraint, TimeWindow } from './conditions-schema.ts'
+import { Limits, RateLimit } from './limits-schema.ts'
+import { Policy, PolicyTest, Rule } from './schema.ts'
+import type { DiagnosticCode } from './diagnostic-codes.ts'
 import { error } from './problem.ts'
 import type { Problem } from './problem.ts'
 import type { JsonPath } from './yaml-document.ts'
@@ -43,7 +46,7 @@ function nearest(names: readonly string[], value: unknown): string | undefined {
 
 const MAX_LISTED = 8
 
-const CODES: Partial<Record<Issue['code'], string>> = { invalid_type: 'wrong_type' }
+const CODES: Partial<Record<Issue['code'], DiagnosticCode>> = { invalid_type: 'wrong_type' }
 
 function faultOf(issue: Issue, value: unknown): string {
   if (issue.code === 'invalid_type') return `must be ${withArticle(issue.expected)}, not ${inWords(value)}`

@@ -1,7 +1,7 @@
 // The `time` condition: days and hours of a time zone. A window that crosses midnight belongs to the day on which
 // it begins.
 import { listOf } from './schema.ts'
-import type { TimeWindow } from './schema.ts'
+import type { TimeWindow } from './conditions-schema.ts'
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const DAY_MINUTES = 24 * 60

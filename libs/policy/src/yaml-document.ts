@@ -2,10 +2,11 @@
 // merge keys; anchors are allowed and what they expand to is bounded.
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Alias, Document, Node, Pair } from 'yaml'
+import type { DiagnosticCode } from './diagnostic-codes.ts'
 import type { JsonValue } from './facts.ts'
 
 export type Position = { line: number; column: number }
-export type YamlProblem = Position & { code: string; message: string; fix?: string }
+export type YamlProblem = Position & { code: DiagnosticCode; message: string; fix?: string }
 export type JsonPath = readonly (string | number)[]
 
 export type YamlDocument = {
@@ -33,12 +34,9 @@ export function readYaml(text: string): { document: YamlDocument } | { problems:
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
   // Repeated keys are looked for below: the parser's own way takes time quadratic in the keys of a map.
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    uniqueKeys: false,
-    prettyErrors: false,
-    schema: 'core',
-  })
+  const document = withoutStackTraces(() =>
+    parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, schema: 'core' }),
+  )
   const problems = syntaxProblems(document, at)
   if (problems.length > 0) return { problems }
   const reading: Reading = {
@@ -54,6 +52,17 @@ export function readYaml(text: string): { document: YamlDocument } | { problems:
   const locate = (path: JsonPath, part: 'key' | 'value') =>
     at(offsetOf(reading, document.contents, path, part))
   return { document: { value, locate } }
+}
+
+/** A text of faults makes an error of each, and nine tenths of the time went into where in the parser they arose. */
+function withoutStackTraces<Result>(work: () => Result): Result {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return work()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
 function syntaxProblems(document: Document.Parsed, at: (offset: number) => Position): YamlProblem[] {
@@ -172,14 +181,14 @@ function keyName(key: unknown): string | undefined {
   return key.value === null ? undefined : key.source
 }
 
-function problem(reading: Reading, node: unknown, code: string, message: string, fix?: string): null {
+function problem(reading: Reading, node: unknown, code: DiagnosticCode, message: string, fix?: string): null {
   const offset = (node as Node | null)?.range?.[0] ?? 0
   reading.problems.push({ ...reading.at(offset), code, message, ...(fix === undefined ? {} : { fix }) })
   return null
 }
 
 /** A problem that makes reading on pointless. */
-function stop(reading: Reading, node: Node, code: string, message: string): null {
+function stop(reading: Reading, node: Node, code: DiagnosticCode, message: string): null {
   if (!reading.problems.some((each) => each.code === code)) problem(reading, node, code, message)
   if (code === 'yaml_too_large') reading.problems.length = Math.min(reading.problems.length, MAX_PROBLEMS)
   return null

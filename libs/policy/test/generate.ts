@@ -1,7 +1,8 @@
 // Policies and calls over a small vocabulary, so that they meet.
 import fc from 'fast-check'
 import type { Access, Context, Facts, UrlFact } from '../src/facts.ts'
-import type { Conditions, Policy, Rule } from '../src/schema.ts'
+import type { Conditions } from '../src/conditions-schema.ts'
+import type { Policy, Rule } from '../src/schema.ts'
 
 const TOOLS = ['db.query', 'fs.read', 'web/get']
 const TOOL_GLOBS = [...TOOLS, '*', 'db.*', '*/get', '??.read']

@@ -1,7 +1,8 @@
 // The language read aloud: a slow first-match loop over the document itself, written apart from the engine so that
 // one can be held against the other. No index, no compiled conditions, no early exit.
 import type { Access, Context, Facts, JsonValue, UrlFact } from '../src/facts.ts'
-import type { Constraint, Obligations, Policy, Rule } from '../src/schema.ts'
+import type { Constraint } from '../src/conditions-schema.ts'
+import type { Obligations, Policy, Rule } from '../src/schema.ts'
 
 type Truth = 'true' | 'false' | 'unknown'
 type Mode = 'hold' | 'may'

@@ -6,7 +6,7 @@ import { compile } from '../src/compile.ts'
 import { couldAllow } from '../src/could-allow.ts'
 import { decide } from '../src/decide.ts'
 import type { Facts } from '../src/facts.ts'
-import { checkPolicy, parsePolicy, policyJsonSchema } from '../src/parse.ts'
+import { checkPolicy, parsePolicy } from '../src/parse.ts'
 import { readPattern } from '../src/patterns.ts'
 import { DETECTORS } from '../src/schema.ts'
 import { calls, contexts, policies } from './generate.ts'
@@ -190,72 +190,6 @@ describe('what is wrong is said with its line and column', () => {
   })
 })
 
-describe('what is doubtful is a warning with a fix', () => {
-  const warnings = (text: string, options = {}) => {
-    const { policy, diagnostics } = parsePolicy(text, options)
-    expect(policy).toBeDefined()
-    return diagnostics.map(({ code, line, severity }) => `${severity} ${code} ${line}`)
-  }
-
-  test('a rule below one that always decides', () => {
-    const above = (first: string, second: string) => warnings(`${RULES}  - { ${first} }\n  - { ${second} }\n`)
-    const shadowed = ['warning shadowed_rule 4']
-    expect(above('tool: "*", decision: deny', 'tool: a.b, decision: allow')).toEqual(shadowed)
-    expect(above('tool: a.b, decision: ask', 'tool: a.b, decision: allow')).toEqual(shadowed)
-    expect(above('tool: "a.*", decision: allow', 'tool: [a.b, "a.c*"], decision: deny')).toEqual(shadowed)
-    expect(
-      above(
-        'tool: a, decision: allow, conditions: { key: k }',
-        'tool: a, decision: allow, conditions: { key: k }',
-      ),
-    ).toEqual(shadowed)
-    expect(above('tool: "a.*", decision: deny', 'tool: "*", decision: allow')).toEqual([])
-    expect(above('tool: "a?", decision: deny', 'tool: "a*", decision: allow')).toEqual([])
-    expect(above('tool: a, decision: allow, conditions: { key: k }', 'tool: a, decision: deny')).toEqual([])
-    expect(above('method: "prompts/*", tool: "*", decision: deny', 'tool: a, decision: allow')).toEqual([])
-  })
-
-  test('an allow that believes what the client says of itself', () => {
-    expect(warnings(rule('decision: allow, conditions: { agent: claude }'))).toEqual([
-      'warning agent_allows 3',
-    ])
-    expect(warnings(rule('decision: deny, conditions: { agent: claude }'))).toEqual([])
-  })
-
-  test('lists that never match', () => {
-    expect(warnings(rule('decision: allow, conditions: { functions: SUM }'))).toEqual([
-      'warning never_matches 3',
-    ])
-    expect(warnings(rule('decision: allow, conditions: { allowed_domains: "*.localhost" }'))).toEqual([
-      'warning never_matches 3',
-    ])
-    expect(warnings(rule('decision: allow, conditions: { path_prefix: "/data/*" }'))).toEqual([
-      'warning glob_in_path 3',
-    ])
-  })
-
-  test('limits and redactions that contradict each other', () => {
-    expect(warnings(rule('decision: allow, limits: { max_rows: 50, max_bytes: 10 }'))).toEqual([
-      'warning contradicting_limits 3',
-    ])
-    expect(warnings(rule('decision: allow, redact: [email, { detector: email, with: hash }]'))).toEqual([
-      'warning contradicting_redactions 3',
-    ])
-  })
-
-  test('tools the project does not have, or whose facts are guessed', () => {
-    const offered = { tools: ['postgres.query', 'ext/run'], guessed: ['ext/run'] }
-    expect(warnings(rule('decision: allow'), offered)).toEqual([])
-    expect(warnings(`${RULES}  - { tool: "mysql.*", decision: allow }`, offered)).toEqual([
-      'warning no_such_tool 3',
-    ])
-    expect(
-      warnings(`${RULES}  - { tool: "ext/*", decision: allow, conditions: { path_prefix: / } }`, offered),
-    ).toEqual(['warning guessed_facts 3'])
-    expect(warnings(`${RULES}  - { tool: "ext/*", decision: allow }`, offered)).toEqual([])
-  })
-})
-
 describe('what is right is read', () => {
   test('words that older YAML takes for booleans are text', () => {
     const { policy } = parsePolicy(rule('decision: deny, conditions: { environment: [no, on, off, yes] }'))
@@ -285,10 +219,6 @@ describe('what is right is read', () => {
     expect(checkPolicy({ ...(sent as object), extra: 1 }).policy).toBeUndefined()
     for (const wrong of [null, 7, 'version: 1', [], { version: 1, rules: 'x' }])
       expect(checkPolicy(wrong).policy).toBeUndefined()
-  })
-
-  test('the JSON Schema for editors knows every condition', () => {
-    expect(JSON.stringify(policyJsonSchema())).toContain('allowed_domains')
   })
 
   test('the files of spec/ name no detector that does not exist', () => {
