@@ -9,11 +9,12 @@ import { holds, mayHold } from '@mcpshield/policy/matching'
 import { checkPolicy } from '@mcpshield/policy/parse'
 import type { DecisionWord, Policy, Rule } from '@mcpshield/policy/schema'
 import { cedarEngine } from './cedar.ts'
+import { callsOfEveryKind, policyOfEveryKind } from './policy-kinds.ts'
 
 export type Row = {
   engine: 'mcpshield' | 'loop' | 'cedar'
-  /** `spread`: ten rules for each tool. `one tool`: all rules for the same one. */
-  layout: 'spread' | 'one tool'
+  /** `spread`: ten rules for each tool. `one tool`: all rules for the same one. `every kind`: see policy-kinds.ts. */
+  layout: 'spread' | 'one tool' | 'every kind'
   rules: number
   decisionsPerSecond: number
   meanUs: number
@@ -29,12 +30,17 @@ export type PolicyFigures = {
 const SIZES = [10, 100, 1_000, 10_000]
 const RULES_PER_TOOL = 10
 const SLICES = 12
-const CONTEXT: Context = { environment: 'prod', key: 'bench', time: '2026-01-05T09:00:00Z' }
+const CONTEXT: Context = {
+  environment: 'prod',
+  key: 'bench',
+  labels: ['team-a'],
+  time: '2026-01-05T09:00:00Z',
+}
 
 export async function benchPolicy(): Promise<PolicyFigures> {
   const growth = growthOf(SIZES[0] ?? 10, SIZES.at(-1) ?? 10_000)
   const rows: Row[] = []
-  for (const layout of ['spread', 'one tool'] as const) {
+  for (const layout of ['spread', 'one tool', 'every kind'] as const) {
     for (const rules of SIZES) rows.push(...(await rowsOf(layout, rules)))
   }
   return { rows, load: loadTimes(), growth }
@@ -62,9 +68,13 @@ async function rowsOf(layout: Row['layout'], rules: number): Promise<Row[]> {
   const calls = callsOf(layout, rules)
   const compiled = compile(policy)
   const ours = (call: Facts) => decide(compiled, call, CONTEXT).decision
-  const cedar = await cedarEngine(policy)
   const want = calls.map(ours)
-  const engines = { mcpshield: ours, loop: (call: Facts) => loop(compiled, call), cedar }
+  const engines = {
+    mcpshield: ours,
+    loop: (call: Facts) => loop(compiled, call),
+    // Cedar knows accesses only.
+    ...(layout === 'every kind' ? {} : { cedar: await cedarEngine(policy) }),
+  }
   return Object.entries(engines).map(([engine, ask]) => {
     const disagrees = calls.slice(0, 40).findIndex((call, i) => ask(call) !== want[i])
     if (disagrees !== -1) throw new Error(`${engine} decides call ${disagrees} of ${rules} rules otherwise.`)
@@ -119,6 +129,7 @@ function loop(compiled: CompiledPolicy, facts: Facts): DecisionWord {
 }
 
 function policyOf(layout: Row['layout'], rules: number): Policy {
+  if (layout === 'every kind') return policyOfEveryKind(rules)
   return { version: 1, rules: Array.from({ length: rules }, (_, i) => ruleOf(layout, i)) }
 }
 
@@ -133,6 +144,7 @@ function ruleOf(layout: Row['layout'], i: number): Rule {
 
 /** Reads and writes of what some rule names, and reads of what none does. */
 function callsOf(layout: Row['layout'], rules: number): Facts[] {
+  if (layout === 'every kind') return callsOfEveryKind(rules)
   return Array.from({ length: 2_000 }, (_, n) => {
     const i = (n * 31) % rules
     const tool = layout === 'spread' ? `db${Math.floor(i / RULES_PER_TOOL)}/query` : 'db/query'

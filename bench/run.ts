@@ -1,5 +1,5 @@
 // `npm run bench`: each figure beside its yardstick, in one run; a table for people, JSON for programs.
-// `npm run bench -- policy`, `-- gateway`, `-- api` or `-- audits` runs one part; `-- audits 1 10` on 1 and 10 million rows.
+// `npm run bench -- policy`, `-- facts`, `-- redaction`, `-- gateway`, `-- api` or `-- audits` runs one part; `-- audits 1 10` on 1 and 10 million rows.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,18 @@ if (wants('policy')) {
   const figures = await benchPolicy()
   results.policy = figures
   console.log(`\nDecisions of libs/policy\n${policyTable(figures)}`)
+}
+if (wants('facts')) {
+  const { benchFacts, factsTable } = await import('./facts.ts')
+  const figures = await benchFacts()
+  results.facts = figures
+  console.log(`\nFacts of statements and commands\n${factsTable(figures)}`)
+}
+if (wants('redaction')) {
+  const { benchRedaction, redactionTable } = await import('./redaction.ts')
+  const figures = benchRedaction()
+  results.redaction = figures
+  console.log(`\nRedaction with every detector\n${redactionTable(figures)}`)
 }
 if (wants('gateway')) {
   const figures = await benchGateway((line) => console.error(line))
