@@ -112,17 +112,21 @@ function matchesGlob(glob: string, text: string): boolean {
 function addDeclared(facts: Drawn, args: JsonObject, entry: CatalogueEntry, options: DrawOptions): void {
   if (entry.paths) {
     const root = options.root ?? connectionOf(args, { ...entry, connectionKind: 'files' }, options)?.root
-    const paths = texts(args, entry.paths).map((text) =>
+    const paths = texts(args, entry.paths, entry.optional).map((text) =>
       typeof text === 'string' ? normalizePath(text, root) : text,
     )
-    ;(facts.paths as (string | Unknown)[]).push(...paths)
+    if (Array.isArray(facts.paths)) facts.paths.push(...paths)
   }
   if (entry.urls) {
-    const urls = texts(args, entry.urls).map((text) =>
-      typeof text === 'string' ? parseUrl(text, entry.schemes) : text,
+    const urls = texts(args, entry.urls, entry.optional).map((text) =>
+      typeof text === 'string' ? parseUrl(text, entry.schemes, entry.reader ?? 'others') : text,
     )
-    ;(facts.urls as typeof urls).push(...urls)
+    if (Array.isArray(facts.urls)) facts.urls.push(...urls)
   }
+  const opened = entry.opens?.find((name) => Object.hasOwn(args, name))
+  if (opened !== undefined) facts.paths = { unknown: `with ${opened} the tool may reach anything` }
+  const unknownUrls = opened === undefined ? entry.unknownUrls : `with ${opened} the tool may reach anything`
+  if (unknownUrls !== undefined) facts.urls = { unknown: unknownUrls }
   if (entry.unknownAccesses !== undefined) facts.accesses = { unknown: entry.unknownAccesses }
   for (const read of [entry.sql && sqlAccesses, entry.command && commandAccesses]) {
     if (!read || !Array.isArray(facts.accesses)) continue
@@ -131,14 +135,22 @@ function addDeclared(facts: Drawn, args: JsonObject, entry: CatalogueEntry, opti
   }
 }
 
-/** The strings of some arguments, of arrays one by one; unknown for every other type, and where none is given. */
-function texts(args: JsonObject, names: string[]): (string | Unknown)[] {
+/**
+ * The strings of some arguments, of arrays one by one; unknown for every other type, and where none is given of those
+ * that must be.
+ */
+function texts(
+  args: JsonObject,
+  names: readonly string[],
+  optional: readonly string[] = [],
+): (string | Unknown)[] {
   const found = names.flatMap((name) => {
     const value = argument(args, name)
     return value === undefined
       ? []
       : (Array.isArray(value) ? value : [value]).map((member) => ({ name, member }))
   })
+  if (found.length === 0 && names.every((name) => optional.includes(name))) return []
   if (found.length === 0) return [{ unknown: `there is no argument ${names.join(' or ')}` }]
   return found.map(({ name, member }) =>
     typeof member === 'string' ? member : { unknown: `the argument ${name} is not a string` },

@@ -84,10 +84,10 @@ function text(guess: Guess, value: string, kind: Kind, root: string | undefined)
   if ((kind === 'sql' || kind === 'surely sql') && statement(guess, value, kind === 'surely sql')) return
   // A reader may trim: what only looks like a path or URL then is unknown, not nothing.
   const start = value.trimStart()
-  if (scheme.test(start) && !/^file:/i.test(start)) guess.urls.push(parseUrl(value))
+  if (scheme.test(start) && !/^file:/i.test(start)) guess.urls.push(parseUrl(value, undefined, 'others'))
   else if (pathShape.test(start)) guess.paths.push(normalizePath(value, root))
   else if (kind === 'path') guess.paths.push(normalizePath(value, root))
-  else if (kind === 'url') guess.urls.push(parseUrl(value))
+  else if (kind === 'url') guess.urls.push(parseUrl(value, undefined, 'others'))
 }
 
 // Texts that another dialect reads otherwise than PostgreSQL: escapes, quotes and comments of its own.

@@ -9,6 +9,7 @@ const maxPathBytes = 4_096
  * makes of links is not known here: whoever opens the file checks the object really opened.
  */
 export function normalizePath(text: string, root?: string): string | Unknown {
+  if (looksLikeUrl(text)) return { unknown: 'the path may be read as a URL' }
   const path = /^file:/i.test(text) ? fromFileUrl(text) : text
   if (typeof path !== 'string') return path
   if (path === '') return { unknown: 'the path is empty' }
@@ -20,6 +21,13 @@ export function normalizePath(text: string, root?: string): string | Unknown {
   if (root === undefined || !root.startsWith('/'))
     return { unknown: 'the path is relative, and to what is not known' }
   return withoutEnd(posix.join(root, path))
+}
+
+/** A URL of another scheme, or a file: URL to those who drop spaces and line ends before they read one. */
+function looksLikeUrl(text: string): boolean {
+  const read = text.replace(/[\t\n\r]/g, '').replace(/^[\0-\x20]+/, '')
+  if (/^file:/i.test(read)) return !/^file:/i.test(text)
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(read)
 }
 
 /** A directory is the same directory with and without its last slash. */

@@ -99,7 +99,11 @@ export const worldTables: Table[] = [
   { schema: 'public', name: 'active_users', columns: columns({ id: 'int', name: 'text', email: 'text' }) },
   { schema: 'public', name: 'update', columns: columns({ id: 'int', delete: 'text', select: 'int' }) },
   { schema: 'public', name: 'Größe', columns: columns({ Zahl: 'int', prénom: 'text' }) },
-  { schema: 'sales', name: 'items', columns: columns({ order_id: 'int', sku: 'text', qty: 'int', price: 'num' }) },
+  {
+    schema: 'sales',
+    name: 'items',
+    columns: columns({ order_id: 'int', sku: 'text', qty: 'int', price: 'num' }),
+  },
   { schema: 'sales', name: 'parts', columns: columns({ id: 'int', region: 'text', v: 'int' }) },
   { schema: 'sales', name: 'totals', columns: columns({ status: 'text', total: 'num' }) },
   { schema: 'hr', name: 'salaries', columns: columns({ user_id: 'int', amount: 'num', ssn: 'text' }) },

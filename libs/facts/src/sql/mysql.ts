@@ -1,12 +1,55 @@
 import type { Unknown } from '@mcpshield/policy/facts'
-import type { StatementFacts } from './statement.ts'
+import { prepareAntlr, antlrSighting } from './mysql-antlr.ts'
+import { tokensOf } from './mysql-lexer.ts'
+import { createWalk, enter, type MysqlOptions } from './mysql-names.ts'
+import { acceptSign, atEnd, createReader, type Reader } from './mysql-reader.ts'
+import { prepareSqlparser } from './mysql-sqlparser.ts'
+import { statement } from './mysql-statements.ts'
+import { askWitnesses } from './mysql-witnesses.ts'
+import { CannotTell, createLedger, factsOf, refuseText, type Ledger, type StatementFacts } from './statement.ts'
 
-export type MysqlOptions = {
-  /** The database of names without one; absent, such names are told as written. */
-  database?: string | undefined
+export type { MysqlOptions } from './mysql-names.ts'
+
+/** Loads the parsers, which otherwise happens at the first statement and takes about half a second. */
+export function prepareMysql(): void {
+  prepareSqlparser()
+  prepareAntlr()
+  antlrSighting('SELECT 1')
 }
 
 /** What a text of MySQL or MariaDB does; unknown where it does not parse or holds something not known here. */
-export function mysqlFacts(_sql: string, _options: MysqlOptions = {}): StatementFacts | Unknown {
-  return { unknown: 'statements of mysql are not read yet' }
+export function mysqlFacts(sql: string, options: MysqlOptions = {}): StatementFacts | Unknown {
+  const refusal = refuseText(sql)
+  if (refusal) return { unknown: refusal }
+  try {
+    const ledgers = statements(createReader(tokensOf(sql)), options)
+    return ledgers.length > 0 ? factsOf(ledgers) : { unknown: 'there is no statement in the SQL' }
+  } catch (error) {
+    return { unknown: reasonOf(error) }
+  }
+}
+
+function statements(reader: Reader, options: MysqlOptions): Ledger[] {
+  const ledgers: Ledger[] = []
+  for (;;) {
+    while (acceptSign(reader, ';'));
+    if (atEnd(reader)) return ledgers
+    ledgers.push(oneStatement(reader, options))
+  }
+}
+
+function oneStatement(reader: Reader, options: MysqlOptions): Ledger {
+  const walk = createWalk(reader, options)
+  statement(walk)
+  const known = new Set([...walk.otherNames, ...walk.tableNames])
+  askWitnesses(walk, known)
+  const ledger = createLedger()
+  enter(walk, ledger)
+  return ledger
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CannotTell) return error.message
+  if (error instanceof RangeError) return 'the SQL is nested too deeply'
+  return `the SQL does not parse as MySQL: ${error instanceof Error ? error.message : 'the parser failed'}`
 }

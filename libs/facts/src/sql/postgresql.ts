@@ -1,5 +1,4 @@
 import type { Unknown } from '@mcpshield/policy/facts'
-import { loadModule } from 'libpg-query'
 import {
   CannotTell,
   createLedger,
@@ -9,7 +8,7 @@ import {
   type StatementFacts,
 } from './statement.ts'
 import type { Node, PostgresqlOptions } from './postgresql-names.ts'
-import { parse, refuseDepth } from './postgresql-parse.ts'
+import { loadParser, parse, refuseDepth } from './postgresql-parse.ts'
 import { untag, type Walk } from './postgresql-walk.ts'
 import { statement } from './postgresql-statements.ts'
 
@@ -17,7 +16,7 @@ export type { PostgresqlOptions } from './postgresql-names.ts'
 
 /** Loads the parser, PostgreSQL 18's own. To be awaited once, before the first statement. */
 export async function preparePostgresql(): Promise<void> {
-  await loadModule()
+  await loadParser()
 }
 
 /** What a text of PostgreSQL does; unknown where it does not parse or holds something not known here. */
