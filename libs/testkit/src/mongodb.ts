@@ -1,7 +1,16 @@
 // A server that speaks MongoDB's protocol for a test file: one that the environment names, else a mongod of one's
 // own, else FerretDB with SQLite behind it, which is built once and lacks some stages.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,7 +30,7 @@ type Program = { kind: Mongodb['kind']; command: string }
 
 const usualPort = 23717
 const programsDir = join(import.meta.dirname, '../../../node_modules/.cache/mcpshield')
-const ferretdb = 'github.com/FerretDB/FerretDB/cmd/ferretdb@v1.24.2'
+const ferretdb = { module: 'github.com/FerretDB/FerretDB', version: 'v1.24.2' }
 const buildTimeoutMs = 600_000
 const run = promisify(execFile)
 
@@ -59,20 +68,35 @@ async function findProgram(): Promise<Program> {
   return { kind: 'ferretdb', command }
 }
 
+// Its module lacks the file that names its version, without which it does not start: so not by `go install`.
 async function buildFerretdb(command: string): Promise<void> {
   const go = findBinary('go', process.env)
   if (!go) throw new Error('MONGODB_URL is not set, and neither mongod nor Go is installed')
   console.log('FerretDB: building it, once, which takes about a minute')
   const draft = `${command}.new-${process.pid}`
   mkdirSync(draft, { recursive: true })
+  const options = { cwd: draft, timeout: buildTimeoutMs, maxBuffer: 1e8 }
   try {
-    await run(go, ['install', ferretdb], { env: { ...process.env, GOBIN: draft }, timeout: buildTimeoutMs })
+    const { module, version } = ferretdb
+    const { stdout } = await run(go, ['mod', 'download', '-json', `${module}@${version}`], options)
+    const source = join(draft, 'source')
+    cpSync((JSON.parse(stdout) as { Dir: string }).Dir, source, { recursive: true })
+    const folder = join(source, 'build/version')
+    chmodSync(folder, 0o755)
+    writeFileSync(join(folder, 'version.txt'), version)
+    await run(go, ['build', '-o', join(draft, 'ferretdb'), './cmd/ferretdb'], { ...options, cwd: source })
     renameSync(join(draft, 'ferretdb'), command)
   } catch (error) {
     throw new Error(`FerretDB cannot be built: ${messageOf(error)}`, { cause: error })
   } finally {
-    rmSync(draft, { recursive: true, force: true })
+    await removeWritable(draft)
   }
+}
+
+/** Go keeps its modules read-only, and so are copies of them. */
+async function removeWritable(folder: string): Promise<void> {
+  await run('chmod', ['-R', 'u+w', folder]).catch(() => undefined)
+  rmSync(folder, { recursive: true, force: true })
 }
 
 async function startServer(program: Program): Promise<Mongodb> {

@@ -134,7 +134,11 @@ test('the source of a column is told where there is one', async () => {
     "select note as n, id, note || 'x' as made from events",
     grant({ needsSources: true }),
   )
-  expect(sources).toEqual({ n: ['public.events.note'], id: ['public.events.id'], made: 'unknown' })
+  expect(sources).toEqual({
+    n: ['public.events.note'],
+    id: ['public.events.id'],
+    made: ['public.events.note'],
+  })
 })
 
 test('a database that is not there is said so', async () => {

@@ -4,6 +4,7 @@ import type { JsonObject } from '@mcpshield/policy/facts'
 import { tableAnswer, type ConnectionSpec, type Connector, type Statements } from './connector.ts'
 import { filesystemConnector } from './filesystem.ts'
 import { networkConnector } from './network.ts'
+import { mongodbConnector } from './mongodb.ts'
 import { mysqlConnector } from './mysql.ts'
 import { postgresConnector } from './postgres.ts'
 import { redisConnector } from './redis.ts'
@@ -21,9 +22,10 @@ export type Connectors = AsyncDisposable & {
 type Warn = (message: string) => void
 
 const OPEN: Partial<Record<ConnectionSpec['kind'], (connection: ConnectionSpec, warn: Warn) => Connector>> = {
-  postgresql: (connection) => ofStatements(postgresConnector(connection)),
+  postgresql: (connection, warn) => ofStatements(postgresConnector(connection, warn)),
   mysql: (connection, warn) => ofStatements(mysqlConnector(connection, warn)),
   sqlite: (connection) => ofStatements(sqliteConnector(connection)),
+  mongodb: (connection) => mongodbConnector(connection),
   redis: (connection) => redisConnector(connection),
   files: (connection) => filesystemConnector(connection),
   http: (connection) => networkConnector(connection),

@@ -4,7 +4,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 /** Where a request goes, how long it is, and how it is carried: the gateway's to say. */
 const REFUSED = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'http2-settings'],
-  ...['te', 'trailer', 'expect', 'via', 'accept-encoding'],
+  ...['te', 'trailer', 'expect', 'via'],
   // Another method than the one that was judged.
   ...['x-http-method', 'x-http-method-override', 'x-method-override'],
 ])

@@ -136,7 +136,7 @@ const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status
 /** The request that a redirect asks for, judged as the first one was. */
 function redirected(request: Request, { status, location = '' }: Response, { grant }: Hops): Request {
   const from = new URL(request.url.href)
-  const target = URL.parse(location, from)
+  const target = URL.parse(location, from.href)
   if (target !== null) target.hash = ''
   const url = target === null ? { unknown: 'not a URL' } : parseUrl(target.href, SCHEMES)
   if (isUnknown(url))

@@ -6,8 +6,10 @@ import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { AppError } from '@mcpshield/contracts/errors'
 import { searchPathOf } from '@mcpshield/contracts/projects'
-import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import { isUnknown, type JsonObject, type JsonValue } from '@mcpshield/policy/facts'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
+import { accountWarning } from './postgres-account.ts'
+import { sourcesOf } from './postgres-sources.ts'
 import { uniqueNames } from './unique-names.ts'
 
 const POOL_SIZE = 8
@@ -19,7 +21,11 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** The server stops a statement by itself; one that says nothing this long after is not waited for. */
 const SILENCE_MS = 2_000
 
-export function postgresConnector(connection: ConnectionSpec): Statements {
+/** `warn` is told once what the account may do that no policy needs. */
+export function postgresConnector(
+  connection: ConnectionSpec,
+  warn: (message: string) => void = () => undefined,
+): Statements {
   if (connection.url === null)
     throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no URL.`)
   const pool = new pg.Pool({
@@ -31,24 +37,27 @@ export function postgresConnector(connection: ConnectionSpec): Statements {
   })
   pool.on('error', () => undefined) // An idle connection that broke is replaced by the next call.
   pool.on('connect', (client) => client.on('error', () => undefined)) // One in use tells its query.
-  const searchPath = searchPathOf(connection.options).map(quoteIdentifier).join(', ')
+  const searchPath = searchPathOf(connection.options)
+  let account: Promise<unknown> | undefined
   return {
     async query(sql, grant) {
       const client = await connect(pool, connection.name)
+      account ??= accountWarning(client, connection.name).then((message) => message && warn(message))
+      await account
       const cancel = () => void cancelBackend(pool, client)
       grant.signal.addEventListener('abort', cancel, { once: true })
-      const flow = limitFlow(client, grant)
+      const flow = limitFlow(pool, client, grant)
       let healthy = false
       try {
         await begin(client, searchPath, grant)
-        const table = await runStatement(client, sql, grant)
+        const table = await runStatement(client, sql, searchPath, grant)
         await client.query('COMMIT')
         await client.query('DISCARD ALL')
-        healthy = true
+        healthy = !leavesTraces(grant)
         return table
       } catch (error) {
         const why = flow.why()
-        healthy = why === undefined && (await reset(client))
+        healthy = why === undefined && !leavesTraces(grant) && (await reset(client))
         throw why ?? asQueryError(error, grant)
       } finally {
         flow.end()
@@ -76,7 +85,11 @@ async function connect(pool: pg.Pool, name: string): Promise<pg.PoolClient> {
  * Cuts the connection when the server sends more than one statement may, since the driver would hold all of one
  * value, and when it is silent long after its own time limit.
  */
-function limitFlow(client: pg.PoolClient, grant: Grant): { why(): AppError | undefined; end(): void } {
+function limitFlow(
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  grant: Grant,
+): { why(): AppError | undefined; end(): void } {
   const stream = streamOf(client)
   let bytes = 0
   let why: AppError | undefined
@@ -88,7 +101,10 @@ function limitFlow(client: pg.PoolClient, grant: Grant): { why(): AppError | und
     bytes += chunk.length
     if (bytes > grant.maxBytes + MAX_EXCESS_BYTES) cut(tooWide())
   }
-  const timer = setTimeout(() => cut(stopped(grant)), grant.timeoutMs + SILENCE_MS)
+  const timer = setTimeout(() => {
+    void cancelBackend(pool, client)
+    cut(stopped(grant))
+  }, grant.timeoutMs + SILENCE_MS)
   stream.on('data', count)
   return {
     why: () => why,
@@ -130,17 +146,46 @@ function tooWide(): AppError {
   )
 }
 
-async function begin(client: pg.PoolClient, searchPath: string, grant: Grant): Promise<void> {
-  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED ${grant.readOnly ? 'READ ONLY' : 'READ WRITE'}`)
-  await client.query(`SET LOCAL statement_timeout = ${Math.ceil(grant.timeoutMs)}`)
-  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
-  // Names resolve as they did when the call was judged.
-  await client.query(`SET LOCAL search_path = ${searchPath}`)
-  await client.query('SET LOCAL standard_conforming_strings = on')
+/**
+ * Begins the transaction and pins what a statement could be read differently by: where names are looked up, how
+ * strings are written. It is read back, for a server or a role may have been set up to be different.
+ */
+async function begin(client: pg.PoolClient, searchPath: string[], grant: Grant): Promise<void> {
+  const access = grant.readOnly ? 'READ ONLY' : 'READ WRITE'
+  // One message of our own words; a statement of the agent is never sent this way.
+  const results = (await client.query(`
+    BEGIN ISOLATION LEVEL READ COMMITTED ${access};
+    SET LOCAL statement_timeout = ${Math.ceil(grant.timeoutMs)};
+    SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+    SET LOCAL search_path = ${searchPath.map(quoteIdentifier).join(', ')};
+    SET LOCAL standard_conforming_strings = on;
+    SET LOCAL backslash_quote = safe_encoding;
+    SET LOCAL transform_null_equals = off;
+    SET LOCAL bytea_output = hex;
+    SELECT pg_catalog.current_setting('standard_conforming_strings') AS strings,
+      pg_catalog.current_setting('client_encoding') AS encoding,
+      pg_catalog.current_setting('transaction_read_only') AS read_only`)) as unknown as pg.QueryResult<Pins>[]
+  const pins = results.at(-1)?.rows[0]
+  if (pins?.strings !== 'on' || pins.encoding !== 'UTF8' || (pins.read_only === 'on') !== grant.readOnly)
+    throw new AppError(
+      'UNAVAILABLE',
+      'The database does not keep the settings that statements are judged by.',
+    )
+}
+
+type Pins = { strings: string; encoding: string; read_only: string }
+
+async function pinSearchPath(client: pg.PoolClient, searchPath: string[]): Promise<void> {
+  await client.query(`SET search_path = ${searchPath.map(quoteIdentifier).join(', ')}`)
 }
 
 /** Reads rows in chunks until the end or a cap. pg-cursor always speaks the extended protocol. */
-async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): Promise<Table> {
+async function runStatement(
+  client: pg.PoolClient,
+  sql: string,
+  searchPath: string[],
+  grant: Grant,
+): Promise<Table> {
   const cursor = client.query(new Cursor<JsonObject>(sql, [], { rowMode: 'array' } as object))
   const rows: JsonObject[] = []
   let columns: pg.FieldDef[] = []
@@ -168,7 +213,11 @@ async function runStatement(client: pg.PoolClient, sql: string, grant: Grant): P
     await close(cursor, client)
   }
   const table: Table = { columns: names, rows, cut }
-  if (grant.needsSources) table.sources = await sourcesOf(client, columns, names)
+  if (grant.needsSources) {
+    // Views are then written with the names that the text of the statement is read with.
+    await pinSearchPath(client, searchPath)
+    table.sources = await sourcesOf(client, { sql, fields: columns, names, searchPath, grant })
+  }
   return table
 }
 
@@ -184,32 +233,6 @@ function readChunk(cursor: Cursor, count: number): Promise<{ rows: JsonValue[][]
   })
 }
 
-/** Which table column each output is; `unknown` for what was computed. */
-async function sourcesOf(
-  client: pg.PoolClient,
-  fields: pg.FieldDef[],
-  names: string[],
-): Promise<NonNullable<Table['sources']>> {
-  const direct = fields.filter((field) => field.tableID !== 0)
-  const { rows } = await client.query<{ oid: string; column: string; number: string; path: string }>({
-    text: `select a.attrelid::text as oid, a.attnum::text as number, a.attname as column, n.nspname || '.' || c.relname as path
-           from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
-           join pg_catalog.pg_namespace n on n.oid = c.relnamespace where a.attrelid = any($1::oid[])`,
-    values: [direct.map((field) => field.tableID)],
-  })
-  const column = (field: pg.FieldDef) =>
-    rows.find((row) => Number(row.oid) === field.tableID && Number(row.number) === field.columnID)
-  return Object.fromEntries(
-    fields.map((field, index) => {
-      const source = field.tableID === 0 ? undefined : column(field)
-      return [
-        names[index] ?? field.name,
-        source === undefined ? 'unknown' : [`${source.path}.${source.column}`],
-      ]
-    }),
-  )
-}
-
 /** Leaves nothing of a failed call behind; false when the connection must be thrown away. */
 async function reset(client: pg.PoolClient): Promise<boolean> {
   try {
@@ -219,6 +242,11 @@ async function reset(client: pg.PoolClient): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/** What DISCARD ALL does not undo, such as a loaded library: such a connection is not used again. */
+function leavesTraces({ accesses }: Grant): boolean {
+  return accesses.some(({ operation }) => isUnknown(operation) || operation === 'admin')
 }
 
 /** Asks the server to stop the statement of a client that went away. */

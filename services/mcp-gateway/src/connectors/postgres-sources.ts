@@ -1,0 +1,192 @@
+// Which columns of tables the outputs of a statement show. The server tells it of an output that is a column as it
+// stands; of one that is computed, the statement's text does. Views, partitions and generated columns are seen
+// through. What cannot be told is unknown, and then withheld where fields are redacted.
+import type pg from 'pg'
+import { outputSources } from '@mcpshield/facts/sql/postgresql-lineage'
+import { qualifiedName } from '@mcpshield/facts/sql/statement'
+import { isUnknown } from '@mcpshield/policy/facts'
+import type { Grant, Table } from './connector.ts'
+import { readCatalog, type Relation } from './postgres-catalog.ts'
+
+type Source = string[] | 'unknown'
+type Statement = { sql: string; fields: pg.FieldDef[]; names: string[]; searchPath: string[]; grant: Grant }
+
+/** Relations that hold the values of other tables: statistics, other sessions' statements, large objects, bounds. */
+const HOLDS_OTHERS =
+  /^(pg_catalog\.(pg_stat|pg_largeobject|pg_prepared|pg_cursors|pg_replication|pg_subscription)|pg_toast\.|.*\.pg_stat_statements)/
+/** Of a catalogue that is harmless otherwise: the value old rows have, the values of a partition. */
+const HOLDS_OTHERS_COLUMNS = new Set([
+  'pg_catalog.pg_attribute.attmissingval',
+  'pg_catalog.pg_class.relpartbound',
+])
+
+export async function sourcesOf(
+  client: pg.PoolClient,
+  statement: Statement,
+): Promise<NonNullable<Table['sources']>> {
+  const { names } = statement
+  try {
+    const told = await tellSources(client, statement)
+    return Object.fromEntries(names.map((name, index) => [name, told[index] ?? 'unknown']))
+  } catch {
+    // A catalogue that cannot be read tells nothing; the outputs are then withheld, and the call works out.
+    return Object.fromEntries(names.map((name) => [name, 'unknown']))
+  }
+}
+
+async function tellSources(client: pg.PoolClient, statement: Statement): Promise<Source[]> {
+  const { sql, fields, searchPath, grant } = statement
+  const { relations, overloaded } = await readCatalog(client, {
+    oids: fields.map((field) => field.tableID).filter((oid) => oid !== 0),
+    names: resourcesOf(grant),
+    functions: functionsOf(grant),
+    searchPath,
+  })
+  const lineage = lineageOver(relations, searchPath)
+  const computed = overloaded ? 'unknown' : lineage.of(sql)
+  const known = computed !== 'unknown' && computed.length === fields.length
+  return fields.map((field, index) => {
+    const byText = known ? (computed[index] ?? 'unknown') : 'unknown'
+    if (field.tableID === 0) return lineage.expanded(byText)
+    const byServer = lineage.column(field.tableID, field.columnID, !grant.readOnly)
+    // What a change returns may have been put there by the change itself, from another column.
+    if (!grant.readOnly) return lineage.expanded(union(byServer, byText))
+    return lineage.expanded(byText === 'unknown' ? byServer : union(byServer, byText))
+  })
+}
+
+function resourcesOf({ accesses }: Grant): (readonly [string, string])[] {
+  return accesses.flatMap(({ resource }) => {
+    const parts = typeof resource === 'string' ? partsOf(resource) : []
+    return parts.length === 2 ? [[parts[0] as string, parts[1] as string] as const] : []
+  })
+}
+
+function functionsOf({ accesses }: Grant): string[] {
+  return accesses.flatMap(({ functions }) =>
+    isUnknown(functions) ? [] : functions.map((each) => partsOf(each).at(-1) ?? ''),
+  )
+}
+
+type Lineage = {
+  /** The columns that each output of a text is made of. */
+  of(sql: string): Source[] | 'unknown'
+  /** What a column that the server named is made of. */
+  column(oid: number, number: number, changed: boolean): Source
+  /** With everything that these columns stand for, as rules name them. */
+  expanded(sources: Source): Source
+}
+
+function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
+  const byOid = new Map(relations.map((each) => [each.oid, each]))
+  const byColumn = new Map<string, { relation: Relation; column: Relation['columns'][number] }>()
+  for (const relation of relations)
+    for (const column of relation.columns) byColumn.set(columnName(relation, column), { relation, column })
+  const schema = Object.fromEntries(
+    relations.map(({ name, columns }) => [name, columns.map((each) => each.name)]),
+  )
+  const views = Object.fromEntries(
+    relations.flatMap(({ name, query }) => (query === null ? [] : [[name, query]])),
+  )
+  const of = (sql: string) => outputSources(sql, { searchPath, schema, views })
+  const ofColumn = (relation: Relation, expression: string): Source => {
+    const told = of(`select ${expression} from ${quotedName(relation.name)}`)
+    return told === 'unknown' || told.length !== 1 ? 'unknown' : (told[0] ?? 'unknown')
+  }
+
+  /** Adds what a column stands for to `seen`; false when that cannot be told. */
+  const follow = (source: string, seen: Set<string>): boolean => {
+    if (seen.has(source)) return true
+    seen.add(source)
+    const found = byColumn.get(source)
+    if (found === undefined) return isSystemColumn(source) || isHarmlessCatalogue(source)
+    const { relation, column } = found
+    if (relation.kind === 'f' || HOLDS_OTHERS.test(relation.name) || HOLDS_OTHERS_COLUMNS.has(source))
+      return false
+    const made = column.generated === null ? [] : ofColumn(relation, `(${column.generated})`)
+    if (made === 'unknown') return false
+    // The same column of a partition is a column of its parent, and the parent shows what its partitions hold.
+    const family = [...ancestors(relation, byOid), ...descendants(relation, relations)]
+    const same = family
+      .map((each) => `${each.name}.${qualifiedName(column.name)}`)
+      .filter((each) => byColumn.has(each))
+    return [...made, ...same].every((each) => follow(each, seen))
+  }
+  return {
+    of,
+    column(oid, number, changed) {
+      const relation = byOid.get(oid)
+      if (relation === undefined || (changed && relation.rewritten)) return 'unknown'
+      // 0 is the whole row.
+      const columns =
+        number === 0 ? relation.columns : relation.columns.filter((each) => each.number === number)
+      if (number < 0) return []
+      if (columns.length === 0) return 'unknown'
+      if (relation.query === null) return columns.map((each) => columnName(relation, each))
+      return union(...columns.map((each) => ofColumn(relation, quoted(each.name))))
+    },
+    expanded(sources) {
+      if (sources === 'unknown') return sources
+      const seen = new Set<string>()
+      return sources.every((source) => follow(source, seen))
+        ? [...seen].map((each) => partsOf(each).join('.'))
+        : 'unknown'
+    },
+  }
+}
+
+function ancestors(relation: Relation, byOid: Map<number, Relation>): Relation[] {
+  const found = new Set<Relation>()
+  const visit = ({ parents }: Relation) => {
+    for (const oid of parents) {
+      const parent = byOid.get(oid)
+      if (parent === undefined || found.has(parent)) continue
+      found.add(parent)
+      visit(parent)
+    }
+  }
+  visit(relation)
+  return [...found]
+}
+
+function descendants(relation: Relation, relations: Relation[]): Relation[] {
+  const found = new Set<Relation>()
+  const visit = ({ oid }: Relation) => {
+    for (const child of relations) {
+      if (!child.parents.includes(oid) || found.has(child)) continue
+      found.add(child)
+      visit(child)
+    }
+  }
+  visit(relation)
+  return [...found]
+}
+
+function union(...sources: Source[]): Source {
+  const all = new Set<string>()
+  for (const source of sources) {
+    if (source === 'unknown') return source
+    for (const each of source) all.add(each)
+  }
+  return [...all]
+}
+
+/** Where a row is stored, and by which transaction it was written. */
+const SYSTEM_COLUMNS = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
+const isSystemColumn = (source: string) => SYSTEM_COLUMNS.has(partsOf(source).at(-1) ?? '')
+
+/** PostgreSQL does not record that its own views are made of its own tables. */
+const isHarmlessCatalogue = (source: string) =>
+  source.startsWith('pg_catalog.') && !HOLDS_OTHERS.test(source) && !HOLDS_OTHERS_COLUMNS.has(source)
+
+const columnName = (relation: Relation, column: { name: string }) =>
+  `${relation.name}.${qualifiedName(column.name)}`
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+const quotedName = (name: string) => partsOf(name).map(quoted).join('.')
+
+/** The parts of a name as facts write it, in which a part that holds a dot or a quote is quoted. */
+export function partsOf(name: string): string[] {
+  return [...name.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map(
+    ([whole, inner]) => inner?.replaceAll('""', '"') ?? whole,
+  )
+}
