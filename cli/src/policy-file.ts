@@ -2,7 +2,7 @@
 import { parsePolicy, type Diagnostic } from '@mcpshield/policy/parse'
 import type { Policy } from '@mcpshield/policy/schema'
 import { MAX_BYTES } from '@mcpshield/policy/yaml-document'
-import { readText } from './files.ts'
+import { readBeginning } from './files.ts'
 import type { World } from './world.ts'
 
 export type PolicyFile = { file: string; text: string; policy?: Policy; diagnostics: Diagnostic[] }
@@ -13,8 +13,8 @@ export async function readPolicyFile(
   file: string,
   options: { organization?: boolean } = {},
 ): Promise<PolicyFile> {
-  // One byte more, so that a document over its limit is told from one that just fits.
-  const text = await readText(world, file, MAX_BYTES + 1)
+  // What is longer has its diagnostic by its beginning.
+  const { text } = await readBeginning(world, file, MAX_BYTES)
   const { policy, diagnostics } = parsePolicy(text, options)
   return { file, text, diagnostics, ...(policy === undefined ? {} : { policy }) }
 }

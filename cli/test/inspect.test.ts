@@ -37,3 +37,21 @@ test('a schema of SQLite is only read: what its script would do outside of a dat
   const { existsSync } = await import('node:fs')
   expect(existsSync(files.path('made.db'))).toBe(false)
 })
+
+test('a dump of SQLite with virtual tables is a schema', async () => {
+  using files = folder({
+    'dump.sql': `CREATE VIRTUAL TABLE docs USING fts5(title, body);
+CREATE TABLE IF NOT EXISTS 'docs_data'(id INTEGER PRIMARY KEY, block BLOB);
+CREATE TABLE t (a INT);`,
+  })
+  const { lines } = await mcpshield(['inspect', '--dialect', 'sqlite', '--schema', files.path('dump.sql')], {
+    input: jsonl(
+      { id: 1, sql: 'select * from t' },
+      { id: 2, sql: "select title from docs where docs match 'x'" },
+    ),
+  })
+  expect(lines).toMatchObject([
+    { id: 1, reads: ['t'], fields: ['a'] },
+    { id: 2, reads: ['docs'], read_only: true },
+  ])
+})

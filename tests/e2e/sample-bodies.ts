@@ -42,6 +42,7 @@ export const sampleBodies: Record<string, (person: Person) => object> = {
   updateProject: () => ({ name: 'Taken over' }),
   savePolicy: () => ({ policy_yaml }),
   validatePolicy: () => ({ policy_yaml }),
+  simulatePolicy: () => ({ policy_yaml, days: 7 }),
   rollbackPolicy: () => ({ version: 1 }),
   saveOrganizationPolicy: () => ({ policy_yaml: 'version: 1\nrules: []\n' }),
   createKey: () => ({ name: 'Taken over' }),

@@ -10,7 +10,7 @@ export type Dialect = (typeof DIALECTS)[number]
 
 export type InspectOptions = { dialect: Dialect; schema?: string; searchPath?: string[] }
 
-const MAX_SCHEMA_BYTES = 10 * 1024 * 1024
+const MAX_SCHEMA_BYTES = 4 * 1024 * 1024
 
 /** Tells what every statement or command of the input would do. */
 export async function inspect(

@@ -2,7 +2,7 @@
 import type { Diagnostic } from '@mcpshield/policy/parse'
 import { MAX_BYTES } from '@mcpshield/policy/yaml-document'
 import { colorsFor, diagnosticText, linesOf } from '../diagnostics-text.ts'
-import { readText } from '../files.ts'
+import { readBeginning } from '../files.ts'
 import { printable } from '../printable.ts'
 import { member, openRestApi, refused } from '../rest-api.ts'
 import { DONE, NEGATIVE, write, type World } from '../world.ts'
@@ -33,7 +33,8 @@ const WITHIN_MS = 70_000
 
 /** Calls that change are what a draft is for: only a draft with errors is a negative answer. */
 export async function policySimulate(world: World, file: string, options: SimulateOptions): Promise<number> {
-  const text = await readText(world, file, MAX_BYTES + 1)
+  // The server says what is wrong with a longer one.
+  const { text } = await readBeginning(world, file, MAX_BYTES)
   const api = await openRestApi(world, options)
   const path = `/projects/${encodeURIComponent(options.project)}/policy/simulate`
   const { status, body } = await api.post(path, { policy_yaml: text, days: options.days }, WITHIN_MS)

@@ -120,7 +120,7 @@ function onNumber(test: (value: number) => Kleene): ValueTest {
 
 function patternTest(pattern: string): (value: string) => Kleene {
   const read = readPattern(pattern)
-  if ('problem' in read) throw new Error(`The pattern ${read.problem}.`)
+  if (read.problem !== undefined) throw new Error(`The pattern ${read.problem}.`)
   return read.test
 }
 

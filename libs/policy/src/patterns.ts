@@ -10,7 +10,8 @@ export const MAX_TESTED_UNITS = 65_536
 const MAX_STEPS = 10_000_000
 
 type Read =
-  { instructions: number; test: (value: string) => Kleene } | { instructions: number; problem: string }
+  | { instructions: number; test: (value: string) => Kleene; problem?: undefined }
+  | { instructions: number; problem: string }
 
 export function readPattern(text: string): Read {
   let read = known.get(text)
@@ -53,7 +54,7 @@ export function patternReader(): (text: string) => { problem?: string } {
     if (left <= 0) return { problem: 'is one too many: the patterns of the document are too large together' }
     const read = readPattern(text)
     left -= read.instructions
-    return 'problem' in read ? { problem: read.problem } : {}
+    return read.problem === undefined ? {} : { problem: read.problem }
   }
 }
 

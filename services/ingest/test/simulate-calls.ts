@@ -54,7 +54,7 @@ const statements = [
   'with t as (select * from hr.salaries) select count(*) from t',
   'create table analytics.copy as select * from public.customers',
   'this is no statement',
-  '',
+  ';',
 ]
 
 const paths = [

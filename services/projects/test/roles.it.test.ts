@@ -71,6 +71,7 @@ const ofProject = { project_id: id }
 const inputOf: Record<string, object> = {
   getProject: ofProject,
   validatePolicy: { ...ofProject, policy_yaml: '' },
+  simulatePolicy: { ...ofProject, policy_yaml: '' },
   listPolicyVersions: ofProject,
   getPolicyVersion: { ...ofProject, version: 1 },
   diffPolicyVersions: { ...ofProject, version: 1 },
