@@ -1,7 +1,7 @@
 // Facts are a pure function of the call and the project's snapshot: parsing SQL again costs a thousand
 // times what a look-up does. Bounded by bytes; entries die with the snapshot whose id is in their key.
 import { LRUCache } from 'lru-cache'
-import type { Facts, JsonObject } from '@mcpshield/policy/facts'
+import { isUnknown, type Facts, type JsonObject } from '@mcpshield/policy/facts'
 
 export type FactsCache = { get(prefix: string, args: JsonObject, draw: () => Facts): Facts }
 
@@ -17,8 +17,8 @@ export function factsCache(maxBytes = 32 * 1024 * 1024): FactsCache {
       const key = prefix + JSON.stringify(args)
       if (key.length > MAX_KEY_UNITS) return draw()
       const known = cache.get(key)
-      // The arguments are the call's own; the rest is shared and never changed.
-      if (known !== undefined) return { ...known, arguments: args }
+      // The arguments are the call's own, unless they could not be read; the rest is shared and never changed.
+      if (known !== undefined) return isUnknown(known.arguments) ? known : { ...known, arguments: args }
       const facts = draw()
       cache.set(key, facts)
       return facts

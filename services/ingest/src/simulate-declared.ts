@@ -47,6 +47,6 @@ function declaredFor(section: unknown): (tool: string) => string {
     entries
       .filter(([matches]) => matches(tool))
       .map(([, text]) => text)
-      
+      .sort()
       .join('\n')
 }

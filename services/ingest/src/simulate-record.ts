@@ -9,11 +9,12 @@ import type { CallRow } from './simulate-queries.ts'
 
 export type KnownKey = { name: string; labels: string[] }
 
-/** What is known of a project today, and whether the draft reads arguments at all. */
+/** What is known of a project today, and what the draft looks at. */
 export type Surroundings = {
   environment: string
   keys: ReadonlyMap<string, KnownKey>
   readsArguments: boolean
+  readsKeys: boolean
 }
 
 export type RecordedCall = {
@@ -117,19 +118,22 @@ class Hiding {
     return this.hidden.size === before ? access : this.#note(shown)
   }
 
-  context(row: CallRow, { environment, keys }: Surroundings): Context {
+  context(row: CallRow, { environment, keys, readsKeys }: Surroundings): Context {
     const { agent, key_id } = row
-    const key = key_id === null ? undefined : keys.get(key_id)
-    this.hidesKey = key === undefined
-    return {
+    const known = {
       environment,
-      key: key?.name ?? this.#hide(NOT_KNOWN_TODAY),
-      labels: key?.labels ?? this.#hide(NOT_KNOWN_TODAY),
       time: new Date(timeMsOf(row)).toISOString(),
-      ...(agent === null
-        ? {}
-        : { agent: isHidden(agent) || REPLACED.test(agent) ? this.#hide(REDACTED) : agent }),
+      ...(agent === null ? {} : { agent: this.#agent(agent) }),
     }
+    if (!readsKeys) return known
+    const key = key_id === null ? undefined : keys.get(key_id)
+    if (key !== undefined) return { ...known, key: key.name, labels: key.labels }
+    this.hidesKey = true
+    return { ...known, key: this.#hide(NOT_KNOWN_TODAY), labels: this.#hide(NOT_KNOWN_TODAY) }
+  }
+
+  #agent(name: string): string | Unknown {
+    return isHidden(name) || REPLACED.test(name) ? this.#hide(REDACTED) : name
   }
 
   /** An object of which a name is hidden is hidden as a whole: it cannot be told what it does not have. */

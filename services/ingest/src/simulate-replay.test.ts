@@ -79,7 +79,7 @@ function problemOf(
 }
 
 /** Every draft with every call takes a while: SIMULATE_SHARE=1. */
-const SHARE = Number(process.env.SIMULATE_SHARE ?? 3)
+const SHARE = Number(process.env.SIMULATE_SHARE ?? 5)
 const valid = drafts().filter((yaml) => parsePolicy(yaml).policy !== undefined)
 
 describe('a replay', () => {
@@ -422,6 +422,11 @@ describe('a draft', () => {
     expect(await replayOne(declares('github/create_issue', 'file'), {}, section(facts))).toEqual(
       allowed('all'),
     )
+    const both = ['"github/*": { paths: [file] }', '"*": { urls: [link] }']
+    const inOrder = (globs: string[]) =>
+      `version: 1\nfacts: { ${globs.join(', ')} }\nrules: [{ id: all, tool: "*", decision: allow }]\n`
+    const reversed = section(policyOf(inOrder(both.toReversed())).facts)
+    expect(await replayOne(inOrder(both), {}, reversed)).toEqual(allowed('all'))
     expect(await replayOne(all, {}, { factsSections: [] })).toBe('facts_declared_otherwise')
   })
 })

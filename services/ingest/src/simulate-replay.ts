@@ -1,6 +1,7 @@
 // One recorded call decided by a draft: the same engine as when it was made, on the facts that were stored.
 import type { NotReplayable } from '@mcpshield/contracts/ingest'
 import { compile, type CompiledPolicy } from '@mcpshield/policy/compile'
+import type { ConditionName } from '@mcpshield/policy/conditions'
 import { decide } from '@mcpshield/policy/decide'
 import type { Decision, Policy } from '@mcpshield/policy/schema'
 import { redactValue } from '@mcpshield/redact/redact-value'
@@ -34,11 +35,12 @@ export function replayer({ policy, above, environment, keys, factsSections }: Dr
   const compiled = compile(policy, above === null ? {} : { above })
   const declared = declarations(policy.facts, factsSections)
   const readsArguments = looksAtArguments(compiled)
+  const readsKeys = tests(compiled, 'key') || tests(compiled, 'labels')
   return {
     rules: [...compiled.rules.map(({ id }) => id), 'default'],
     readsArguments,
     replay(row) {
-      const call = recordedCall(row, { environment, keys, readsArguments })
+      const call = recordedCall(row, { environment, keys, readsArguments, readsKeys })
       if (typeof call === 'string') return call
       if (!declared.areSame(row.policy_version, row.tool)) return 'facts_declared_otherwise'
       return replayCall(compiled, call)
@@ -47,15 +49,17 @@ export function replayer({ policy, above, environment, keys, factsSections }: Dr
 }
 
 /** With `default: allow` a call whose arguments are unknown is denied, so they are looked at too. */
-function looksAtArguments({ allowByDefault, rules }: CompiledPolicy): boolean {
+function looksAtArguments(compiled: CompiledPolicy): boolean {
   return (
-    allowByDefault ||
-    rules.some(
-      ({ tests, obligations }) =>
-        obligations?.deny_arguments !== undefined ||
-        tests.call.some((test) => test.condition === 'parameters'),
-    )
+    compiled.allowByDefault ||
+    tests(compiled, 'parameters') ||
+    compiled.rules.some(({ obligations }) => obligations?.deny_arguments !== undefined)
   )
+}
+
+/** Whether some rule has a condition of this name on the call. */
+function tests({ rules }: CompiledPolicy, condition: ConditionName): boolean {
+  return rules.some((rule) => rule.tests.call.some((test) => test.condition === condition))
 }
 
 function replayCall(compiled: CompiledPolicy, call: RecordedCall): Replay {

@@ -8,6 +8,8 @@ import type { KnownKey } from './simulate-record.ts'
 import type { Replay, Replayed } from './simulate-replay.ts'
 
 const MAX_EXAMPLES = 200
+/** Of a name in an example, in UTF-16 units: callers choose them, and all has to fit into a message of the bus. */
+const MAX_NAME_UNITS = 1_000
 
 const MESSAGES: Record<NotReplayable, string> = {
   redacted: 'The decision depends on something that the record has redacted or shortened.',
@@ -91,13 +93,17 @@ function exampleOf(
   return {
     id: row.id,
     time: new Date(timeMsOf(row)).toISOString(),
-    tool: row.tool,
-    agent: row.agent,
+    tool: shortened(row.tool),
+    agent: row.agent === null ? null : shortened(row.agent),
     key_id: row.key_id,
     key: row.key_id === null ? null : (keys.get(row.key_id)?.name ?? null),
     before: { decision, rule: row.rule },
     after: { decision: after.decision, rule: after.rule, reason: after.reason },
   }
+}
+
+function shortened(name: string): string {
+  return name.length <= MAX_NAME_UNITS ? name : `${name.slice(0, MAX_NAME_UNITS).toWellFormed()}…`
 }
 
 function plusOne<K>(counts: Map<K, number>, key: K): void {

@@ -21,8 +21,9 @@ export type Simulate = (draft: Draft, requestId: string) => Promise<Simulation>
 type Deps = { store: Store; checkPolicy: CheckPolicy; turns: Turns; simulate: Simulate; now(): Date }
 
 const DAY_MS = 86_400_000
-/** All that travels has to fit into a message of the bus (8 MB); a key's labels take up to 2 KB. */
-const MAX_KEYS = 2_000
+/** All that travels has to fit into a message of the bus (8 MB), whatever keys are called. */
+const MAX_KEYS_BYTES = 2 * 1024 * 1024
+const MAX_KEYS = 10_000
 
 export function simulationHandlers(deps: Deps): Pick<Handlers<typeof projects.rpc, Call>, 'simulatePolicy'> {
   const { store, checkPolicy, turns, simulate, now } = deps
@@ -51,7 +52,7 @@ export function simulationHandlers(deps: Deps): Pick<Handlers<typeof projects.rp
 
 /** The project's keys, revoked ones too, as they are called now; of very many those used last. */
 async function keysOf(em: EntityManager, project_id: string): Promise<Draft['keys']> {
-  const keys = await em.find(
+  const rows = await em.find(
     ApiKeyRow,
     { project_id },
     {
@@ -60,5 +61,8 @@ async function keysOf(em: EntityManager, project_id: string): Promise<Draft['key
       limit: MAX_KEYS,
     },
   )
-  return keys.map(({ id, name, labels }) => ({ id, name, labels }))
+  const keys = rows.map(({ id, name, labels }) => ({ id, name, labels }))
+  let bytes = 0
+  const end = keys.findIndex((key) => (bytes += Buffer.byteLength(JSON.stringify(key))) > MAX_KEYS_BYTES)
+  return end === -1 ? keys : keys.slice(0, end)
 }
