@@ -9,7 +9,7 @@ import type { PolicyEvalOptions } from './commands/policy-eval.ts'
 import type { SimulateOptions } from './commands/policy-simulate.ts'
 import type { RedactOptions } from './commands/redact.ts'
 import type { WrapOptions } from './commands/wrap.ts'
-import { CommandError, DONE, USAGE, type World } from './world.ts'
+import { CommandError, DONE, OutputClosed, USAGE, written, type World } from './world.ts'
 
 /** Runs one command line; answers with the exit code. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
@@ -19,6 +19,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
   }
   try {
     await commands(world, finish).parseAsync([...argv], { from: 'user' })
+    await written(world.stdout)
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE
@@ -26,6 +27,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
       world.stderr.write(`mcpshield: ${error.message}\n`)
       return error.exitCode
     }
+    if (error instanceof OutputClosed) return DONE
     world.stderr.write(`mcpshield: this is a fault of ours: ${(error as Error)?.stack ?? String(error)}\n`)
     return FAULT
   }

@@ -25,9 +25,13 @@ export class CommandError extends Error {
   }
 }
 
-/** Writes and waits until there is room for more. */
+/** Whoever reads the output has stopped (`| head`): that is no fault of anyone. */
+export class OutputClosed extends Error {}
+
+/** Writes and waits until there is room for more. Throws when nothing can be written any longer. */
 export async function write(stream: Writable, text: string): Promise<void> {
-  if (stream.write(text) || stream.destroyed) return
+  refuseClosed(stream)
+  if (stream.write(text)) return
   await new Promise<void>((resolve) => {
     const done = () => {
       stream.off('drain', done).off('close', done).off('error', done)
@@ -35,4 +39,26 @@ export async function write(stream: Writable, text: string): Promise<void> {
     }
     stream.on('drain', done).on('close', done).on('error', done)
   })
+}
+
+/** Throws when what was written last did not arrive. */
+export async function written(stream: Writable): Promise<void> {
+  // A stream tells of its faults a turn later.
+  await new Promise((resolve) => setImmediate(resolve))
+  refuseClosed(stream)
+}
+
+// Not every kind of stream remembers its fault.
+const faults = new WeakMap<Writable, NodeJS.ErrnoException>()
+
+/** To be called once for an output, so that whoever writes to it learns what went wrong. */
+export function watch(stream: Writable): void {
+  stream.on('error', (fault) => faults.set(stream, fault))
+}
+
+function refuseClosed(stream: Writable): void {
+  const fault = faults.get(stream)
+  if (fault !== undefined && fault.code !== 'EPIPE')
+    throw new CommandError(`the output cannot be written: ${fault.message}`)
+  if (stream.destroyed || fault !== undefined) throw new OutputClosed()
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
@@ -176,4 +177,16 @@ describe('a stream', () => {
     expect(await once(child, 'close')).toEqual([0, null])
     expect(told).toBe('')
   }, 30_000)
+
+  test.for([1, 10_000])('of %d lines that cannot be written is a fault that is said', async (count) => {
+    using files = folder({ 'in.jsonl': jsonl(...Array.from({ length: count }, (_, i) => good(i))) })
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [bin, 'redact', files.path('in.jsonl')], {
+      stdio: ['ignore', full, 'pipe'],
+    })
+    const told = await textOf(child.stderr as Readable)
+    closeSync(full)
+    expect(told).toContain('the output cannot be written: ENOSPC')
+    expect(child.exitCode ?? ((await once(child, 'exit')) as [number])[0]).toBe(2)
+  })
 })

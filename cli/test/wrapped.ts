@@ -14,6 +14,22 @@ export type Message = {
   error?: { code: number; message: string; data?: unknown }
 }
 
+/** Much is open, a little is not. */
+export const open = `version: 1
+rules:
+  - { id: no-hidden, tool: box/hidden, decision: deny }
+  - { id: write, tool: box/write, decision: ask }
+  - { id: any, tool: 'box/*', decision: allow }
+  - { id: resources, method: 'resources/*', tool: 'box/*', decision: allow, conditions: { path_prefix: /open } , redact: [email] }
+  - { id: prompts, method: prompts/get, tool: box/open, decision: allow }
+`
+
+/** The first text of a result. */
+export const textOf = ({ result }: Message) => (result?.['content'] as { text: string }[])[0]?.text
+/** The decision that a refusal carries. */
+export const decisionOf = ({ result }: Message) =>
+  (result?.['_meta'] as { 'io.mcpshield/decision': object } | undefined)?.['io.mcpshield/decision']
+
 export const fixture = join(import.meta.dirname, 'fixture-server.ts')
 
 /** Starts it in front of the fixture server, or of another command. */

@@ -10,7 +10,7 @@ import { decisionLog } from '../wrap/decision-log.ts'
 import { openJudge } from '../wrap/judge.ts'
 import { openRelay, type Relay } from '../wrap/relay.ts'
 import { startServer, type ServerProcess } from '../wrap/server-process.ts'
-import { CommandError, NEGATIVE, write, type World } from '../world.ts'
+import { CommandError, NEGATIVE, OutputClosed, write, type World } from '../world.ts'
 import { tellErrors } from './policy-eval.ts'
 
 export type WrapOptions = { policy: string; name?: string; server?: string; log?: string }
@@ -40,7 +40,8 @@ export async function wrap(world: World, command: string[], options: WrapOptions
     standing: decisions.redactions().filter((each) => !('fields' in each)),
     keyedHash: (text) => createHmac('sha256', key).update(text).digest('hex'),
     toClient: (line) => write(world.stdout, line),
-    toServer: (line) => write(server.input, line),
+    // That the server is gone, its end tells.
+    toServer: (line) => write(server.input, line).catch(() => undefined),
     tell: (message) => world.stderr.write(`mcpshield: ${message}\n`),
   })
   return await relayed(world, server, relay)
@@ -67,13 +68,18 @@ async function relayed(world: World, server: ServerProcess, relay: Relay): Promi
   for (const signal of signals) process.on(signal, () => server.end(signal))
   // However we go, the server must not stay behind.
   process.on('exit', () => server.end('SIGTERM'))
-  fromClient(world, server, relay).catch((error: unknown) => {
-    world.stderr.write(`mcpshield: the client cannot be read: ${(error as Error).message}\n`)
+  let isOver = false
+  const failed = (error: unknown) => {
     server.end('SIGTERM')
-  })
-  await fromServer(server, relay)
+    if (!isOver && !(error instanceof OutputClosed))
+      world.stderr.write(`mcpshield: the client is lost: ${(error as Error).message}\n`)
+  }
+  void fromClient(world, server, relay).catch(failed)
+  await fromServer(server, relay).catch(failed)
   const code = await server.ended
-  await relay.serverEnded()
+  isOver = true
+  // A client that is gone needs no answers.
+  await relay.serverEnded().catch(() => undefined)
   return code
 }
 

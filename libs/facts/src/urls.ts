@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url'
 import type { Unknown, UrlFact } from '@mcpshield/policy/facts'
 
 const defaultPorts: Record<string, number> = { http: 80, https: 443, ws: 80, wss: 443, ftp: 21 }
@@ -30,7 +31,20 @@ export function parseUrl(
     return { unknown: 'programs do not agree which host the URL names' }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   if (host === '') return { unknown: 'the URL has no host' }
+  if (!isHostName(host)) return { unknown: 'the host of the URL is not a name that can be looked up' }
   return { href: url.href, scheme, host, port: url.port === '' ? defaultPort : Number(url.port) }
+}
+
+/** What the URL standard lets through and no resolver does: empty or long labels, international ones that say nothing. */
+function isHostName(host: string): boolean {
+  if (host.includes(':')) return true
+  const name = host.endsWith('.') ? host.slice(0, -1) : host
+  return name.length <= 253 && name.split('.').every(isLabel)
+}
+
+function isLabel(label: string): boolean {
+  if (label === '' || label.length > 63) return false
+  return !label.startsWith('xn--') || !domainToUnicode(label).startsWith('xn--')
 }
 
 // Letters that older and newer rules for international names turn into different ones.

@@ -58,7 +58,8 @@ export function grammar(
   return make
 }
 
-const quote = (name: string) => (/^[a-z_][a-z_0-9]*$/.test(name) ? name : `"${name}"`)
+const reserved = /^(update|delete|select|drop)$/
+const quote = (name: string) => (/^[a-z_][a-z_0-9]*$/.test(name) && !reserved.test(name) ? name : `"${name}"`)
 const names = ['id', 'name', 'email', 'total', 'note', 'v', 'w', 'x1', 'y1', 'sku', 'amount']
 
 /** The columns of a type in sight, nearest first, as they may be written. */
@@ -170,7 +171,7 @@ function withQuery(
   return { sql: `WITH ${recursive ? 'RECURSIVE ' : ''}${list.join(', ')} ${main.sql}`, columns: main.columns }
 }
 
-const plain = (name: string) => /^[a-z_0-9]+$/.test(name)
+const plain = (name: string) => quote(name) === name
 const hiding = (ctes: readonly Named[]) => ctes
 // A query under RECURSIVE that reads its own name would read itself.
 const without = (ctes: readonly Named[], name: string): Named[] => [

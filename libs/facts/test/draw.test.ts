@@ -61,12 +61,49 @@ describe('connectors', () => {
       expect(isUnknown(draw('postgres.query', args).accesses)).toBe(true)
   })
 
-  test('databases that are not read yet are unknown with a reason', () => {
-    expect(draw('mysql.query', { sql: 'SELECT 1' }).accesses).toEqual({
-      unknown: 'statements of mysql are not read yet',
-    })
-    expect(isUnknown(draw('redis.command', { command: ['GET', 'a'] }).accesses)).toBe(true)
-    expect(isUnknown(draw('mongodb.find', { collection: 'a' }).accesses)).toBe(true)
+  test('a command of MongoDB is read as the connector runs it, in the database of its connection', () => {
+    const connections = [{ name: 'docs', kind: 'mongodb', database: 'shop' }]
+    const accesses = (tool: string, args: JsonObject) => draw(tool, args, { connections }).accesses
+    expect(accesses('mongodb.find', { collection: 'users', projection: { a: 1, _id: 0 } })).toEqual([
+      { connection: 'docs', operation: 'read', resource: 'users', fields: ['a'], functions: [] },
+    ])
+    const merge = (db: string) => [{ $merge: { into: { db, coll: 'copy' } } }]
+    expect(accesses('mongodb.aggregate', { collection: 'users', pipeline: merge('shop') })).toMatchObject([
+      { operation: 'read', resource: 'users' },
+      { operation: 'write', resource: 'copy' },
+    ])
+    expect(accesses('mongodb.aggregate', { collection: 'users', pipeline: merge('hr') })).toMatchObject([
+      { operation: 'read', resource: 'users' },
+      { operation: 'write', resource: { unknown: expect.any(String) as string } },
+    ])
+    for (const args of [
+      {},
+      { collection: 1 },
+      { collection: 'a', filter: 'x' },
+      { collection: 'a', $db: 'hr' },
+    ])
+      expect(isUnknown(accesses('mongodb.find', args as JsonObject)), JSON.stringify(args)).toBe(true)
+  })
+
+  test('a command of Redis is one list of texts', () => {
+    const connections = [{ name: 'cache', kind: 'redis' }]
+    const accesses = (command: unknown) =>
+      drawFacts({ method: 'tools/call', tool: 'redis.command', arguments: { command } }, { connections })
+        .accesses
+    expect(accesses(['HGET', 'session:1', 'user'])).toEqual([
+      { connection: 'cache', operation: 'read', resource: 'session:1', fields: ['user'], functions: [] },
+    ])
+    for (const command of [
+      undefined,
+      null,
+      'GET a',
+      [],
+      ['GET', 1],
+      [['GET', 'a']],
+      { 0: 'GET' },
+      ['NOSUCH'],
+    ])
+      expect(isUnknown(accesses(command)), JSON.stringify(command)).toBe(true)
   })
 
   test('a file is a path, a request a URL, and nothing else', () => {
@@ -133,6 +170,38 @@ describe('declared tools', () => {
     ).toMatchObject([{ resource: 't' }])
     expect(draw('files/constructor', {}, { server: 'server-filesystem' }).guessed).toBe(true)
     expect(draw('files/read_file', {}, { server: '__proto__' }).guessed).toBe(true)
+  })
+})
+
+describe('tools of others', () => {
+  test('get a URL only where every reader sees the same host in it', () => {
+    for (const url of [
+      'https://a.test\\@evil.test/',
+      'https:a.test/',
+      'https://a.test%2f.evil.test/',
+      'https://%61.test/',
+      'https://a.te\nst/',
+      ' https://a.test/',
+      'https://faß.test/',
+      'http://010.0.0.1/',
+      'http://0x7f.1/',
+    ]) {
+      expect(draw('x/get', { url }).urls, url).toMatchObject([{ unknown: expect.any(String) as string }])
+      expect(draw('f/fetch', { url }, { server: 'server-fetch' }).urls, url).toMatchObject([
+        { unknown: expect.any(String) as string },
+      ])
+    }
+    for (const url of [
+      'https://A.test:443/x\\y?z=@b',
+      'http://10.0.0.1/',
+      'https://bücher.test/',
+      'http://[::1]:80',
+    ])
+      expect(draw('x/get', { url }).urls, url).toMatchObject([{ host: expect.any(String) as string }])
+    // What we connect to ourselves is what we read.
+    expect(draw('network.request', { url: 'https://a.test\\@evil.test/' }).urls).toMatchObject([
+      { host: 'a.test' },
+    ])
   })
 })
 
@@ -231,6 +300,12 @@ describe('whatever happens', () => {
     'x/y',
     'f/read_file',
     'redis.command',
+    'mongodb.find',
+    'mongodb.update',
+    'm/aggregate',
+    'm/explain',
+    'r/hget',
+    'p/browser_tabs',
   )
   const key = fc.constantFrom(
     'sql',
@@ -243,6 +318,14 @@ describe('whatever happens', () => {
     '__proto__',
     'constructor',
     'source',
+    'command',
+    'collection',
+    'database',
+    'filter',
+    'pipeline',
+    'method',
+    'name',
+    'arguments',
   )
   const text = fc.oneof(
     fc.string(),
@@ -263,7 +346,14 @@ describe('whatever happens', () => {
       fc.property(
         tool,
         fc.oneof(value, fc.dictionary(key, value)),
-        fc.constantFrom(undefined, 'server-filesystem', 'dbhub-sqlite'),
+        fc.constantFrom(
+          undefined,
+          'server-filesystem',
+          'dbhub-sqlite',
+          'mongodb-mcp-server',
+          'redis-mcp-server',
+          'playwright',
+        ),
         (name, args, server) => {
           const facts = drawFacts(
             { method: 'tools/call', tool: name, arguments: args },

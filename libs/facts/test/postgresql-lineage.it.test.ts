@@ -6,7 +6,7 @@ import { freshDatabase } from '@mcpshield/testkit/fresh'
 import { preparePostgresql } from '../src/sql/postgresql.ts'
 import { outputSources, rowSources } from '../src/sql/postgresql-lineage.ts'
 import { grammar, type Column, type Table, type Type } from './differential-grammar.ts'
-import { fuzzDeadline } from './differential-time.ts'
+import { fuzzDeadline, fuzzSeconds } from './differential-time.ts'
 import { randomOf } from './differential-random.ts'
 import { postgresql } from './postgresql-grammar.ts'
 
@@ -119,7 +119,7 @@ async function answer(sql: string, schema: string): Promise<string[] | undefined
 
 const schema = Object.fromEntries(tables.map((t) => [`base.${t.name}`, t.columns.map(({ name }) => name)]))
 
-test('an output that depends on a column names it', { timeout: 120_000 }, async () => {
+test('an output that depends on a column names it', { timeout: 60_000 + fuzzSeconds() * 1_000 }, async () => {
   const deadline = fuzzDeadline()
   const tally = { queries: 0, comparisons: 0, differences: 0, known: 0, outputs: 0 }
   for (let seed = deadline.seed; deadline.goesOn(tally.queries, 400); seed++) {

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandOf, keysOf } from '../src/redis-keys.ts'
 import { REDIS_COMMANDS } from '../src/redis-commands.ts'
+import { redisFacts } from '../src/redis.ts'
 import { CannotTell } from '../src/sql/statement.ts'
 import { tableOf } from './write-redis-commands.ts'
 
@@ -99,6 +100,43 @@ test('the keys found are those that COMMAND GETKEYS finds, whatever the argument
     else expect([...ours].sort(), argv.join(' ')).toEqual([...theirs].sort())
   }
   expect(compared).toBeGreaterThan(4_000)
+})
+
+test('what is called read-only changes nothing that is stored', async () => {
+  await redis
+    .pipeline()
+    .set('k1', 'text', 'EX', 10_000)
+    .rpush('k2', '3', '1', '2')
+    .hset('k3', 'f', 'v')
+    .sadd('0', 'a', 'b')
+    .zadd('1', 1, 'a', 2, 'b')
+    .xadd('2', '1-1', 'f', 'v')
+    .exec()
+  await redis.xgroup('CREATE', '2', 'k1', '0')
+  const stored = async () => {
+    const keys = (await redis.keys('*')).sort()
+    return Promise.all(
+      keys.map(async (key) => [key, await redis.dumpBuffer(key), await redis.pexpiretime(key)]),
+    )
+  }
+  const before = await stored()
+  const next = numbers(11)
+  const generated = Object.entries(REDIS_COMMANDS)
+    .filter(([, { container }]) => !container)
+    .flatMap(([name, { arity }]) => argvs(name, arity, next))
+  let ran = 0
+  for (const argv of generated) {
+    const facts = redisFacts(argv)
+    if ('unknown' in facts || !facts.read_only) continue
+    const [name, ...args] = argv as [string, ...string[]]
+    // What is wrong with its arguments does nothing either.
+    ran += await redis.call(name, ...args).then(
+      () => 1,
+      () => 0,
+    )
+  }
+  expect(ran).toBeGreaterThan(500)
+  expect(await stored()).toEqual(before)
 })
 
 function orUndefined<T>(read: () => T): T | undefined {

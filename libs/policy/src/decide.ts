@@ -73,9 +73,9 @@ function firstDecision(
       owed.push(rule)
       if (word === 'ask') {
         addThoseBelow(rules, rule, owed, facts, context, note)
-        return asked(compiled, rule, owed, facts)
+        return asked(compiled, rule, owed, facts, context)
       }
-      if (mark !== undefined) return asked(compiled, mark, owed, facts)
+      if (mark !== undefined) return asked(compiled, mark, owed, facts, context)
       return decided('allow', rule.id, allowReason(rule, facts), sumOf(compiled, owed))
     } else if (rule.obligations !== null && mayHold(rule, facts, context)) {
       // Every ask rule has obligations: the time it waits.
@@ -89,7 +89,7 @@ function firstDecision(
   if (!compiled.allowByDefault) return denial('default', uncoveredReason(tool, relevant, facts, context))
   const unknown = firstUnknown(facts)
   if (unknown !== undefined) return denial('default', unknownReason(facts, unknown))
-  if (mark !== undefined) return asked(compiled, mark, owed, facts)
+  if (mark !== undefined) return asked(compiled, mark, owed, facts, context)
   return decided(
     'allow',
     'default',
@@ -156,8 +156,9 @@ function asked(
   rule: CompiledRule,
   owed: readonly CompiledRule[],
   facts: Facts,
+  context: Context,
 ): Decision {
-  return decided('ask', rule.id, askReason(rule, facts), sumOf(compiled, owed))
+  return decided('ask', rule.id, askReason(rule, facts, context), sumOf(compiled, owed))
 }
 
 /** A denial owes nothing: nothing of the call goes through. */

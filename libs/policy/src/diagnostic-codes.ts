@@ -57,6 +57,7 @@ export const DIAGNOSTIC_CODES = {
   kind_not_touched: warning('A rule on paths, URLs or data of tools that never touch any.'),
   kind_left_untested: warning('A rule that leaves a kind untested that every call of its tool touches.'),
   unqualified_resource: warning('A table without its schema, where names have one.'),
+  qualified_resource: warning('A denied table with a schema only, where some databases have none.'),
   names_as_written: warning('A deny rule on tables whose names are only known as they are written.'),
   never_matches: warning('An entry that nothing can match.'),
   glob_in_path: warning('`*` or `?` in a folder, where they stand for themselves.'),

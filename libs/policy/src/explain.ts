@@ -1,4 +1,5 @@
 // Why a call was decided as it was: one sentence that names the call's own fact and never the policy's lists.
+import { callInWords, circumstanceInWords } from './call-wording.ts'
 import type { CompiledRule, ToolRules } from './compile.ts'
 import type { CallTest } from './conditions.ts'
 import type { Context, Facts } from './facts.ts'
@@ -11,21 +12,16 @@ export function allowReason(rule: CompiledRule, facts: Facts): string {
   return `${subject(rule, facts)} is allowed by rule ${rule.id}.`
 }
 
-export function askReason(rule: CompiledRule, facts: Facts): string {
-  const match = firstMatch(rule, facts)
-  if (match?.result === UNKNOWN)
-    return `${notKnown(facts, match.fact)}, and rule ${rule.id} may ask for approval.`
-  return `${matchInWords(rule, facts, match)} needs approval by rule ${rule.id}.`
+export function askReason(rule: CompiledRule, facts: Facts, context: Context): string {
+  const unsure = unsureOf(rule, facts, context)
+  if (unsure !== undefined) return `${unsure}, and rule ${rule.id} may ask for approval.`
+  return `${matchInWords(rule, facts, context)} needs approval by rule ${rule.id}.`
 }
 
 export function denyReason(rule: CompiledRule, facts: Facts, context: Context): string {
-  const match = firstMatch(rule, facts)
-  if (match?.result === UNKNOWN) return `${notKnown(facts, match.fact)}, and rule ${rule.id} may deny it.`
-  const unsure = rule.tests.call.find((test) => test.wide(facts, context) === UNKNOWN)
-  if (unsure !== undefined) {
-    return `${callInWords(unsure, facts, context)} cannot be judged, and rule ${rule.id} may deny it.`
-  }
-  return `${matchInWords(rule, facts, match)} is denied by rule ${rule.id}.`
+  const unsure = unsureOf(rule, facts, context)
+  if (unsure !== undefined) return `${unsure}, and rule ${rule.id} may deny it.`
+  return `${matchInWords(rule, facts, context)} is denied by rule ${rule.id}.`
 }
 
 /** For the default denial: the fact that no allow rule covers. */
@@ -37,16 +33,15 @@ export function uncoveredReason(
 ): string {
   if (!tool.allows) return `${shown(facts.tool)} is not covered by any allow rule.`
   const allows = relevant.filter(({ decision }) => decision === 'allow')
-  const uncovered = uncoveredFact(allows, facts)
+  const uncovered = uncoveredFact(allows, facts) ?? uncoveredCircumstance(allows, facts, context)
   if (uncovered !== undefined) return uncovered
-  for (const allow of allows) {
-    const failed = allow.tests.call.find((test) => test.strict(facts, context) !== TRUE)
-    if (failed !== undefined)
-      return `${callInWords(failed, facts, context)} is not covered by any allow rule.`
+  const touched = touchedInWords(facts)
+  if (allows.length === 0 || touched.length === 0) {
+    return `This call of ${shown(facts.tool)} is not covered by any allow rule.`
   }
-  return allows.length === 0
-    ? `This call of ${shown(facts.tool)} is not covered by any allow rule.`
-    : `No single allow rule covers all that this call of ${shown(facts.tool)} touches.`
+  const [only, ...others] = touched
+  const all = others.length === 0 ? only : `${only} and ${others.join(' and ')}`
+  return `No single allow rule covers all that this call of ${shown(facts.tool)} touches: ${all}.`
 }
 
 /** With `default: allow`: what the call leaves open. */
@@ -54,9 +49,22 @@ export function unknownReason(facts: Facts, unknown: { kind: Kind | 'arguments';
   return `${notKnown(facts, unknown.fact)}, so it is not allowed.`
 }
 
+/** What of the call a rule that may hold cannot judge, if anything. */
+function unsureOf(rule: CompiledRule, facts: Facts, context: Context): string | undefined {
+  const match = firstMatch(rule, facts)
+  if (match?.result === UNKNOWN) return notKnown(facts, match.fact)
+  const unsure = rule.tests.call.find((test) => test.wide(facts, context) === UNKNOWN)
+  return unsure === undefined ? undefined : `${callInWords(unsure, facts, context, true)} cannot be judged`
+}
+
 function notKnown(facts: Facts, fact: unknown): string {
   const why = whyUnknown(fact)
-  return `What this call of ${shown(facts.tool)} touches is not fully known${why === undefined ? '' : ` (${why})`}`
+  const { resource } = (fact ?? {}) as { resource?: unknown }
+  const what =
+    typeof resource === 'string'
+      ? accessInWords(fact, 'start')
+      : `What this call of ${shown(facts.tool)} touches`
+  return `${what} is not fully known${why === undefined ? '' : ` (${why})`}`
 }
 
 /** The first fact the rule looks at, of a call all of whose facts it covers. */
@@ -67,12 +75,20 @@ function subject(rule: CompiledRule, facts: Facts): string {
   return shown(facts.tool)
 }
 
-function matchInWords(rule: CompiledRule, facts: Facts, match: ReturnType<typeof firstMatch>): string {
+/** What of the call a rule that may hold speaks of, and under which circumstance. */
+function matchInWords(rule: CompiledRule, facts: Facts, context: Context): string {
+  const [first] = rule.tests.call
+  const circumstance = first === undefined ? '' : circumstanceInWords(first, facts, context)
+  return matchedFact(rule, facts) + circumstance
+}
+
+function matchedFact(rule: CompiledRule, facts: Facts): string {
+  const match = firstMatch(rule, facts)
   if (match === undefined) return shown(facts.tool)
   if (match.kind !== 'accesses') return factInWords(match.kind, match.fact, 'start')
   for (const test of rule.tests.accesses) {
     const member = test.member?.(match.fact, 'wide')
-    if (member !== undefined) return accessInWords(match.fact, 'start', member)
+    if (member !== undefined) return accessInWords(match.fact, 'start', { member })
   }
   return accessInWords(match.fact, 'start')
 }
@@ -96,27 +112,45 @@ function coversFact(allow: CompiledRule, kind: Kind, fact: unknown): boolean {
   return tests.length > 0 && satisfies(tests, fact, 'strict') === TRUE
 }
 
-/** Names the field or function where it is all that an allow rule misses. */
+/** Of the rules that cover all that the call touches, what the first one misses; else of the first rule. */
+function uncoveredCircumstance(
+  allows: readonly CompiledRule[],
+  facts: Facts,
+  context: Context,
+): string | undefined {
+  const fails = (test: CallTest) => test.strict(facts, context) !== TRUE
+  const covering = allows.filter((allow) =>
+    KINDS.every((kind) => factsOf(facts, kind).every((fact) => coversFact(allow, kind, fact))),
+  )
+  for (const { tests } of covering.length > 0 ? covering : allows) {
+    const failed = tests.call.find(fails)
+    if (failed === undefined) continue
+    const unsure = failed.strict(facts, context) === UNKNOWN
+    return `${callInWords(failed, facts, context, unsure)} is not covered by any allow rule.`
+  }
+  return undefined
+}
+
+/** Names the field or function, or the connection, where it is all that an allow rule misses. */
 function uncoveredAccess(allows: readonly CompiledRule[], fact: unknown): string {
   for (const { tests } of allows) {
     const [missed, ...others] = tests.accesses.filter((test) => test.strict(fact) !== TRUE)
-    const member = others.length === 0 ? missed?.member?.(fact, 'strict') : undefined
-    if (member !== undefined) return accessInWords(fact, 'start', member)
+    if (others.length > 0) continue
+    if (missed?.condition === 'connection') return accessInWords(fact, 'start', { connection: true })
+    const member = missed?.member?.(fact, 'strict')
+    if (member !== undefined) return accessInWords(fact, 'start', { member })
   }
   return accessInWords(fact, 'start')
 }
 
-/** The call's own value that a condition looked at, to begin a sentence. */
-export function callInWords({ condition, argument }: CallTest, facts: Facts, context: Context): string {
-  if (condition === 'parameters') {
-    const name = argument?.split('.')[0] ?? ''
-    const isGiven = typeof facts.arguments === 'object' && Object.hasOwn(facts.arguments, name)
-    return isGiven ? `The argument ${shown(name)}` : 'A call without the arguments it needs'
-  }
-  if (condition === 'time') return 'The time of this call'
-  const value = (context as Record<string, unknown>)[condition]
-  const text = Array.isArray(value) ? value.filter((each) => typeof each === 'string').join(', ') : value
-  return typeof text === 'string' && text !== ''
-    ? `The ${condition} ${shown(text)}`
-    : `A call whose ${condition} is not known`
+const MAX_TOUCHED = 3
+
+function touchedInWords(facts: Facts): string[] {
+  const words = KINDS.flatMap((kind) =>
+    factsOf(facts, kind)
+      .slice(0, MAX_TOUCHED)
+      .map((fact) => factInWords(kind, fact, 'within')),
+  )
+  const named = [...new Set(words)]
+  return named.length > MAX_TOUCHED ? [...named.slice(0, MAX_TOUCHED - 1), 'more'] : named
 }

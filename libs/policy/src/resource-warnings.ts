@@ -11,6 +11,8 @@ import type { JsonPath } from './yaml-document.ts'
 
 /** Where names have two parts: `schema.table` in PostgreSQL, `database.table` in MySQL. */
 const QUALIFYING = ['postgres.query', 'mysql.query']
+/** Where they have one. */
+const BARE = ['sqlite.query', 'mongodb.find']
 
 export function resourceWarnings(rule: Rule, path: JsonPath, declared: Declarations): Problem[] {
   const { resources } = rule.conditions ?? {}
@@ -24,9 +26,12 @@ export function resourceWarnings(rule: Rule, path: JsonPath, declared: Declarati
   const qualifies = QUALIFYING.some(names) || sql.length > 0
   const asWritten = sql.find(([, { sql }]) => sql?.connection === undefined)?.[0]
   const isSqliteOnly = listOf(rule.tool).every((tool) => tool.startsWith('sqlite.'))
+  const isBare = rule.decision === 'deny' && BARE.some(names)
+  const listed = new Set(listOf(resources))
   return listOf(resources).flatMap((glob, i) => {
     const at = placeOf(resources, [...path, 'conditions', 'resources'], i)
-    if (qualifies && lacksSchema(glob)) return [unqualified(glob, at, rule)]
+    if (qualifies && lacksSchema(glob) && !listed.has(`*.${glob}`)) return [unqualified(glob, at, rule)]
+    if (isBare && glob.startsWith('*.') && !listed.has(glob.slice(2))) return [qualified(glob, at)]
     if (isSqliteOnly && glob.startsWith('main.')) return [mainSchema(glob, at)]
     const evades = rule.decision === 'deny' && asWritten !== undefined && /^[^*?]+\./.test(glob)
     return evades ? [writtenShorter(glob, at, asWritten)] : []
@@ -37,14 +42,21 @@ function lacksSchema(glob: string): boolean {
   return !glob.includes('.') && !glob.startsWith('*')
 }
 
-function unqualified(glob: string, at: JsonPath, { decision }: Rule): Problem {
+function unqualified(glob: string, at: JsonPath, { decision, tool }: Rule): Problem {
+  const name = glob.slice(0, 100)
+  const [schema, example] = listOf(tool).every((each) => each.startsWith('mysql.'))
+    ? ['database', 'shop']
+    : ['schema', 'public']
   const isOpen = decision === 'allow'
-  const effect = isOpen ? 'does not allow' : 'does not reach'
-  const message = `Tables are named schema.table: ${quoted(glob)} ${effect} a table of any schema.`
-  const fix = isOpen
-    ? `write the schema too, such as public.${glob.slice(0, 100)}`
-    : `write *.${glob.slice(0, 100)}`
+  const message = `Tables are named ${schema}.table: ${quoted(glob)} ${isOpen ? 'allows' : 'reaches'} none of them.`
+  const wide = listOf(tool).every((each) => QUALIFYING.includes(each)) ? 'write' : 'add'
+  const fix = isOpen ? `write the ${schema} too, such as ${example}.${name}` : `${wide} *.${name}`
   return warning(at, 'unqualified_resource', message, fix)
+}
+
+function qualified(glob: string, at: JsonPath): Problem {
+  const message = `SQLite and MongoDB name tables and collections without a schema: ${quoted(glob)} reaches none of them.`
+  return warning(at, 'qualified_resource', message, `add ${glob.slice(2, 100)}`)
 }
 
 function mainSchema(glob: string, at: JsonPath): Problem {

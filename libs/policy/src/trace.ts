@@ -2,7 +2,7 @@
 // read it.
 import type { CompiledRule } from './compile.ts'
 import type { CallTest } from './conditions.ts'
-import { callInWords } from './explain.ts'
+import { callInWords } from './call-wording.ts'
 import type { Context, Facts } from './facts.ts'
 import { FALSE, TRUE, UNKNOWN } from './kleene.ts'
 import type { Kleene } from './kleene.ts'
@@ -35,7 +35,7 @@ function whyOf(
   for (const test of rule.tests.call) {
     const result = matches === 'no' ? test.wide(facts, context) : test.strict(facts, context)
     if (matches === 'no' ? result === FALSE : result !== TRUE) {
-      return `${nameOf(test)}: ${callInWords(test, facts, context)} ${faultOf(result)}.`
+      return `${nameOf(test)}: ${callInWords(test, facts, context, result === UNKNOWN)} ${faultOf(result)}.`
     }
   }
   for (const kind of KINDS) {

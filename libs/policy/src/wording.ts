@@ -42,14 +42,27 @@ const ACTS: Record<string, [start: string, within: string, preposition: string]>
 }
 const ACCESS: [string, string, string] = ['An access', 'an access', ' to ']
 
-/** With `member`, the field or function of the access that mattered. `place` is where in a sentence it stands. */
-export function accessInWords(fact: unknown, place: 'start' | 'within', member?: string): string {
-  const { operation, resource } = (fact ?? {}) as Partial<Access>
+/**
+ * With `member`, the field or function of the access that mattered; with `connection`, where it runs. `place` is where in a
+ * sentence it stands.
+ */
+export function accessInWords(
+  fact: unknown,
+  place: 'start' | 'within',
+  also: { member?: string; connection?: boolean } = {},
+): string {
+  const { operation, resource, connection } = (fact ?? {}) as Partial<Access>
   const act = (typeof operation === 'string' ? ACTS[operation] : undefined) ?? ACCESS
   const noun = place === 'start' ? act[0] : act[1]
-  const using = member === undefined ? '' : ` with ${shown(member)}`
-  if (resource === null) return `${noun}${using} that touches no stored data`
-  return noun + act[2] + (typeof resource === 'string' ? shown(resource) : 'something not known') + using
+  const using = also.member === undefined ? '' : ` with ${shown(also.member)}`
+  const where =
+    also.connection === true && typeof connection === 'string'
+      ? ` on the connection ${shown(connection)}`
+      : ''
+  if (resource === null) return `${noun}${using}${where} that touches no stored data`
+  return (
+    noun + act[2] + (typeof resource === 'string' ? shown(resource) : 'something not known') + using + where
+  )
 }
 
 /** Why a fact, or an attribute of it, is not known; undefined when all of it is. */

@@ -60,7 +60,7 @@ const CALL: Facts = {
   accesses: [],
 }
 
-describe('a document of the largest size is read within a second', () => {
+describe('a document of the largest size is read within a second', { timeout: 60_000 }, () => {
   test.for<[what: string, text: string]>([
     ['lists in lists', repeat('[')],
     ['maps in maps', repeat('{a: ')],
@@ -191,63 +191,71 @@ describe('a document of the largest size is read within a second', () => {
   })
 })
 
-describe('ten thousand rules are checked, warned about and compiled within two seconds', () => {
-  const decisions = ['allow', 'deny', 'ask'] as const
-  test.for<[what: string, rule: (i: number) => Rule]>([
-    [
-      'spread over tools',
-      (i) => ({
-        tool: `up${(i / 10) | 0}/t`,
-        decision: decisions[i % 3] ?? 'deny',
-        conditions: { resources: [`s${i}.*`], operations: ['read'], environment: 'prod' },
-      }),
-    ],
-    [
-      'of one tool, by table',
-      (i) => ({
-        tool: 'postgres.query',
-        decision: decisions[i % 3] ?? 'deny',
-        conditions: { resources: `s${i}.*` },
-      }),
-    ],
-    [
-      'of one tool, by key',
-      (i) => ({ tool: 'postgres.query', decision: 'deny', conditions: { resources: 'a.b', key: `k${i}` } }),
-    ],
-    [
-      'by host',
-      (i) => ({
-        tool: 'network.request',
-        decision: 'allow',
-        conditions: { allowed_domains: [`h${i}.test`, `*.x${i}.test`] },
-      }),
-    ],
-    [
-      'by folder',
-      (i) => ({
-        tool: 'filesystem.read',
-        decision: 'ask',
-        conditions: { path_prefix: `/a/${i % 100}/${i}` },
-      }),
-    ],
-    ['of tools by pattern', (i) => ({ tool: `t${i}*`, decision: 'deny', conditions: { user: `u${i}` } })],
-    [
-      'of patterns',
-      (i) => ({ tool: 't', decision: 'allow', conditions: { parameters: { a: { pattern: `[a-z]+${i}` } } } }),
-    ],
-  ])('%s', ([, rule]) => {
-    const policy: Policy = { version: 1, rules: Array.from({ length: 10_000 }, (_, i) => rule(i)) }
-    const offered = Array.from({ length: 1_000 }, (_, i) => ({ tool: `t${i}x`, guessed: i % 2 === 0 }))
-    const tookMs = cpuMs(() => {
-      expect(checkPolicy(policy).problems).toEqual([])
-      ruleWarnings(policy, offered)
-      compile(policy)
+describe(
+  'ten thousand rules are checked, warned about and compiled within two seconds',
+  { timeout: 60_000 },
+  () => {
+    const decisions = ['allow', 'deny', 'ask'] as const
+    test.for<[what: string, rule: (i: number) => Rule]>([
+      [
+        'spread over tools',
+        (i) => ({
+          tool: `up${(i / 10) | 0}/t`,
+          decision: decisions[i % 3] ?? 'deny',
+          conditions: { resources: [`s${i}.*`], operations: ['read'], environment: 'prod' },
+        }),
+      ],
+      [
+        'of one tool, by table',
+        (i) => ({
+          tool: 'postgres.query',
+          decision: decisions[i % 3] ?? 'deny',
+          conditions: { resources: `s${i}.*` },
+        }),
+      ],
+      [
+        'of one tool, by key',
+        (i) => ({ tool: 'postgres.query', decision: 'deny', conditions: { resources: 'a.b', key: `k${i}` } }),
+      ],
+      [
+        'by host',
+        (i) => ({
+          tool: 'network.request',
+          decision: 'allow',
+          conditions: { allowed_domains: [`h${i}.test`, `*.x${i}.test`] },
+        }),
+      ],
+      [
+        'by folder',
+        (i) => ({
+          tool: 'filesystem.read',
+          decision: 'ask',
+          conditions: { path_prefix: `/a/${i % 100}/${i}` },
+        }),
+      ],
+      ['of tools by pattern', (i) => ({ tool: `t${i}*`, decision: 'deny', conditions: { user: `u${i}` } })],
+      [
+        'of patterns',
+        (i) => ({
+          tool: 't',
+          decision: 'allow',
+          conditions: { parameters: { a: { pattern: `[a-z]+${i}` } } },
+        }),
+      ],
+    ])('%s', ([, rule]) => {
+      const policy: Policy = { version: 1, rules: Array.from({ length: 10_000 }, (_, i) => rule(i)) }
+      const offered = Array.from({ length: 1_000 }, (_, i) => ({ tool: `t${i}x`, guessed: i % 2 === 0 }))
+      const tookMs = cpuMs(() => {
+        expect(checkPolicy(policy).problems).toEqual([])
+        ruleWarnings(policy, offered)
+        compile(policy)
+      })
+      expect(tookMs).toBeLessThan(2_000)
     })
-    expect(tookMs).toBeLessThan(2_000)
-  })
-})
+  },
+)
 
-describe('whatever a call carries, patterns take linear time', () => {
+describe('whatever a call carries, patterns take linear time', { timeout: 60_000 }, () => {
   test.for(['(a+)+$', '(a|a)*b', '([a-zA-Z]+)*$', '(.*a){12}b', '(a?){100}a{100}'])(
     '%s on 50,000 characters',
     (pattern) => {
@@ -287,7 +295,7 @@ describe('whatever a call carries, patterns take linear time', () => {
   })
 })
 
-describe('any text', () => {
+describe('any text', { timeout: 60_000 }, () => {
   const word = fc.constantFrom(
     ...[
       'version: 1',

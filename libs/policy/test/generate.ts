@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { Access, Context, Facts, UrlFact } from '../src/facts.ts'
 import type { Conditions } from '../src/conditions-schema.ts'
+import type { RedactEntry } from '../src/limits-schema.ts'
 import type { Policy, Rule } from '../src/schema.ts'
 
 const TOOLS = ['db.query', 'fs.read', 'web/get']
@@ -47,54 +48,74 @@ const UNKNOWN = { unknown: 'for the test' }
 const some = <Item>(items: readonly Item[], maxLength = 2) =>
   fc.oneof(fc.constantFrom(...items), fc.uniqueArray(fc.constantFrom(...items), { minLength: 1, maxLength }))
 
+const required = fc.option(fc.boolean(), { nil: undefined })
 const constraint = fc.oneof(
   fc.record({ minimum: fc.integer({ min: 0, max: 5 }) }),
-  fc.record({ type: fc.constantFrom('string' as const, 'number' as const), required: fc.boolean() }),
-  fc.record({ enum: fc.constant(['x', 'y']), required: fc.boolean() }),
+  fc.record({ type: fc.constantFrom('string' as const, 'number' as const, 'integer' as const), required }),
+  fc.record({ enum: fc.constant(['x', 'y']), required }),
+  fc.record({ const: fc.constantFrom('x', 3, null), required }),
+  fc.record({ pattern: fc.constantFrom('[a-z]', 'x|[0-9.]+', '.*-.*', ''), required }),
+  fc.record({ format: fc.constantFrom('ipv4' as const, 'date' as const) }),
+  fc.record({ minLength: fc.integer({ min: 0, max: 4 }), maxLength: fc.integer({ min: 1, max: 9 }) }),
   fc.record({ items: fc.record({ maximum: fc.integer({ min: 0, max: 5 }) }) }),
+  fc.record({ items: fc.record({ pattern: fc.constantFrom('[a-z]', '[0-9.]+') }), required }),
 )
 
-const conditions = (decision: Rule['decision']): fc.Arbitrary<Conditions> =>
-  fc
-    .record(
-      {
-        path_prefix: some(PREFIXES),
-        ...(decision === 'deny' ? {} : { allowed_domains: some(DOMAINS) }),
-        blocked_domains: some(DOMAINS),
-        connection: some(['w', 'v*']),
-        operations: some(['read', 'write', 'schema', 'admin'] as const),
-        resources: some(RESOURCE_GLOBS),
-        fields: some(FIELD_GLOBS),
-        functions: some([...FUNCTIONS, 'pg_*']),
-        environment: some(['dev', 'prod']),
-        labels: some(['blue', 're*']),
-        parameters: fc.dictionary(fc.constantFrom('n', 'list', 'list.n'), constraint, {
-          minKeys: 1,
-          maxKeys: 2,
-        }),
-      },
-      { requiredKeys: [] },
-    )
-    .map((all) => keepSome(all as Conditions))
+const window = fc.record(
+  {
+    days: some(['mon', 'fri-sun', 'sat'] as const),
+    hours: some(['09:00-18:00', '22:00-06:00', '00:00-24:00'] as const),
+    timezone: fc.constantFrom('Europe/Berlin', 'America/New_York'),
+  },
+  { requiredKeys: [] },
+)
 
-/** Few conditions at a time, or hardly any rule would ever hold. */
-function keepSome(all: Conditions): Conditions {
-  const names = Object.keys(all)
-  const start = names.length === 0 ? 0 : JSON.stringify(all).length % names.length
-  return Object.fromEntries(Object.entries(all).slice(start, start + 3))
+const conditions = (decision: Rule['decision']): fc.Arbitrary<Conditions> => {
+  const every = {
+    path_prefix: some(PREFIXES),
+    ...(decision === 'deny' ? {} : { allowed_domains: some(DOMAINS) }),
+    blocked_domains: some(DOMAINS),
+    connection: some(['w', 'v*']),
+    operations: some(['read', 'write', 'schema', 'admin'] as const),
+    resources: some(RESOURCE_GLOBS),
+    fields: some(FIELD_GLOBS),
+    functions: some([...FUNCTIONS, 'pg_*']),
+    environment: some(['dev', 'prod']),
+    key: some(['ci-*', 'laptop']),
+    labels: some(['blue', 're*']),
+    agent: some(['claude', '*']),
+    user: some(['ann@*', 'bob@corp']),
+    groups: some(['ops', 'db?']),
+    time: window,
+    parameters: fc.dictionary(fc.constantFrom('n', 'list', 'list.n'), constraint, { minKeys: 1, maxKeys: 2 }),
+  }
+  // Few at a time, or hardly any rule would ever hold.
+  return fc.subarray(Object.keys(every), { minLength: 1, maxLength: 3 }).chain((names) => {
+    const kept = Object.entries(every).filter(([name]) => names.includes(name))
+    return fc.record<Conditions>(Object.fromEntries(kept))
+  })
 }
 
 const limits = fc.record(
   {
     rate_limit: fc.record({ calls: fc.integer({ min: 1, max: 9 }), per: fc.constant('1m') }),
+    max_rows: fc.integer({ min: 1, max: 99 }),
     max_bytes: fc.integer({ min: 1, max: 99 }),
     timeout: fc.constantFrom('1s', '2s', '9s'),
   },
   { requiredKeys: [] },
 )
-const redact = fc.uniqueArray(fc.constantFrom('email' as const, 'jwt' as const, 'phone' as const), {
-  maxLength: 2,
-})
+const redact = fc.uniqueArray(
+  fc.constantFrom<RedactEntry>(
+    ...(['email', 'jwt', 'phone'] as const),
+    { detector: 'email', with: 'hash' },
+    { pattern: '[0-9]+' },
+    { fields: ['*.phone'], with: 'drop' },
+    { detector: 'jwt', on: 'arguments', deny: true },
+    { detector: 'aws_key', on: 'arguments', deny: true },
+  ),
+  { maxLength: 3 },
+)
 
 export function ruleOf(
   decisions: readonly Rule['decision'][] = ['allow', 'deny', 'ask'],
@@ -103,7 +124,12 @@ export function ruleOf(
     fc
       .record({
         tool: some(TOOL_GLOBS),
+        method: fc.oneof(
+          { weight: 6, arbitrary: fc.constant(undefined) },
+          { weight: 1, arbitrary: some(['tools/call', 'resources/*', '*']) },
+        ),
         decision: fc.constant(decision),
+        timeout: decision === 'ask' ? fc.constantFrom(undefined, '1m', '2h') : fc.constant(undefined),
         conditions: fc.oneof(
           { weight: 5, arbitrary: conditions(decision) },
           { weight: 1, arbitrary: fc.constant({}) },
@@ -151,8 +177,8 @@ export const urls: fc.Arbitrary<UrlFact> = fc
 
 const values = fc.oneof(
   fc.integer({ min: 0, max: 5 }),
-  fc.constantFrom('x', 'z', null),
-  fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 2 }),
+  fc.constantFrom('x', 'z', '', '1.2.3.4', '2026-01-31', '2026-02-30', null, 1.5, true),
+  fc.array(fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constantFrom('x', '12')), { maxLength: 2 }),
 )
 const argumentsOf = fc.oneof(
   fc.dictionary(
@@ -163,19 +189,43 @@ const argumentsOf = fc.oneof(
   fc.constant({ unknown: 'x' }),
 )
 
-export const calls: fc.Arbitrary<Facts> = fc.record({
-  method: fc.constant('tools/call'),
-  tool: fc.constantFrom(...TOOLS),
-  arguments: argumentsOf,
-  paths: orUnknown(fc.array(orUnknown(paths), { maxLength: 2 })),
-  urls: orUnknown(fc.array(orUnknown(urls), { maxLength: 2 })),
-  accesses: orUnknown(fc.array(accesses, { maxLength: 3 })),
-})
+const list = <Fact>(fact: fc.Arbitrary<Fact>) => orUnknown(fc.array(fact, { maxLength: 2 }))
+const none = fc.constant<never[]>([])
+
+/** Half of the calls touch one kind only: those are the ones that rules about a kind hold for. */
+export const calls: fc.Arbitrary<Facts> = fc
+  .constantFrom('paths', 'urls', 'accesses', 'all', 'all', 'all')
+  .chain((kind) =>
+    fc.record({
+      method: fc.oneof(
+        { weight: 9, arbitrary: fc.constant('tools/call') },
+        { weight: 1, arbitrary: fc.constant('resources/read') },
+      ),
+      tool: fc.constantFrom(...TOOLS),
+      arguments: argumentsOf,
+      paths: kind === 'all' || kind === 'paths' ? list(orUnknown(paths)) : none,
+      urls: kind === 'all' || kind === 'urls' ? list(orUnknown(urls)) : none,
+      accesses:
+        kind === 'all' || kind === 'accesses' ? orUnknown(fc.array(accesses, { maxLength: 3 })) : none,
+    }),
+  )
+
+const TIMES = [
+  '2026-01-05T08:30:00Z',
+  '2026-01-09T22:15:00Z',
+  '2026-01-10T03:00:00+01:00',
+  '2026-07-11T17:59:59.5Z',
+]
 
 export const contexts: fc.Arbitrary<Context> = fc.record(
   {
     environment: orUnknown(fc.constantFrom('dev', 'prod')),
+    key: orUnknown(fc.constantFrom('ci-1', 'laptop')),
     labels: orUnknown(fc.uniqueArray(fc.constantFrom('blue', 'red'), { maxLength: 2 })),
+    agent: orUnknown(fc.constantFrom('claude', 'other')),
+    user: orUnknown(fc.constantFrom('ann@corp', 'bob@corp')),
+    groups: orUnknown(fc.uniqueArray(fc.constantFrom('ops', 'dba'), { maxLength: 2 })),
+    time: orUnknown(fc.constantFrom(...TIMES)),
   },
   { requiredKeys: [] },
 )
@@ -199,7 +249,10 @@ export function lessKnown(
           places.push(() => void ((fact as Record<string, unknown>)[name] = UNKNOWN))
     })
   }
-  for (const name of ['environment', 'labels'] as const) places.push(() => void delete less.context[name])
+  for (const name of Object.keys(less.context)) {
+    places.push(() => void delete less.context[name as keyof Context])
+    places.push(() => void ((less.context as Record<string, unknown>)[name] = UNKNOWN))
+  }
   places[choice % places.length]?.()
   return less
 }

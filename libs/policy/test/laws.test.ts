@@ -4,7 +4,9 @@ import { compile } from '../src/compile.ts'
 import { decide } from '../src/decide.ts'
 import type { Facts } from '../src/facts.ts'
 import type { Decision, Obligations, Policy } from '../src/schema.ts'
-import { mayHold } from '../src/matching.ts'
+import { Conditions } from '../src/conditions-schema.ts'
+import { FALSE, TRUE, UNKNOWN } from '../src/kleene.ts'
+import { KINDS, factsOf, holds, mayHold } from '../src/matching.ts'
 import { indexRules, placedRules } from '../src/rule-index.ts'
 import { accesses, calls, contexts, lessKnown, paths, policies, ruleOf, urls } from './generate.ts'
 import { matchesOwed, oracle } from './oracle.ts'
@@ -22,6 +24,7 @@ function expectNotRaised(before: Decision, after: Decision): void {
 function expectNothingDropped(before: Obligations, after: Obligations): void {
   for (const each of before.rate_limits) expect(after.rate_limits).toContainEqual(each)
   for (const each of before.redact) expect(after.redact).toContainEqual(each)
+  for (const each of before.deny_arguments ?? []) expect(after.deny_arguments).toContainEqual(each)
   for (const bound of ['max_rows', 'max_bytes', 'timeout_ms', 'ask_timeout_ms'] as const) {
     if (before[bound] !== undefined) expect(after[bound] ?? Infinity).toBeLessThanOrEqual(before[bound])
   }
@@ -38,7 +41,7 @@ const named = (policy: Policy): Policy => ({
   rules: (policy.rules ?? []).map((each, i) => ({ ...each, id: `r${i}` })),
 })
 
-describe('for every policy and every call', () => {
+describe('for every policy and every call', { timeout: 60_000 }, () => {
   test('the engine says what the plain reading of the language says', () => {
     fc.assert(
       fc.property(policies, calls, contexts, (policy, facts, context) => {
@@ -66,6 +69,7 @@ describe('for every policy and every call', () => {
           decision: want.decision,
           rule: want.rule,
         })
+        expect(matchesOwed(got.obligations, want.owed)).toBe(true)
         expect(ORDER[got.decision]).toBeLessThanOrEqual(
           Math.max(ORDER[decide(compile(policy), facts, context).decision], ORDER.ask),
         )
@@ -168,6 +172,37 @@ describe('for every policy and every call', () => {
       }),
       RUNS,
     )
+  })
+
+  test('and that is said of calls that meet every condition in every way', () => {
+    const met = new Map<string, number>()
+    const count = (what: string) => met.set(what, (met.get(what) ?? 0) + 1)
+    fc.assert(
+      fc.property(ruleOf(), calls, contexts, (rule, facts, context) => {
+        const [compiled] = compile({ version: 1, rules: [rule] }).rules
+        if (compiled === undefined) return
+        for (const test of compiled.tests.call) count(`${test.condition} ${test.strict(facts, context)}`)
+        for (const kind of KINDS) {
+          for (const test of compiled.tests[kind]) {
+            for (const fact of factsOf(facts, kind)) count(`${test.condition} ${test.strict(fact)}`)
+          }
+        }
+        if (Object.keys(rule.conditions ?? {}).length === 0) return
+        for (const part of [
+          holds(compiled, facts, context) ? 'holds' : mayHold(compiled, facts, context) ? 'may hold' : 'no',
+        ]) {
+          count(`${rule.decision} ${part}`)
+        }
+      }),
+      { numRuns: 12_000 },
+    )
+    const ways = Object.keys(Conditions.shape).flatMap((name) =>
+      [TRUE, FALSE, UNKNOWN].map((way) => `${name} ${way}`),
+    )
+    const rules = ['allow', 'ask', 'deny'].flatMap((word) =>
+      ['holds', 'may hold', 'no'].map((way) => `${word} ${way}`),
+    )
+    expect([...ways, ...rules].filter((way) => (met.get(way) ?? 0) < 30)).toEqual([])
   })
 
   test('a reason never repeats a list of the policy', () => {

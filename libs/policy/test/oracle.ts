@@ -1,7 +1,7 @@
 // The language read aloud: a slow first-match loop over the document itself, written apart from the engine so that
 // one can be held against the other. No index, no compiled conditions, no early exit.
 import type { Access, Context, Facts, JsonValue, UrlFact } from '../src/facts.ts'
-import type { Constraint } from '../src/conditions-schema.ts'
+import type { Constraint, TimeWindow } from '../src/conditions-schema.ts'
 import type { Obligations, Policy, Rule } from '../src/schema.ts'
 
 type Truth = 'true' | 'false' | 'unknown'
@@ -11,6 +11,7 @@ export type Verdict = { decision: 'allow' | 'deny' | 'ask'; rule: string; owed: 
 export function oracle(policy: Policy, facts: Facts, context: Context, above?: Policy): Verdict {
   const deny = (rule: string): Verdict => ({ decision: 'deny', rule, owed: new Set() })
   if (facts.method === 'tools/call' && !/^[A-Za-z0-9_\-./]{1,128}$/.test(facts.tool)) return deny('default')
+  if (facts.method !== 'tools/call' && !/^[\w.-]{1,64}\/.+$/.test(facts.tool)) return deny('default')
   const all = [
     ...(above?.rules ?? []).map((rule, i) => ({ rule, id: `organization/${rule.id ?? `rule-${i + 1}`}` })),
     ...(policy.rules ?? []).map((rule, i) => ({ rule, id: rule.id ?? `rule-${i + 1}` })),
@@ -49,15 +50,19 @@ export function oracle(policy: Policy, facts: Facts, context: Context, above?: P
 /** What a rule brings, one word for each obligation. */
 function bringsOf(rule: Rule, id: string): string[] {
   const { rate_limit: rate, max_rows, max_bytes, timeout } = rule.limits ?? {}
-  const brought = (rule.redact ?? []).map(
-    (entry) => `redact ${JSON.stringify(typeof entry === 'string' ? { detector: entry } : entry)}`,
-  )
+  const brought = (rule.redact ?? []).map((entry) => {
+    if (typeof entry !== 'string' && 'on' in entry) return `never ${entry.detector} by ${id}`
+    return `redact ${JSON.stringify(typeof entry === 'string' ? { detector: entry } : entry)}`
+  })
+  if (rule.decision === 'ask') brought.push(`wait ${WAITS_MS[rule.timeout ?? '5m']}`)
   if (rate !== undefined) brought.push(`rate ${id}`)
   if (max_rows !== undefined) brought.push(`max_rows ${max_rows}`)
   if (max_bytes !== undefined) brought.push(`max_bytes ${max_bytes}`)
   if (timeout !== undefined) brought.push(`timeout ${timeout}`)
   return brought
 }
+
+const WAITS_MS: Record<string, number> = { '1m': 60_000, '5m': 300_000, '2h': 7_200_000 }
 
 /** Whether the obligations of a decision are at least as tight as `owed` says, and bring nothing else. */
 export function matchesOwed(obligations: Obligations, owed: Set<string>): boolean {
@@ -74,6 +79,11 @@ export function matchesOwed(obligations: Obligations, owed: Set<string>): boolea
     obligations.max_rows === least('max_rows') &&
     obligations.max_bytes === least('max_bytes') &&
     obligations.timeout_ms === (timeoutS === undefined ? undefined : timeoutS * 1000) &&
+    obligations.ask_timeout_ms === least('wait') &&
+    sameSet(
+      (obligations.deny_arguments ?? []).map(({ rule, detector }) => `never ${detector} by ${rule}`),
+      words.filter((each) => each.startsWith('never ')),
+    ) &&
     sameSet(
       obligations.rate_limits.map(({ rule }) => `rate ${rule}`),
       words.filter((each) => each.startsWith('rate ')),
@@ -247,6 +257,10 @@ function callTruths(
     if (Array.isArray(value)) truths.push(truth(value.some((each) => anyMatch(globs, each))))
     else truths.push(ofText(value, (text) => anyMatch(globs, text)))
   }
+  if (conditions.time !== undefined) {
+    const { time } = context
+    truths.push(typeof time === 'string' ? truth(isInWindow(new Date(time), conditions.time)) : 'unknown')
+  }
   for (const [path, constraint] of Object.entries(conditions.parameters ?? {})) {
     const isMarker = 'unknown' in facts.arguments && Object.keys(facts.arguments).length === 1
     truths.push(
@@ -254,6 +268,30 @@ function callTruths(
     )
   }
   return truths
+}
+
+const WEEK = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
+
+/** Minute by minute: whether one of the window's stretches, begun that day or the day before, covers the moment. */
+function isInWindow(
+  at: Date,
+  { days = 'mon-sun', hours = '00:00-24:00', timezone = 'UTC' }: TimeWindow,
+): boolean {
+  const [date = '', clock = ''] = at.toLocaleString('sv-SE', { timeZone: timezone }).split(' ')
+  const weekday = (new Date(date).getUTCDay() + 6) % 7
+  const open = new Set(
+    list(days).flatMap((range) => {
+      const [first = '', last = first] = range.split('-')
+      const [from, to] = [WEEK.indexOf(first), WEEK.indexOf(last)]
+      return Array.from({ length: ((to - from + 7) % 7) + 1 }, (_, i) => (from + i) % 7)
+    }),
+  )
+  const now = clock.slice(0, 5)
+  return list(hours).some((stretch) => {
+    const [from = '', to = ''] = stretch.split('-')
+    if (from < to) return open.has(weekday) && from <= now && now < to
+    return (open.has(weekday) && from <= now) || (open.has((weekday + 6) % 7) && now < to)
+  })
 }
 
 function parameterTruth(
@@ -283,16 +321,32 @@ function constraintTruth(
   mode: Mode,
 ): Truth {
   const truths: Truth[] = []
-  const { type, minimum, maximum, maxLength, enum: values, items } = constraint
+  const { type, minimum, maximum, minLength, maxLength, pattern, format, enum: values, items } = constraint
   const isNumber = typeof value === 'number'
-  if (type !== undefined) truths.push(list(type).includes(typeof value as 'string') ? 'true' : 'unknown')
+  const ofString = (test: (text: string) => boolean) =>
+    truths.push(typeof value === 'string' ? truth(test(value)) : 'unknown')
+  if (type !== undefined) {
+    const fits = list(type).some((each) =>
+      each === 'integer' ? Number.isInteger(value) : each === typeof value,
+    )
+    truths.push(fits ? 'true' : 'unknown')
+  }
+  if (pattern !== undefined) ofString((text) => new RegExp(`^(?:${pattern})$`, 'u').test(text))
+  if (format === 'ipv4') ofString((text) => text === '1.2.3.4')
+  if (format === 'date') ofString((text) => text === '2026-01-31')
+  if (minLength !== undefined) ofString((text) => [...text].length >= minLength)
   if (minimum !== undefined) truths.push(isNumber ? truth(value >= minimum) : 'unknown')
   if (maximum !== undefined) truths.push(isNumber ? truth(value <= maximum) : 'unknown')
   if (maxLength !== undefined)
     truths.push(typeof value === 'string' ? truth([...value].length <= maxLength) : 'unknown')
-  if (values !== undefined) {
+  const listed = [
+    ...(values === undefined ? [] : [values]),
+    ...('const' in constraint ? [[constraint.const]] : []),
+  ]
+  for (const values of listed) {
     const isListed = values.some((each) => JSON.stringify(each) === JSON.stringify(value))
-    truths.push(isListed ? 'true' : values.some((each) => typeof each === typeof value) ? 'false' : 'unknown')
+    const kind = (each: unknown) => (each === null ? 'null' : Array.isArray(each) ? 'array' : typeof each)
+    truths.push(isListed ? 'true' : values.some((each) => kind(each) === kind(value)) ? 'false' : 'unknown')
   }
   if (items !== undefined) {
     if (!Array.isArray(value)) truths.push('unknown')

@@ -123,21 +123,33 @@ test.for<[code: string, marked: string, fix: string | undefined, fine: string]>(
   [
     'unqualified_resource',
     rules('tool: "*", decision: deny, conditions: { resources: ¦"sal*" }'),
-    'write *.sal*',
+    'add *.sal*',
     rules('tool: "redis.*", decision: deny, conditions: { resources: "sal*" }'),
   ],
   [
     'unqualified_resource',
     rules('tool: mysql.query, decision: allow, conditions: { resources: ¦orders }'),
-    'write the schema too, such as public.orders',
+    'write the database too, such as shop.orders',
     rules('tool: sqlite.query, decision: allow, conditions: { resources: orders }'),
   ],
   [
     'unqualified_resource',
     FACTS.replace('facts', 'version: 1\nfacts') +
       'rules: [{ tool: "up/*", decision: deny, conditions: { resources: ¦pay } }]',
-    'write *.pay',
+    'add *.pay',
     'version: 1\nrules: [{ tool: "up/*", decision: deny, conditions: { resources: pay } }]',
+  ],
+  [
+    'unqualified_resource',
+    rules('tool: [postgres.query, up/run], decision: allow, conditions: { resources: ¦orders }'),
+    'write the schema too, such as public.orders',
+    rules('tool: "*", decision: deny, conditions: { resources: [orders, "*.orders"] }'),
+  ],
+  [
+    'qualified_resource',
+    rules('tool: "*", decision: deny, conditions: { resources: [¦"*.orders"] }'),
+    'add orders',
+    rules('tool: postgres.query, decision: deny, conditions: { resources: "*.orders" }'),
   ],
   [
     'names_as_written',

@@ -75,7 +75,7 @@ export function connectRuntimes(deps: RuntimesDeps): Runtimes {
 }
 
 function openRuntime(runtime: Runtime, deps: RuntimesDeps): ProjectRuntime {
-  const connectors = openConnectors(runtime.connections)
+  const connectors = openConnectors(runtime.connections, (message) => deps.log.warn(message))
   const upstreams = new Map(runtime.upstreams.map((spec) => [spec.slug, connectUpstream(spec, deps)]))
   const lists = new Map<string, { tools: UpstreamTool[]; readAtMs: number }>()
   const hashed = new Map<string, string>()

@@ -51,7 +51,7 @@ test('a statement of an agent is only ever parsed as one, never sent as a script
 
 describe('nothing of a call is left for the next one:', () => {
   test.for([
-    ['set search_path = hr', 'select count(*) as x from notes where text is not null', 1],
+    ['set search_path = hr', 'select count(text) > 0 as x from notes', true],
     ["select set_config('work_mem', '65MB', false)", "select current_setting('work_mem') as x", '4MB'],
     ["select set_config('my.setting', 'left', false)", "select current_setting('my.setting', true) as x", ''],
     [

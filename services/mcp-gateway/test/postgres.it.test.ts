@@ -1,6 +1,7 @@
 // The second wall alone: the connector is told that a statement only reads, and the statement does not.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { preparePostgresql } from '@mcpshield/facts/sql/postgresql'
 import { freshDatabase } from '@mcpshield/testkit/fresh'
 import type { Statements } from '../src/connectors/connector.ts'
 import { postgresConnector } from '../src/connectors/postgres.ts'
@@ -11,6 +12,7 @@ let admin: pg.Client
 let connector: Statements
 
 beforeAll(async () => {
+  await preparePostgresql()
   database = await freshDatabase()
   admin = new pg.Client({ connectionString: database.url })
   admin.on('error', () => undefined)

@@ -1,252 +1,25 @@
-// The second wall alone, on a real Redis: the connector is told that a command only reads, or which keys it names,
-// and that is not so.
+// How the connector runs a command on a real Redis: connections, limits, values, failures.
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { redactValue } from '@mcpshield/redact/redact-value'
-import { freshRedis, type Fresh } from '@mcpshield/testkit/fresh'
-import type { Access } from '@mcpshield/policy/facts'
-import type { ConnectionSpec, Connector, Grant } from '../src/connectors/connector.ts'
 import { redisConnector } from '../src/connectors/redis.ts'
-import { makeGrant } from './grant.ts'
+import {
+  accesses,
+  admin,
+  clients,
+  fresh,
+  idOf,
+  reading,
+  ruling,
+  run,
+  spec,
+  told,
+  useStore,
+  writing,
+} from './redis-store.ts'
 
-let fresh: Fresh
-let admin: Redis
-let connector: Connector
-
-const spec = (url: string, change: Partial<ConnectionSpec> = {}): ConnectionSpec => ({
-  name: 'cache',
-  kind: 'redis',
-  url,
-  path: null,
-  options: {},
-  ...change,
-})
-
-beforeAll(async () => {
-  fresh = await freshRedis()
-  admin = new Redis(fresh.url)
-  connector = redisConnector(spec(fresh.url))
-})
-afterAll(async () => {
-  await connector[Symbol.asyncDispose]()
-  await admin.quit()
-  await fresh[Symbol.asyncDispose]()
-})
-beforeEach(async () => {
-  await admin.flushdb()
-  await admin.set('a', 'one')
-  await admin.set('b', 'two')
-  await admin.set('doc', '{"name":"ann","password":"hunter2"}')
-  await admin.hset('user:1', { name: 'ann', password: 'hunter2', n: '9007199254740993' })
-  await admin.rpush('list', '1', '2', '3', '4', '5')
-  await admin.sadd('set', 'x')
-  await admin.zadd('z', 1, 'one', 2, 'two')
-  await admin.xadd('stream', '1-1', 'f', 'v')
-  await admin.set('raw', Buffer.from([0xff, 0xfe, 0x00]))
-})
-
-const ALL = ['a', 'b', 'c', 'doc', 'user:1', 'list', 'set', 'z', 'stream', 'raw', 'k\r\nFLUSHALL', '']
-const accesses = (operation: Access['operation'], keys: string[]): Access[] =>
-  keys.map((resource) => ({ connection: 'cache', operation, resource, fields: [], functions: [] }))
-const reading = (change: Partial<Grant> = {}) => makeGrant({ accesses: accesses('read', ALL), ...change })
-const writing = (change: Partial<Grant> = {}) =>
-  makeGrant({ accesses: accesses('write', ALL), readOnly: false, ...change })
-const ruling = (change: Partial<Grant> = {}) =>
-  makeGrant({ accesses: accesses('admin', ALL), readOnly: false, ...change })
-
-const run = (command: string[], grant = reading()) => connector.run('redis.command', { command }, grant)
-const told = (command: string[], grant = reading()) =>
-  run(command, grant).then(
-    ({ data }) => JSON.stringify(data),
-    (error: Error) => error.message,
-  )
-/** The server's lines about the connections of this test's own database, but for the test's. */
-const clients = async () => {
-  const own = await admin.client('ID')
-  return String(await admin.client('LIST'))
-    .split('\n')
-    .filter((line) => line.includes(` db=${new URL(fresh.url).pathname.slice(1)} `) && idOf(line) !== own)
-}
-const idOf = (line: string) => Number(/^id=(\d+)/.exec(line)?.[1])
-const dump = async () => {
-  const keys = (await admin.keys('*')).sort()
-  return Promise.all(keys.map(async (key) => [key, (await admin.dumpBuffer(key))?.toString('hex')]))
-}
-
-describe('a command that was decided as reading', () => {
-  test.for([
-    'SET a x',
-    'set a x',
-    'DEL a',
-    'FLUSHALL',
-    'FLUSHDB ASYNC',
-    'EXPIRE a 1',
-    'GETDEL a',
-    'GETEX a PERSIST',
-    'GETSET a x',
-    'SET a x GET',
-    'APPEND a x',
-    'INCR c',
-    'BITFIELD a SET u8 0 1',
-    'LPOP list',
-    'RENAME a c',
-    'COPY a c',
-    'MOVE a 0',
-    'SORT list STORE c',
-    'SORT_RO list BY nosort GET user:*->password',
-    'EVAL return(redis.call("set","a","x")) 0',
-    'EVAL_RO return(redis.call("get","a")) 0',
-    'FCALL f 0',
-    'FCALL_RO f 0',
-    'FUNCTION LOAD x',
-    'SCRIPT LOAD return(1)',
-    'SCRIPT FLUSH',
-    'CONFIG SET maxmemory 1',
-    'CONFIG GET *',
-    'CONFIG RESETSTAT',
-    'DEBUG SLEEP 1',
-    'ACL SETUSER x',
-    'ACL LIST',
-    'CLIENT KILL ID 1',
-    'CLIENT PAUSE 1000',
-    'CLIENT LIST',
-    'MODULE LOAD x',
-    'REPLICAOF localhost 1',
-    'SLAVEOF localhost 1',
-    'MIGRATE 127.0.0.1 1 a 0 1',
-    'RESTORE c 0 x',
-    'PUBLISH x y',
-    'MEMORY PURGE',
-    'XREAD BLOCK 0 STREAMS stream $',
-    'XREADGROUP GROUP g c STREAMS stream >',
-    'BLPOP nothing 0',
-    'WAIT 0 0',
-    'SAVE',
-    'BGSAVE',
-    'SHUTDOWN NOSAVE',
-    'SWAPDB 0 1',
-    'LATENCY RESET',
-    'SLOWLOG RESET',
-    'SLOWLOG GET',
-    'OBJECT NOTHING a',
-    'CONFIG',
-    'NOTHING a',
-    'GET|SET a x',
-  ])('is not run where the server does not say that it reads: %s', async (line) => {
-    const before = await dump()
-    const settings = await admin.config('GET', 'maxmemory')
-    expect(await told(line.split(' '))).toMatch(/^Not run: /)
-    expect(await dump()).toEqual(before)
-    expect(await admin.config('GET', 'maxmemory')).toEqual(settings)
-  })
-
-  test.for([
-    'GET a',
-    'gEt a',
-    'MGET a b',
-    'HGETALL user:1',
-    'LRANGE list 0 -1',
-    'SORT_RO list DESC',
-    'XRANGE stream - +',
-    'XREAD COUNT 1 STREAMS stream 0',
-    'XINFO STREAM stream',
-    'OBJECT ENCODING a',
-    'MEMORY USAGE a',
-    'TTL a',
-    'TYPE a',
-    'SCAN 0 COUNT 10',
-    'PFCOUNT c',
-    'PING',
-    'ECHO x',
-    'TIME',
-    'DBSIZE',
-    'INFO server',
-    'COMMAND COUNT',
-    'CLIENT ID',
-    'ACL WHOAMI',
-  ])('is run where the server says so, or it touches nothing: %s', async (line) => {
-    expect(await told(line.split(' '))).toMatch(/^\{"value/)
-  })
-
-  test('is run on no key that was not decided', async () => {
-    const onlyA = reading({ accesses: accesses('read', ['a']) })
-    expect(await told(['GET', 'a'], onlyA)).toBe('{"value":"one"}')
-    const why = 'Not run: the server finds a key in it that was not part of what was decided.'
-    expect(await told(['GET', 'b'], onlyA)).toBe(why)
-    expect(await told(['MGET', 'a', 'b'], onlyA)).toBe(why)
-    expect(await told(['GET', 'A'], onlyA)).toBe(why)
-    expect(await told(['ZINTER', '2', 'a', 'z'], onlyA)).toBe(why)
-    expect(await told(['LCS', 'a', 'b'], onlyA)).toBe(why)
-  })
-})
-
-describe('a command that was decided as writing', () => {
-  test.for([
-    ['RENAME', 'a', 'c'],
-    ['COPY', 'a', 'c'],
-    ['SORT', 'list', 'STORE', 'c'],
-    ['SUNIONSTORE', 'c', 'set', 'set'],
-  ])('changes no key that was decided for reading: %s', async (command) => {
-    const grant = (target: string) =>
-      writing({
-        accesses: [...accesses('read', ['a', 'list', 'set', 'c']), ...accesses('write', ['a', target])],
-      })
-    expect(await told(command, grant('b'))).toBe(
-      'Not run: it would change a key that was decided for reading.',
-    )
-    expect(await admin.exists('c')).toBe(0)
-    expect(await told(command, grant('c'))).toMatch(/"value":/)
-    expect(await admin.exists('c')).toBe(1)
-  })
-
-  test.for([
-    'CONFIG SET maxmemory 1',
-    'EVAL return(1) 0',
-    'FLUSHALL',
-    'BLPOP list 1',
-    'PUBLISH x y',
-    'CLIENT LIST',
-  ])('is not run where to the server it is administration: %s', async (line) => {
-    expect(await told(line.split(' '), writing())).toMatch(/^Not run: to the server/)
-  })
-
-  test('is run, and counted by the server', async () => {
-    expect(await told(['SET', 'c', 'x'], writing())).toBe('{"value":"OK"}')
-    expect(await told(['DEL', 'a', 'b'], writing())).toBe('{"value":2}')
-    expect(await told(['SORT', 'list', 'DESC', 'STORE', 'c'], writing())).toBe('{"value":5}')
-    expect(await told(['EVAL', 'return redis.call("get", KEYS[1])', '1', 'doc'], ruling())).toContain(
-      'hunter2',
-    )
-  })
-})
-
-test.for([
-  'MULTI',
-  'SUBSCRIBE x',
-  'PSUBSCRIBE x',
-  'MONITOR',
-  'CLIENT REPLY OFF',
-  'SELECT 0',
-  'AUTH x',
-  'HELLO 3',
-  'QUIT',
-  'RESET',
-  'SYNC',
-])('what would change the connection itself is never run, whatever was decided: %s', async (line) => {
-  expect(await told(line.split(' '), ruling())).toMatch(/^Not run: it would change the connection/)
-  expect(await told(['GET', 'a'])).toBe('{"value":"one"}')
-})
-
-test('line ends and blanks in an argument are data', async () => {
-  expect(await told(['GET', 'k\r\nFLUSHALL'])).toBe('{"value":null}')
-  expect(await told(['GET a'])).toMatch(/^Not run: this is not the name of a command/)
-  expect(await told(['GET\r\nFLUSHALL'])).toMatch(/^Not run/)
-  expect(await told(['GET', 'a\ud800'])).toMatch(/not well-formed/)
-  expect(await told(['SET', 'c', ' x\r\n'], writing())).toBe('{"value":"OK"}')
-  expect(await admin.get('c')).toBe(' x\r\n')
-})
+useStore()
 
 test('a connection stays on the database of its URL', async () => {
   const none = redisConnector(spec(new URL('/9999', fresh.url).href))
@@ -409,7 +182,7 @@ test('a connection that breaks is an answer, and the next call has a new one', a
   expect(await told(['GET', 'a'])).toBe('{"value":"one"}')
 })
 
-test('a server that is not there, says nothing or refuses the account is said so, without its address or password', async () => {
+test('a server that is not there, says nothing, has no TLS or refuses the account is said so, without its address or password', async () => {
   const silent = createServer((socket: Socket) => void socket.on('error', () => undefined))
   silent.listen(0, '127.0.0.1')
   await once(silent, 'listening')
@@ -417,7 +190,8 @@ test('a server that is not there, says nothing or refuses the account is said so
   const wrong = new URL(fresh.url)
   wrong.username = 'nobody'
   wrong.password = 'geheim'
-  for (const url of ['redis://:geheim@127.0.0.1:9/1', wrong.href, `redis://127.0.0.1:${port}`]) {
+  const tls = fresh.url.replace('redis:', 'rediss:')
+  for (const url of ['redis://:geheim@127.0.0.1:9/1', wrong.href, tls, `redis://127.0.0.1:${port}`]) {
     const gone = redisConnector(spec(url, { name: 'gone' }))
     await expect(gone.run('redis.command', { command: ['PING'] }, reading())).rejects.toMatchObject({
       code: 'UNAVAILABLE',

@@ -22,6 +22,7 @@ beforeAll(() => {
     create table secrets (id integer, name text);
     insert into secrets values (1, 'a');
     create view shown as select name from products;
+    create virtual table searched using fts5 (a); insert into searched values ('hello world');
     create table many (n integer);
     with recursive c(n) as (select 1 union all select n + 1 from c where n < 10000) insert into many select n from c;
   `)
@@ -63,6 +64,10 @@ describe('a statement that was decided to read products', () => {
     'select p.id from products p, secrets s',
     'select (select name from secrets) from products',
     'select * from sqlite_schema',
+    'select p.id from products p natural join secrets',
+    'select name from products join secrets using (name)',
+    'select name from products full join secrets using (name)',
+    'select count(*) from products natural left join secrets',
     "insert into products (name) values ('x')",
     'delete from products',
     'drop table products',
@@ -120,6 +125,40 @@ test('rows are cut, a long statement is ended, and a client that goes away ends 
   expect((await connector.query('select 1 as one', grant(many))).rows).toEqual([{ one: 1 }])
 })
 
+describe('full-text search, and what a table is made of', () => {
+  const searched = [access('searched'), access('products')]
+
+  test('is answered where it was decided', async () => {
+    const answers = [
+      ["select a from searched where searched match 'hello'", [{ a: 'hello world' }]],
+      ["select name from pragma_table_info('products') limit 1", [{ name: 'id' }], 'pragma_table_info'],
+      ['pragma table_info(products)', [expect.objectContaining({ name: 'id' }), expect.anything()]],
+      ['pragma user_version', [{ user_version: 0 }]],
+      ["explain query plan select a from searched('x')", [expect.anything()]],
+    ] as const
+    for (const [sql, rows, more] of answers) {
+      const result = await connector.query(
+        sql,
+        grant(more === undefined ? searched : [...searched, access(more)]),
+      )
+      expect(result.rows.slice(0, 2), sql).toEqual(rows)
+    }
+  })
+
+  test.for([
+    "select a from searched where searched match 'hello'",
+    'select c0 from searched_content',
+    "select name from pragma_table_info('secrets')",
+    'pragma table_info(secrets)',
+    'pragma table_list',
+    'pragma database_list',
+    'pragma user_version = 5',
+    'pragma journal_mode = delete',
+  ])('and not where it was not: %s', async (sql) => {
+    await expect(connector.query(sql, grant(products))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
 describe('a statement that would harm the gateway', () => {
   const count = async () =>
     (await connector.query('select count(*) as n from products', grant(products))).rows
@@ -174,7 +213,8 @@ describe('where redaction asks which columns a result shows', () => {
       other: ['products.name'],
     })
     expect((await sources('select name from shown'))?.name).toContain('products.name')
-    expect(await sources('select max(name) as m from products')).toEqual({ m: 'unknown' })
+    expect(await sources('select max(name) as m from products')).toEqual({ m: ['products.name'] })
+    expect(await sources('select count(*) as n from products')).toEqual({ n: [] })
   })
 
   test.for([

@@ -57,8 +57,8 @@ function load(): Loaded {
   }
 }
 
-/** Beyond this many states what the parser remembers of earlier texts is dropped: it would grow without end. */
-const maxRememberedStates = 200_000
+/** Beyond this many states, of some 25 kB each, what the parser remembers of earlier texts is dropped: it would grow without end. */
+const maxRememberedStates = 5_000
 
 /** The tables of an outline; undefined where this parser does not accept it as one statement. */
 export function antlrSighting(outline: string): Sighting | undefined {

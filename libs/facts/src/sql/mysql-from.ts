@@ -31,24 +31,30 @@ import {
   show,
 } from './mysql-reader.ts'
 
-/** Reads a list of tables and joins into a scope. */
+/** Reads a list of tables and joins into a scope; to other parsers a comma is a join as well. */
 export function from(walk: Walk, scope: Scope): void {
-  list(walk.r, () => joined(walk, scope))
+  joined(walk, scope)
+  while (acceptSign(walk.r, ',')) {
+    show(walk.r, 'JOIN')
+    joined(walk, scope)
+  }
 }
 
 /** Tables joined in whatever order; the server knows which conditions belong where. */
 function joined(walk: Walk, scope: Scope): void {
   const { r } = walk
   factor(walk, scope)
-  for (;;) {
+  for (let conditions = 0; ;) {
     // Behind INSERT … SELECT the same word begins something else.
     if (is(r, 'ON') && !isAt(r, 1, 'DUPLICATE')) {
       next(r)
+      if (conditions++ > 0) show(r, '+')
       expression(walk, scope)
-    }
-    else if (accept(r, 'USING')) using(walk, scope)
-    else if (joinWords(walk, scope)) factor(walk, scope)
-    else return
+    } else if (accept(r, 'USING')) using(walk, scope)
+    else if (joinWords(walk, scope)) {
+      factor(walk, scope)
+      conditions = 0
+    } else return
   }
 }
 

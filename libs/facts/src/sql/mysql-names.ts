@@ -32,6 +32,9 @@ export type Scope = {
 /** A column as it was written, resolved once its scope is complete. */
 type ColumnUse = { scope: Scope; path: string[] }
 
+/** What a part of a text is; of a change of the schema other parsers may understand less than is understood here. */
+export type Core = 'query' | 'change' | 'schema'
+
 /** Everything one statement was found to do, until it is entered in the ledger. */
 export type Walk = {
   r: Reader
@@ -47,7 +50,7 @@ export type Walk = {
   /** Names of common table expressions and of aliases that stand where a table may: no table of ours is missing. */
   otherNames: Set<string>
   /** The parts of the text that other parsers are shown, each a statement by itself: the places of their tokens. */
-  cores: { from: number; to: number; kind: 'query' | 'change' }[]
+  cores: { from: number; to: number; kind: Core }[]
   /** Under EXPLAIN nothing is run: a change of rows is only planned, and so a read. */
   planOnly: boolean
 }

@@ -25,6 +25,7 @@ export function outlineOf(r: Reader, from: number, to: number, quoted: boolean):
 
   function shown(token: Token, isName: boolean): string {
     if (token.kind === 'operator') return token.text
+    if (token.kind === 'string') return "'s'"
     if (token.kind !== 'word' && token.kind !== 'quoted') return '1'
     if (token.kind === 'word' && !quoted && plain.test(token.text)) return token.text
     if (!isName && token.kind === 'word') return token.text

@@ -10,6 +10,7 @@ import {
   expectSign,
   is,
   isAt,
+  isName,
   isSign,
   list,
   name,
@@ -24,6 +25,14 @@ export function isSchemaChange({ r }: Walk): boolean {
 
 /** Reads a change of the schema. */
 export function schemaChange(walk: Walk): void {
+  const { r } = walk
+  const from = r.at
+  change(walk)
+  const opaque = walk.effects.some(({ resource }) => typeof resource === 'object' && resource !== null)
+  if (!opaque) walk.cores.push({ from, to: r.at, kind: 'schema' })
+}
+
+function change(walk: Walk): void {
   const { r } = walk
   if (accept(r, 'CREATE')) create(walk)
   else if (accept(r, 'ALTER')) alter(walk)
@@ -77,14 +86,16 @@ function create(walk: Walk): void {
 
 function database(walk: Walk): void {
   ifExists(walk)
-  effect(walk, 'schema', name(walk.r))
+  const own = name(walk.r)
+  walk.otherNames.add(own)
+  effect(walk, 'schema', own)
   skip(walk)
 }
 
 function sequence(walk: Walk): void {
   ifExists(walk)
   named(walk)
-  skip(walk)
+  tableBody(walk)
 }
 
 /** A view or a stored program, behind who owns it. */
@@ -105,7 +116,10 @@ function definition(walk: Walk): void {
   if (isSign(r, '(')) r.at = peek(r).pair + 1
   expect(r, 'AS')
   core(walk)
-  skip(walk)
+  if (!accept(r, 'WITH')) return
+  accept(r, 'CASCADED', 'LOCAL')
+  expect(r, 'CHECK')
+  expect(r, 'OPTION')
 }
 
 /** A query inside a change of the schema, which other parsers are shown too. */
@@ -166,15 +180,29 @@ const tableEngines = /^(INNODB|MYISAM|ARIA|MEMORY|HEAP|ARCHIVE|ROCKSDB|COLUMNSTO
  */
 function tableBody(walk: Walk): void {
   const { r } = walk
-  const renames = !is(r, '(')
   while (!atEnd(r)) {
-    if (isQuery(walk)) return core(walk)
-    if (accept(r, 'REFERENCES')) effect(walk, 'read', tableName(walk).resource)
-    else if (renames && accept(r, 'RENAME')) renamed(walk)
-    else if (acceptAll(r, 'WITH', 'TABLE')) named(walk)
+    if (isBodyQuery(walk)) return core(walk)
+    else if (accept(r, 'TABLE')) otherTable(walk)
+    else if (accept(r, 'REFERENCES')) effect(walk, 'read', tableName(walk).resource)
+    else if (accept(r, 'RENAME')) renamed(walk)
     else if (is(r, 'UNION') && (isSign(r, '=', 1) || isSign(r, '(', 1))) merged(walk)
     else option(walk)
   }
+}
+
+/** Rows are read from another table, unless partitions are exchanged with it. */
+function otherTable(walk: Walk): void {
+  const exchanged = isAt(walk.r, -2, 'WITH', 'TO', 'CONVERT')
+  const { resource } = tableName(walk)
+  effect(walk, exchanged ? 'schema' : 'read', resource)
+}
+
+/** A query that fills the table. VALUES, TABLE and WITH have other meanings among columns and partitions. */
+function isBodyQuery(walk: Walk): boolean {
+  const { r } = walk
+  if (is(r, 'VALUES', 'TABLE')) return isAt(r, -1, 'AS') || isAt(r, 1, 'ROW')
+  if (is(r, 'WITH')) return isAt(r, 1, 'RECURSIVE') || (isName(r, 1) && (isAt(r, 2, 'AS') || isSign(r, '(', 2)))
+  return isQuery(walk)
 }
 
 /** `RENAME TO x` names a table; RENAME COLUMN, INDEX and KEY do not. */

@@ -94,6 +94,7 @@ function showWhat(walk: Walk): void {
   while (accept(r, 'GLOBAL', 'SESSION', 'LOCAL', 'FULL', 'EXTENDED', 'STORAGE', 'OPEN'));
   const { upper } = peek(r)
   if (accept(r, 'COLUMNS', 'FIELDS', 'INDEX', 'INDEXES', 'KEYS')) return ofOneTable(walk)
+  if (replication(walk)) return
   if (acceptAll(r, 'CHARACTER', 'SET') || acceptAll(r, 'TABLE', 'STATUS') || accept(r, 'TABLES', ...ofServer))
     effect(walk, 'read', null)
   else if (Object.hasOwn(ofTables, upper) && next(r)) effect(walk, 'read', ofTables[upper] as string)
@@ -105,12 +106,26 @@ function showWhat(walk: Walk): void {
   filter(walk)
 }
 
+function replication(walk: Walk): boolean {
+  const { r } = walk
+  const own =
+    acceptAll(r, 'MASTER', 'STATUS') ||
+    acceptAll(r, 'BINARY', 'LOG', 'STATUS') ||
+    acceptAll(r, 'BINARY', 'LOGS') ||
+    acceptAll(r, 'MASTER', 'LOGS')
+  if (own) effect(walk, 'read', null)
+  else if (acceptAll(r, 'SLAVE', 'STATUS') || acceptAll(r, 'REPLICA', 'STATUS'))
+    effect(walk, 'read', 'performance_schema.replication_connection_status')
+  else return false
+  return true
+}
+
 function ofOneTable(walk: Walk): void {
   const { r } = walk
   expect(r, 'FROM', 'IN')
   const { path } = tableName(walk)
-  const database = accept(r, 'FROM', 'IN') ? [name(r)] : []
-  effect(walk, 'read', resourceOf(walk, [...database, path.at(-1) as string].length > 1 ? [...database, path.at(-1) as string] : path))
+  const own = accept(r, 'FROM', 'IN') ? [name(r), path.at(-1) as string] : path
+  effect(walk, 'read', resourceOf(walk, own))
   filter(walk)
 }
 

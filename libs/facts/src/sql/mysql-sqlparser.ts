@@ -67,40 +67,38 @@ export function sqlparserSighting(outline: string): Sighting | undefined {
 
 type Tree = { [key: string]: unknown }
 
-const changes = /^(Insert|Update|Delete|Merge|CreateTable|CreateView|Truncate|Drop)$/
+const changes = /^(Insert|Update|Delete|Merge|Create\w+|Alter\w+|Truncate|Drop|Rename\w+)$/
+// The keys below which the tree has the name of an object, or several of them.
+const named = /^(name|names|TableName|table|tables|table_name|foreign_table|old_name|new_name|To)$/
 
-/** Every name that stands where a table may, and whether anything is changed. Iterative: a chain may be long. */
+/** Every name of an object, and whether anything is changed. Iterative: a chain may be long. */
 function collect(root: unknown, tables: string[][], flags: { changes: boolean }): void {
   const waiting: unknown[] = [root]
   while (waiting.length > 0) {
     const node = waiting.pop()
     if (node === null || typeof node !== 'object') continue
-    if (Array.isArray(node)) {
-      waiting.push(...(node as unknown[]))
-      continue
-    }
-    for (const [key, value] of Object.entries(node as Tree)) {
-      if (changes.test(key)) flags.changes = true
-      if (key === 'into' && value !== null && typeof value === 'object') flags.changes = true
-      if (key === 'locks' && Array.isArray(value) && value.length > 0) flags.changes = true
-      if (/^(Table|TableName|TableFunction|Function|UNNEST)$/.test(key)) addNamed(key, value, tables)
-      if (key === 'tables' || key === 'table_name' || key === 'table') addPaths(value, tables)
-      waiting.push(value)
-    }
+    if (Array.isArray(node)) for (const each of node as unknown[]) waiting.push(each)
+    else for (const [key, value] of Object.entries(node as Tree)) waiting.push(seen(key, value, tables, flags))
   }
 }
 
-function addNamed(key: string, value: unknown, tables: string[][]): void {
-  const path = pathOf((value as Tree | null)?.['name'] ?? value)
+/** Notes what a key says, and returns what is left to look at below it. */
+function seen(key: string, value: unknown, tables: string[][], flags: { changes: boolean }): unknown {
+  if (value === null || typeof value !== 'object') return undefined
+  if (changes.test(key) || key === 'into' || (key === 'locks' && (value as unknown[]).length > 0)) flags.changes = true
+  if (named.test(key)) for (const path of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) add(path, tables)
+  const { name, table_name: table, ...rest } = value as Tree
   // Every call of an outline is one of `f`: another name is a call that was not seen as one.
-  if (path && (key !== 'Function' || path.join('.') !== 'f')) tables.push(path)
+  if (key === 'Function' && pathOf(name)?.join('.') === 'f') return rest
+  if (key === 'CreateIndex') return [{ table }, rest]
+  if (key === 'Drop' && (value as Tree)['object_type'] === 'Index') return { table: rest['table'] }
+  if (key === 'Table' && typeof table === 'string') tables.push([table])
+  return value
 }
 
-function addPaths(value: unknown, tables: string[][]): void {
-  for (const each of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) {
-    const path = pathOf(each)
-    if (path) tables.push(path)
-  }
+function add(name: unknown, tables: string[][]): void {
+  const path = pathOf(name)
+  if (path) tables.push(path)
 }
 
 /** The parts of an object's name; undefined for anything else. */

@@ -1,36 +1,56 @@
-// Two parsers by others, each asked what it sees in the outline of a statement. What was read here stands only when
-// one of them at least accepts the outline, and none that does sees a table, a call or a change that is missing.
+// A second opinion. What was read here stands only when a parser by others accepts the outline of the statement, and
+// sees no table, no call and no change in it that is missing. sqlparser-rs is asked first; what it does not accept
+// is shown to dt-sql-parser, which takes much longer to load and to get going.
 import { CannotTell } from './statement.ts'
 import { antlrSighting } from './mysql-antlr.ts'
-import type { Walk } from './mysql-names.ts'
+import type { Core, Walk } from './mysql-names.ts'
 import { outlineOf, type Outline } from './mysql-outline.ts'
 import { sqlparserSighting, type Sighting } from './mysql-sqlparser.ts'
 
-const witnesses: ((outline: string) => Sighting | undefined)[] = [sqlparserSighting, antlrSighting]
+type Witness = { sees: (outline: string) => Sighting | undefined; mayBeAsked: (outline: string) => boolean }
 
-/** Throws when no other parser confirms what a walk has found, or one sees more. */
+const witnesses: Witness[] = [
+  { sees: sqlparserSighting, mayBeAsked: () => true },
+  { sees: antlrSighting, mayBeAsked: isSmall },
+]
+
+/** Throws when no other parser confirms what a walk has found, or the one that is asked sees more. */
 export function askWitnesses(walk: Walk, known: ReadonlySet<string>): void {
   for (const { from, to, kind } of walk.cores) {
-    // As written first: whether a word is a name is for each parser to say. Then with every name quoted.
-    const written = outlineOf(walk.r, from, to, false)
-    let accepted = false
-    let quoted: Outline | undefined
-    for (const witness of witnesses) {
-      let outline = written
-      let sighting = witness(written.text)
-      if (!sighting) {
-        outline = quoted ??= outlineOf(walk.r, from, to, true)
-        sighting = witness(outline.text)
-      }
-      if (!sighting) continue
-      accepted = true
-      compare(sighting, outline, kind, known)
-    }
-    if (!accepted) throw new CannotTell('no second parser of MySQL reads the statement')
+    const found = sightingOf(walk, from, to)
+    if (found) compare(found.sighting, found.outline, kind, known)
+    else if (kind !== 'schema') throw new CannotTell('no second parser of MySQL reads the statement')
   }
 }
 
-function compare({ tables, kind }: Sighting, { names }: Outline, own: 'query' | 'change', known: ReadonlySet<string>): void {
+/** As written first: whether a word is a name is for each parser to say. Then with every name quoted. */
+function sightingOf(walk: Walk, from: number, to: number): { sighting: Sighting; outline: Outline } | undefined {
+  const outlines = [false, true].map((quoted) => () => outlineOf(walk.r, from, to, quoted))
+  for (const { sees, mayBeAsked } of witnesses)
+    for (const outlined of outlines) {
+      const outline = outlined()
+      const sighting = mayBeAsked(outline.text) ? sees(outline.text) : undefined
+      if (sighting) return { sighting, outline }
+    }
+  return undefined
+}
+
+const maxOutline = 1_500
+const maxDepth = 8
+const maxQueries = 7
+
+/** The parser made by antlr takes seconds for what is nested deeply or made of many queries. */
+function isSmall(outline: string): boolean {
+  if (outline.length > maxOutline || (outline.match(/\bSELECT\b/g) ?? []).length > maxQueries) return false
+  let depth = 0
+  for (const [bracket] of outline.matchAll(/[()]/g)) {
+    depth += bracket === '(' ? 1 : -1
+    if (depth > maxDepth) return false
+  }
+  return true
+}
+
+function compare({ tables, kind }: Sighting, { names }: Outline, own: Core, known: ReadonlySet<string>): void {
   if (own === 'query' && kind !== 'query') throw new CannotTell('another parser sees a change in the statement')
   for (const path of tables) {
     const written = path.map((part) => names.get(part) ?? part).join('.')

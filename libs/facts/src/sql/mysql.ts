@@ -29,11 +29,14 @@ export function mysqlFacts(sql: string, options: MysqlOptions = {}): StatementFa
   }
 }
 
+const maxStatements = 50
+
 function statements(reader: Reader, options: MysqlOptions): Ledger[] {
   const ledgers: Ledger[] = []
   for (;;) {
     while (acceptSign(reader, ';'));
     if (atEnd(reader)) return ledgers
+    if (ledgers.length === maxStatements) throw new CannotTell('the text holds too many statements')
     ledgers.push(oneStatement(reader, options))
   }
 }

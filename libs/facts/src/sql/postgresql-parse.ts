@@ -28,7 +28,7 @@ async function loadAnew(): Promise<void> {
 export function parse(sql: string): Node[] {
   if (sql === '') return []
   if (!parser) {
-    void loadParser()
+    loadParser().catch(() => undefined)
     throw new CannotTell('the parser of PostgreSQL is not ready')
   }
   try {
@@ -38,7 +38,7 @@ export function parse(sql: string): Node[] {
     if (error instanceof Error && error.name === 'SqlError') throw error
     // It ran out of its stack or its memory, which it does not clean up: its next answers could be wrong.
     parser = undefined
-    void loadParser()
+    loadParser().catch(() => undefined)
     throw new CannotTell('the SQL is nested too deeply')
   }
 }

@@ -141,19 +141,23 @@ function cycleColumns(walk: Walk, cte: Node, scope: Scope): string[] {
   )
 }
 
-/** FOR UPDATE and its kin lock rows, and so write them: those of the tables named, or of all in the FROM list. */
+/**
+ * FOR UPDATE and its kin lock rows, and so write them: those of the tables named, or of all in the FROM list. Where that
+ * is none, which the server passes over, the statement asks for a lock all the same.
+ */
 function lock(walk: Walk, clauses: Node[], items: Item[]): void {
   for (const clause of clauses) {
     const names = ((untag(clause)[1]['lockedRels'] ?? []) as Node[]).map(
       (range) => untag(range)[1]['relname'],
     )
     const meant = names.length > 0 ? items.filter((item) => names.includes(item.name)) : items
-    const lockItem = (item: Item): void => {
-      for (const { resource } of item.entries)
-        if (typeof resource === 'string') tableEntry(walk, 'write', resource)
-      for (const inner of [...(item.parts ?? []), ...(item.lockable ?? [])]) lockItem(inner)
-    }
-    meant.forEach(lockItem)
-    if (meant.length === 0) walk.ledger.entry(walk.planOnly ? 'read' : 'write', null)
+    const locked = meant.flatMap(tablesIn)
+    for (const resource of locked) tableEntry(walk, 'write', resource)
+    if (locked.length === 0) walk.ledger.entry(walk.planOnly ? 'read' : 'write', null)
   }
+}
+
+function tablesIn({ entries, parts = [], lockable = [] }: Item): string[] {
+  const own = entries.flatMap(({ resource }) => (typeof resource === 'string' ? [resource] : []))
+  return [...own, ...[...parts, ...lockable].flatMap(tablesIn)]
 }

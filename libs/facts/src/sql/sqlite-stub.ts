@@ -13,6 +13,8 @@ type Table = {
   fillers: number
   unique: string[]
   fts: boolean
+  /** Columns that were named with this table, and so must be its own. */
+  own: Set<string>
 }
 
 /** What the engine complains of, and how to ask it again. */
@@ -33,6 +35,9 @@ const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 const hasColumn = (table: Table, column: string) => table.columns.some((own) => same(own, column))
 const fullName = (table: Table) => `${quote(table.place)}.${quote(table.name)}`
 const localName = (name: string) => name.replace(/^(main|temp)\./i, '')
+
+// As many pairs of tables are tried for a column as take a moment.
+const maxPairs = 100
 
 // How many columns `*` is tried with where the engine wants a number it does not name; none at all comes first.
 const widths = [0, ...Array.from({ length: 31 }, (_, i) => i + 2)]
@@ -61,26 +66,37 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     if (table.fts) return run(`CREATE VIRTUAL TABLE ${fullName(table)} USING fts5(${columns.join()})`)
     return run(`CREATE TABLE ${fullName(table)}(${[...columns, ...unique].join()})`)
   }
-  const isBetter = ({ message, again }: Complaint): boolean => {
-    const now = again()
-    // A column put into a table too far out makes an aggregate belong there: that is no progress.
-    return now !== message && !/^misuse of aggregate/.test(now ?? '')
+  const isBetter = ({ message, again }: Complaint, column = ''): boolean => {
+    const now = again() ?? ''
+    // A column put into a table too far out makes an aggregate belong there, one put into a second table makes its
+    // name mean two: that is no progress.
+    const twice = /^ambiguous column name: (.+)$/s.exec(now)?.[1]
+    const isTwice = twice !== undefined && columnsOf(twice).some((name) => same(name, column))
+    return now !== message && !isTwice && !now.startsWith('misuse of aggregate')
   }
   /** Changes a table, and keeps the change when the complaint is another one then. */
-  const attempt = (table: Table, change: Partial<Table>, complaint: Complaint): boolean => {
+  const attempt = (table: Table, change: Partial<Table>, complaint: Complaint, column?: string): boolean => {
     const before = { ...table }
     Object.assign(table, change)
-    if (make(table) && isBetter(complaint)) return true
+    if (make(table) && isBetter(complaint, column)) return true
     Object.assign(table, before)
     make(table)
     return false
   }
   // The tables last resolved are the innermost: a column is theirs before it is one of a query further out.
   const innermostFirst = () => tables.toReversed()
-  const addColumn = (column: string, complaint: Complaint, only?: string): boolean =>
-    innermostFirst()
-      .filter((t) => (only === undefined || same(t.name, only)) && !hasColumn(t, column))
-      .some((t) => attempt(t, { columns: [...t.columns, column] }, complaint))
+  /** Adds a column to one table, or to two where the engine says the same of another one then; returns which. */
+  const addColumn = (column: string, complaint: Complaint, only?: string): Table[] | undefined => {
+    const without = innermostFirst().filter(
+      (t) => (only === undefined || same(t.name, only)) && !hasColumn(t, column),
+    )
+    return groups(without).find((group) => {
+      for (const t of group) make(Object.assign(t, { columns: [...t.columns, column] }))
+      if (isBetter(complaint, group.length === 1 ? column : '')) return true
+      for (const t of group) make(Object.assign(t, { columns: t.columns.slice(0, -1) }))
+      return false
+    })
+  }
 
   const addTable = (text: string, complaint: Complaint): boolean => {
     if (same(text, 'sqlite_sequence'))
@@ -88,7 +104,7 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     if (same(text, 'sqlite_stat1')) return run('ANALYZE')
     return placesOf(text).some(({ place, name }) => {
       if (!/^(main|temp)$/i.test(place) && !attach(place)) return false
-      const table: Table = { place, name, columns: [], fillers: 1, unique: [], fts: false }
+      const table: Table = { place, name, columns: [], fillers: 1, unique: [], fts: false, own: new Set() }
       if (make(table) && isBetter(complaint)) return tables.push(table) > 0
       run(`DROP TABLE IF EXISTS ${fullName(table)}`)
       return false
@@ -105,20 +121,39 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     // A full-text table has a column of its own name.
     const own = tables.find((t) => same(t.name, name) && !t.fts)
     if (own && attempt(own, { fts: true }, complaint)) return true
-    const found = columnsOf(name).find((candidate) => addColumn(candidate, complaint))
-    if (found === name) unqualified.add(name)
-    return found !== undefined
+    return columnsOf(name).some((candidate) =>
+      candidate === name ? addUnqualified(name, complaint) : addOwn(candidate, complaint),
+    )
   }
+  const addUnqualified = (column: string, complaint: Complaint): boolean => {
+    unqualified.add(column)
+    return addColumn(column, complaint) !== undefined
+  }
+  /** A column named with its table: whatever table only had it because of its bare name gives it up. */
+  const addOwn = (column: string, complaint: Complaint): boolean => {
+    const key = column.toLowerCase()
+    const holders = tables.filter((t) => hasColumn(t, column) && !t.own.has(key))
+    const set = (table: Table, columns: string[]) => make(Object.assign(table, { columns }))
+    for (const t of holders)
+      set(
+        t,
+        t.columns.filter((own) => !same(own, column)),
+      )
+    const owners = addColumn(column, complaint)
+    for (const owner of owners ?? []) owner.own.add(key)
+    if (!owners) for (const t of holders) set(t, [...t.columns, column])
+    return owners !== undefined
+  }
+  /** The two sides of a join by a name. */
   const addToBoth = (column: string, complaint: Complaint): boolean => {
-    for (const t of tables.filter((table) => !hasColumn(table, column))) {
-      t.columns = [...t.columns, column]
-      make(t)
-    }
-    return isBetter(complaint)
+    const owners = addColumn(column, complaint)
+    for (const owner of owners ?? []) owner.own.add(column.toLowerCase())
+    return owners !== undefined
   }
+  // A column that was named with its table stays there: taken away, it would only be missed again.
   const removeColumn = (column: string, complaint: Complaint): boolean =>
     tables
-      .filter((t) => hasColumn(t, column))
+      .filter((t) => hasColumn(t, column) && !t.own.has(column.toLowerCase()))
       .some((t) => attempt(t, { columns: t.columns.filter((own) => !same(own, column)) }, complaint))
   const setWidth = (name: string, width: number, complaint: Complaint): boolean =>
     tables
@@ -162,7 +197,7 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     [/^no such column: (.+)$/s, (complaint, name) => addMissingColumn(name, complaint)],
     [
       /^table (.+) has no column named (.+)$/s,
-      (complaint, table, column) => addColumn(column, complaint, table),
+      (complaint, table, column) => addColumn(column, complaint, table) !== undefined,
     ],
     [
       /^cannot join using column (.+) - column not present in both tables$/s,
@@ -194,6 +229,12 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
     unqualified,
     isExact: (name) => tables.every((t) => !same(t.name, name) || t.fillers > 0),
   }
+}
+
+/** Each table, then each two of them, then all. */
+function groups(tables: Table[]): Table[][] {
+  const pairs = tables.flatMap((t, at) => tables.slice(at + 1).map((other) => [t, other]))
+  return [...tables.map((t) => [t]), ...pairs.slice(0, maxPairs), ...(tables.length > 2 ? [tables] : [])]
 }
 
 /** The tables that a name with dots in it may mean: the engine's message does not say which dot is which. */

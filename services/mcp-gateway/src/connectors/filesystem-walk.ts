@@ -29,15 +29,16 @@ export async function walk(rootPath: string, path: string, grant: Grant, ways?: 
   const rest = below(rootPath, path)
   if (rest === undefined) throw notBelow()
   const root = await openRoot(rootPath, ways)
-  const walker = newWalker(root, grant)
+  const rootNames = namesOf(root.place.real)
+  const way: Way = { root, rootNames, grant, folders: [root.place], above: 0, links: 0 }
   try {
-    const entry = await walker.go(namesOf(rest))
-    const shown = shownPath(root, posix.join(walker.here().real, entry?.name ?? ''))
+    const entry = await go(way, namesOf(rest))
+    const shown = shownPath(root, posix.join(here(way).real, entry?.name ?? ''))
     // Whatever the way there was, the object itself must be allowed.
     if (shown !== path && !grant.alsoAllows({ paths: [shown] })) throw linkRefused()
-    return { root, folders: walker.folders, entry, shown, [Symbol.asyncDispose]: walker.close }
+    return { root, folders: way.folders, entry, shown, [Symbol.asyncDispose]: () => close(way) }
   } catch (error) {
-    await walker.close()
+    await close(way)
     throw error
   }
 }
@@ -47,70 +48,73 @@ export function shownPath(root: Root, real: string): string {
   return posix.join(root.shown, below(root.place.real, real) ?? '')
 }
 
-type Walker = {
+/** How far a walk has come. */
+type Way = {
+  root: Root
+  rootNames: string[]
+  grant: Grant
   folders: [Place, ...Place[]]
-  here(): Place
-  go(names: string[]): Promise<Spot['entry']>
-  close(): Promise<void>
+  /** How many names above the root a link has led, by name only: it may lead back down the same way. */
+  above: number
+  links: number
 }
 
-function newWalker(root: Root, grant: Grant): Walker {
-  const folders: [Place, ...Place[]] = [root.place]
-  const rootNames = namesOf(root.place.real)
-  /** How many names above the root a link has led, by name only: it may lead back down the same way. */
-  let above = 0
-  let links = 0
-  const here = () => folders.at(-1) as Place
+const here = ({ folders }: Way) => folders.at(-1) as Place
 
-  const up = async () => {
-    if (folders.length > 1) await folders.pop()?.handle.close()
-    else above = Math.min(above + 1, rootNames.length)
+/** Goes along names, and along the names that links stand for. */
+async function go(way: Way, names: string[]): Promise<Spot['entry']> {
+  let pending = names
+  for (;;) {
+    const [name, ...after] = pending
+    if (name === undefined) break
+    pending = after
+    if (name === '..') await up(way)
+    else if (way.above > 0) downAbove(way, name)
+    else {
+      const { root } = way
+      refuseSystem(posix.join(here(way).real, name))
+      const stats = await look(root.ways.child(here(way), name))
+      if (stats?.isSymbolicLink()) pending = await followLink(way, name, pending)
+      else if (stats?.isDirectory()) {
+        if (way.folders.length > MAX_DEPTH)
+          throw new AppError('INVALID_ARGUMENT', 'The path is nested too deeply.')
+        way.folders.push(await enter(root, here(way), name))
+      } else if (pending.length === 0) return { name, stats }
+      else throw new AppError('NOT_FOUND', 'A folder of this path does not exist.')
+    }
   }
-  const toTop = async () => {
-    while (folders.length > 1) await up()
-    above = rootNames.length
+  if (way.above > 0) throw linkRefused()
+  return null
+}
+
+async function up(way: Way): Promise<void> {
+  if (way.folders.length > 1) await way.folders.pop()?.handle.close()
+  else way.above = Math.min(way.above + 1, way.rootNames.length)
+}
+
+/** Above the root nothing is looked at: the only way is back to it, by its own names. */
+function downAbove(way: Way, name: string): void {
+  if (name !== way.rootNames[way.rootNames.length - way.above]) throw linkRefused()
+  way.above--
+}
+
+/** What is left to go once a link is replaced by what it leads to, which must be allowed as a whole. */
+async function followLink(way: Way, name: string, pending: string[]): Promise<string[]> {
+  const { root, grant } = way
+  if (++way.links > MAX_LINKS) throw new AppError('INVALID_ARGUMENT', 'The path goes through too many links.')
+  const target = asBelowRoot(root, await readlink(root.ways.child(here(way), name)))
+  const leadsTo = posix.resolve(here(way).real, target, ...pending)
+  const inside = below(root.place.real, leadsTo)
+  if (false) throw linkRefused()
+  if (target.startsWith('/')) {
+    while (way.folders.length > 1) await up(way)
+    way.above = way.rootNames.length
   }
-  const followLink = async (name: string, pending: string[]) => {
-    if (++links > MAX_LINKS) throw new AppError('INVALID_ARGUMENT', 'The path goes through too many links.')
-    const target = asBelowRoot(root, await readlink(root.ways.child(here(), name)))
-    const leadsTo = posix.resolve(here().real, target, ...pending)
-    const inside = below(root.place.real, leadsTo)
-    if (inside === undefined || !grant.alsoAllows({ paths: [shownPath(root, leadsTo)] })) throw linkRefused()
-    if (target.startsWith('/')) await toTop()
-    return [...namesOf(target), ...pending]
-  }
-  return {
-    folders,
-    here,
-    async go(names) {
-      let pending = names
-      for (;;) {
-        const [name, ...after] = pending
-        if (name === undefined) break
-        pending = after
-        if (name === '..') await up()
-        else if (above > 0) {
-          if (name !== rootNames[rootNames.length - above]) throw linkRefused()
-          above--
-        } else {
-          refuseSystem(posix.join(here().real, name))
-          const stats = await look(root.ways.child(here(), name))
-          if (stats?.isSymbolicLink()) pending = await followLink(name, pending)
-          else if (stats?.isDirectory()) {
-            if (folders.length > MAX_DEPTH)
-              throw new AppError('INVALID_ARGUMENT', 'The path is nested too deeply.')
-            folders.push(await enter(root, here(), name))
-          } else if (pending.length === 0) return { name, stats }
-          else throw new AppError('NOT_FOUND', 'A folder of this path does not exist.')
-        }
-      }
-      if (above > 0) throw linkRefused()
-      return null
-    },
-    async close() {
-      for (const folder of folders.toReversed()) await folder.handle.close()
-    },
-  }
+  return [...namesOf(target), ...pending]
+}
+
+async function close({ folders }: Way): Promise<void> {
+  for (const folder of folders.toReversed()) await folder.handle.close()
 }
 
 /** What stands under a name, links not followed; null when there is nothing. */

@@ -15,13 +15,15 @@ const MAX_RUNNING = 8
 /** The server stops a command by itself; one that it leaves running this long after is broken off. */
 const GRACE_MS = 250
 
+/** How long a server is looked for, unless the URL says. */
+const SELECTION_TIMEOUT_MS = 5_000
+
 const HOW_TO_SPEAK: MongoClientOptions = {
   appName: 'mcpshield',
   // One more for each that runs: for what a command needs besides, such as closing its cursor.
   maxPoolSize: 2 * MAX_RUNNING,
   minPoolSize: 0,
   connectTimeoutMS: 5_000,
-  serverSelectionTimeoutMS: 5_000,
   waitQueueTimeoutMS: 5_000,
   retryWrites: false,
   retryReads: false,
@@ -64,7 +66,12 @@ function databaseOf(spec: ConnectionSpec): string {
 /** The driver's own messages may quote the URL. */
 function newClient(spec: ConnectionSpec): MongoClient {
   try {
-    return new MongoClient(spec.url ?? '', HOW_TO_SPEAK)
+    const url = spec.url ?? ''
+    const isAsked = /[?&]serverSelectionTimeoutMS=/i.test(url)
+    return new MongoClient(url, {
+      ...HOW_TO_SPEAK,
+      ...(isAsked ? {} : { serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS }),
+    })
   } catch {
     throw new AppError('INVALID_ARGUMENT', `The connection ${spec.name} has a URL that cannot be followed.`)
   }

@@ -46,25 +46,19 @@ type Result = { fields: FieldPacket[]; rows: JsonObject[]; cut: boolean; header?
 function execute(connection: Connection, prepared: Prepared, grant: Grant): Promise<Result> {
   return new Promise((resolve, reject) => {
     const result: Result = { fields: [], rows: [], cut: false }
-    const stream = streamOf(connection)
     const take = rowTaker(result, grant)
-    let unreadBytes = 0
-    const finish = (end: () => void) => {
-      stream.off('close', broke)
-      stream.off('data', count)
-      end()
+    const unwatch = watchStream(connection, result, grant, {
+      broke: () => fail(new Error('the connection broke')),
+      enough: () => done(),
+    })
+    const done = () => {
+      unwatch()
+      resolve(result)
     }
-    const fail = (error: Error) => finish(() => reject(error))
-    const broke = () => fail(new Error('the connection broke'))
-    const count = (chunk: Buffer) => {
-      if (result.cut) unreadBytes += chunk.length
-      // A change is waited for to its end: broken off, it would be undone.
-      if (!grant.readOnly || unreadBytes < WORTH_READING_BYTES) return
-      finish(() => resolve(result))
-      hangUp(connection)
+    const fail = (error: Error) => {
+      unwatch()
+      reject(error)
     }
-    stream.on('close', broke)
-    stream.on('data', count)
     const running = prepared.execute([])
     running.on('fields', (fields: FieldPacket[] | undefined) => {
       if (fields === undefined) return
@@ -81,8 +75,33 @@ function execute(connection: Connection, prepared: Prepared, grant: Grant): Prom
       }
     })
     running.on('error', (error: QueryError) => fail(error))
-    running.on('end', () => finish(() => resolve(result)))
+    running.on('end', done)
   })
+}
+
+/** Tells of a connection that breaks, and ends one whose result was cut and is long. */
+function watchStream(
+  connection: Connection,
+  result: Result,
+  grant: Grant,
+  tell: { broke: () => void; enough: () => void },
+): () => void {
+  const stream = streamOf(connection)
+  let unreadBytes = 0
+  const broke = () => tell.broke()
+  const count = (chunk: Buffer) => {
+    if (result.cut) unreadBytes += chunk.length
+    // A change is waited for to its end: broken off, it would be undone.
+    if (!grant.readOnly || unreadBytes < WORTH_READING_BYTES) return
+    tell.enough()
+    hangUp(connection)
+  }
+  stream.on('close', broke)
+  stream.on('data', count)
+  return () => {
+    stream.off('close', broke)
+    stream.off('data', count)
+  }
 }
 
 /** Takes what the driver hands over, rows or the counts of a change, until a cap. */

@@ -1,5 +1,5 @@
 // MySQL's values as JSON: what does not fit a JSON number or text stays text, exactly as MySQL writes it.
-import { Types, type FieldPacket } from 'mysql2'
+import mysql, { type FieldPacket } from 'mysql2'
 import { WITHHELD } from '@mcpshield/redact/marker'
 import type { JsonValue } from '@mcpshield/policy/facts'
 
@@ -8,13 +8,13 @@ export function toJson(value: unknown, field: FieldPacket, redacts: boolean): Js
   // Nobody can look for secrets in what is no text.
   if (Buffer.isBuffer(value)) return redacts ? WITHHELD : `base64:${value.toString('base64')}`
   if (typeof value === 'string' && isJson(field)) return parsedJson(value)
-  if (typeof value === 'number' && field.columnType === Types.FLOAT) return shortest(value)
+  if (typeof value === 'number' && field.columnType === mysql.Types.FLOAT) return shortest(value)
   return value as JsonValue
 }
 
 /** MariaDB's JSON is text of a format. */
 function isJson(field: FieldPacket): boolean {
-  return field.columnType === Types.JSON || field.extendedFormat === 'json'
+  return field.columnType === mysql.Types.JSON || field.extendedFormat === 'json'
 }
 
 /** JSON as the server stored it, without losing digits of a number that JavaScript cannot hold. */

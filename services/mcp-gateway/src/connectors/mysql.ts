@@ -4,19 +4,9 @@
 import { AppError } from '@mcpshield/contracts/errors'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { asMysqlError, stopped } from './mysql-errors.ts'
-import { wideRights } from './mysql-rights.ts'
+import { openPool } from './mysql-pool.ts'
 import { runStatement } from './mysql-run.ts'
-import {
-  ask,
-  hangUp,
-  killSession,
-  openSession,
-  optionsOf,
-  pinSession,
-  resetSession,
-  streamOf,
-  type Session,
-} from './mysql-session.ts'
+import { ask, hangUp, killSession, optionsOf, streamOf, type Session } from './mysql-session.ts'
 import { whyNotReading } from './mysql-text.ts'
 import { turns } from './turns.ts'
 
@@ -29,36 +19,11 @@ const GRACE_MS = 250
 /** `warn` is told once where the account of the connection has more rights than a policy can watch over. */
 export function mysqlConnector(spec: ConnectionSpec, warn: (message: string) => void = () => {}): Statements {
   const options = optionsOf(spec)
-  const idle: Session[] = []
-  const inUse = new Set<Session>()
+  const pool = openPool(spec, options, warn)
   const take = turns(MAX_SESSIONS)
-  let closed = false
-  let looked = false
 
-  /** An idle session that still answers, else a new one: pinned and in a transaction. */
-  const begin = async (grant: Grant): Promise<Session> => {
-    for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
-      try {
-        await pinSession(session, options.database, grant)
-        return session
-      } catch {
-        hangUp(session.connection)
-      }
-    }
-    const session = await openSession(spec, options)
-    if (!looked) {
-      looked = true
-      await warnOfRights(session, spec, warn)
-    }
-    await pinSession(session, options.database, grant).catch((cause: unknown) => {
-      hangUp(session.connection)
-      throw new AppError('UNAVAILABLE', `A session on ${spec.name} could not be prepared.`, { cause })
-    })
-    return session
-  }
   const run = async (sql: string, grant: Grant): Promise<Table> => {
-    const session = await begin(grant)
-    inUse.add(session)
+    const session = await pool.begin(grant)
     const watch = watchSession(session, grant, () => killSession(options, session))
     try {
       const startedMs = performance.now()
@@ -71,10 +36,7 @@ export function mysqlConnector(spec: ConnectionSpec, warn: (message: string) => 
       throw watch.why() ?? asMysqlError(error, 'execute', grant)
     } finally {
       await watch.end()
-      const isClean = watch.why() === undefined && isOpen(session) && (await resetSession(session))
-      inUse.delete(session)
-      if (isClean && !closed) idle.push(session)
-      else hangUp(session.connection)
+      await pool.end(session, watch.why() === undefined)
     }
   }
   return {
@@ -84,21 +46,8 @@ export function mysqlConnector(spec: ConnectionSpec, warn: (message: string) => 
         throw new AppError('PERMISSION_DENIED', `Not run: the statement was decided as reading, but ${why}.`)
       return take(grant, () => run(sql, grant))
     },
-    async [Symbol.asyncDispose]() {
-      closed = true
-      for (const { connection } of [...idle, ...inUse]) hangUp(connection)
-    },
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }
-}
-
-const isOpen = ({ connection }: Session) => !streamOf(connection).destroyed
-
-async function warnOfRights(session: Session, spec: ConnectionSpec, warn: (message: string) => void) {
-  const rights = await wideRights(session).catch(() => [])
-  if (rights.length > 0)
-    warn(
-      `The account of the connection ${spec.name} has rights over the whole server (${rights.join(', ')}): give it one that only reaches its tables.`,
-    )
 }
 
 type Watch = { why(): AppError | undefined; end(): Promise<void> }

@@ -1,5 +1,6 @@
 // The body of a response, unpacked and bounded: neither the network nor a small packed body can fill the memory.
-import { Readable, type Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { JsonValue } from '@mcpshield/policy/facts'
 import { AppError } from '@mcpshield/contracts/errors'

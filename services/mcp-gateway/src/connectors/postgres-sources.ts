@@ -78,10 +78,7 @@ type Lineage = {
 }
 
 function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
-  const byOid = new Map(relations.map((each) => [each.oid, each]))
-  const byColumn = new Map<string, { relation: Relation; column: Relation['columns'][number] }>()
-  for (const relation of relations)
-    for (const column of relation.columns) byColumn.set(columnName(relation, column), { relation, column })
+  const known = knownColumns(relations)
   const schema = Object.fromEntries(
     relations.map(({ name, columns }) => [name, columns.map((each) => each.name)]),
   )
@@ -89,41 +86,36 @@ function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
     relations.flatMap(({ name, query }) => (query === null ? [] : [[name, query]])),
   )
   const of = (sql: string) => outputSources(sql, { searchPath, schema, views })
-  const ofColumn = (relation: Relation, expression: string): Source => {
+  const ofExpression = (relation: Relation, expression: string): Source => {
     const told = of(`select ${expression} from ${quotedName(relation.name)}`)
     return told === 'unknown' || told.length !== 1 ? 'unknown' : (told[0] ?? 'unknown')
   }
-
   /** Adds what a column stands for to `seen`; false when that cannot be told. */
   const follow = (source: string, seen: Set<string>): boolean => {
     if (seen.has(source)) return true
     seen.add(source)
-    const found = byColumn.get(source)
+    const found = known.get(source)
     if (found === undefined) return isSystemColumn(source) || isHarmlessCatalogue(source)
     const { relation, column } = found
-    if (relation.kind === 'f' || HOLDS_OTHERS.test(relation.name) || HOLDS_OTHERS_COLUMNS.has(source))
-      return false
-    const made = column.generated === null ? [] : ofColumn(relation, `(${column.generated})`)
+    if (relation.kind === 'f' || holdsOthers(source)) return false
+    const made = column.generated === null ? [] : ofExpression(relation, `(${column.generated})`)
     if (made === 'unknown') return false
     // The same column of a partition is a column of its parent, and the parent shows what its partitions hold.
-    const family = [...ancestors(relation, byOid), ...descendants(relation, relations)]
-    const same = family
-      .map((each) => `${each.name}.${qualifiedName(column.name)}`)
-      .filter((each) => byColumn.has(each))
-    return [...made, ...same].every((each) => follow(each, seen))
+    const same = familyOf(relation, relations).map((each) => columnName(each, column))
+    return [...made, ...same.filter((each) => known.has(each))].every((each) => follow(each, seen))
   }
   return {
     of,
     column(oid, number, changed) {
-      const relation = byOid.get(oid)
+      const relation = relations.find((each) => each.oid === oid)
       if (relation === undefined || (changed && relation.rewritten)) return 'unknown'
+      if (number < 0) return []
       // 0 is the whole row.
       const columns =
         number === 0 ? relation.columns : relation.columns.filter((each) => each.number === number)
-      if (number < 0) return []
       if (columns.length === 0) return 'unknown'
       if (relation.query === null) return columns.map((each) => columnName(relation, each))
-      return union(...columns.map((each) => ofColumn(relation, quoted(each.name))))
+      return union(...columns.map((each) => ofExpression(relation, quoted(each.name))))
     },
     expanded(sources) {
       if (sources === 'unknown') return sources
@@ -135,31 +127,33 @@ function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
   }
 }
 
-function ancestors(relation: Relation, byOid: Map<number, Relation>): Relation[] {
-  const found = new Set<Relation>()
-  const visit = ({ parents }: Relation) => {
-    for (const oid of parents) {
-      const parent = byOid.get(oid)
-      if (parent === undefined || found.has(parent)) continue
-      found.add(parent)
-      visit(parent)
-    }
-  }
-  visit(relation)
-  return [...found]
+function knownColumns(
+  relations: Relation[],
+): Map<string, { relation: Relation; column: Relation['columns'][number] }> {
+  return new Map(
+    relations.flatMap((relation) =>
+      relation.columns.map((column) => [columnName(relation, column), { relation, column }] as const),
+    ),
+  )
 }
 
-function descendants(relation: Relation, relations: Relation[]): Relation[] {
-  const found = new Set<Relation>()
-  const visit = ({ oid }: Relation) => {
-    for (const child of relations) {
-      if (!child.parents.includes(oid) || found.has(child)) continue
-      found.add(child)
-      visit(child)
+/** A table's ancestors and descendants, by inheritance or partitioning. */
+function familyOf(relation: Relation, relations: Relation[]): Relation[] {
+  const reached = (next: (from: Relation) => Relation[]): Relation[] => {
+    const found = new Set<Relation>()
+    const visit = (from: Relation) => {
+      for (const each of next(from).filter((one) => !found.has(one))) {
+        found.add(each)
+        visit(each)
+      }
     }
+    visit(relation)
+    return [...found]
   }
-  visit(relation)
-  return [...found]
+  return [
+    ...reached(({ parents }) => relations.filter(({ oid }) => parents.includes(oid))),
+    ...reached(({ oid }) => relations.filter(({ parents }) => parents.includes(oid))),
+  ]
 }
 
 function union(...sources: Source[]): Source {
@@ -176,8 +170,9 @@ const SYSTEM_COLUMNS = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoi
 const isSystemColumn = (source: string) => SYSTEM_COLUMNS.has(partsOf(source).at(-1) ?? '')
 
 /** PostgreSQL does not record that its own views are made of its own tables. */
-const isHarmlessCatalogue = (source: string) =>
-  source.startsWith('pg_catalog.') && !HOLDS_OTHERS.test(source) && !HOLDS_OTHERS_COLUMNS.has(source)
+const isHarmlessCatalogue = (source: string) => source.startsWith('pg_catalog.') && !holdsOthers(source)
+
+const holdsOthers = (source: string) => HOLDS_OTHERS.test(source) || HOLDS_OTHERS_COLUMNS.has(source)
 
 const columnName = (relation: Relation, column: { name: string }) =>
   `${relation.name}.${qualifiedName(column.name)}`

@@ -9,7 +9,9 @@ import { searchPathOf } from '@mcpshield/contracts/projects'
 import { isUnknown, type JsonObject, type JsonValue } from '@mcpshield/policy/facts'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { accountWarning } from './postgres-account.ts'
+import { asQueryError, stopped, tooWide } from './postgres-errors.ts'
 import { sourcesOf } from './postgres-sources.ts'
+import { parserOf } from './postgres-values.ts'
 import { uniqueNames } from './unique-names.ts'
 
 const POOL_SIZE = 8
@@ -133,19 +135,6 @@ async function close(cursor: Cursor, client: pg.PoolClient): Promise<void> {
   })
 }
 
-function stopped(grant: Grant, cause?: unknown): AppError {
-  return new AppError('DEADLINE_EXCEEDED', `The statement was stopped after ${grant.timeoutMs} ms.`, {
-    cause,
-  })
-}
-
-function tooWide(): AppError {
-  return new AppError(
-    'INVALID_ARGUMENT',
-    'The result has values too large to be read; select fewer columns or parts of them.',
-  )
-}
-
 /**
  * Begins the transaction and pins what a statement could be read differently by: where names are looked up, how
  * strings are written. It is read back, for a server or a role may have been set up to be different.
@@ -255,49 +244,6 @@ async function cancelBackend(pool: pg.Pool, client: pg.PoolClient): Promise<void
   if (processID !== null) await pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
 }
 
-const QUERY_CANCELED = '57014'
-
-/** Not supported, wrong state, lack of rights or room, division by zero: such messages quote no data. */
-const QUOTES_NO_DATA = /^(0A|25|40|42501$|53|54001$|55|57|22012$)/
-const BEFORE_DATA = /^exec_(parse|bind)_message$/
-
-/**
- * PostgreSQL's message where it is about the statement, which then has a place in its text. What went wrong
- * with the data is told without the data: its message would show what a policy redacts.
- */
-function asQueryError(error: unknown, grant: Grant): AppError {
-  if (error instanceof AppError) return error
-  if (error instanceof RangeError)
-    return new AppError('INVALID_ARGUMENT', 'A value of the result is nested too deeply.', { cause: error })
-  if (!(error instanceof pg.DatabaseError))
-    return new AppError('UNAVAILABLE', 'The database connection broke.', { cause: error })
-  const { code = 'unknown', position, routine = '' } = error
-  if (code === QUERY_CANCELED) return stopped(grant, error)
-  const message =
-    position !== undefined || BEFORE_DATA.test(routine) || QUOTES_NO_DATA.test(code)
-      ? error.message
-      : `the statement failed on the data it read (SQLSTATE ${code}); the data is not shown`
-  return new AppError('INVALID_ARGUMENT', `PostgreSQL: ${message}`, { cause: error })
-}
-
 function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
-}
-
-const [BOOL, INT8, INT2, INT4, OID, JSON_OID, FLOAT4, FLOAT8, JSONB] = [
-  16, 20, 21, 23, 26, 114, 700, 701, 3802,
-]
-
-/** Types that survive JSON: what does not fit a JSON number stays text, exactly as PostgreSQL writes it. */
-function parserOf(oid: number): (text: string) => JsonValue {
-  if (oid === BOOL) return (text) => text === 't'
-  if (oid === INT2 || oid === INT4 || oid === OID || oid === INT8) return integerOrText
-  if (oid === FLOAT4 || oid === FLOAT8) return (text) => (Number.isFinite(Number(text)) ? Number(text) : text)
-  if (oid === JSON_OID || oid === JSONB) return (text) => JSON.parse(text) as JsonValue
-  return (text) => text
-}
-
-function integerOrText(text: string): JsonValue {
-  const value = Number(text)
-  return Number.isSafeInteger(value) ? value : text
 }

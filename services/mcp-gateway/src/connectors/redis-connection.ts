@@ -1,6 +1,7 @@
 // A connection to a Redis server that one call at a time uses: opened in plain steps, never reconnected, so that no
 // command is sent twice and none reaches another database than the URL's.
 import { Redis, type RedisOptions } from 'ioredis'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { ConnectionSpec } from './connector.ts'
@@ -35,7 +36,7 @@ export function addressOf(spec: ConnectionSpec): Address {
     options: {
       host,
       port: Number(url.port || 6379),
-      ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+      ...(url.protocol === 'rediss:' ? { tls: isIP(host) ? {} : { servername: host } } : {}),
       ...HOW_TO_SPEAK,
     },
     username: decodeURIComponent(url.username),

@@ -2,7 +2,7 @@
 // ending its thread waits for it: a statement that is late, or that fills the memory, is ended by killing this
 // process. It kills itself when the gateway is gone.
 import { Worker } from 'node:worker_threads'
-import type { SqliteDone, SqliteJob } from './sqlite-worker.ts'
+import type { SqliteDone, SqliteJob } from './sqlite-job.ts'
 
 const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url))
 const kill = () => process.kill(process.pid, 'SIGKILL')

@@ -3,29 +3,11 @@
 import { constants, DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort } from 'node:worker_threads'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
-import { readSchema, sourcesOf, type Schema, type Trace } from './sqlite-sources.ts'
+import type { SqliteDone, SqliteJob } from './sqlite-job.ts'
+import { columnsOf, mayMerge, openedTables } from './sqlite-opened.ts'
+import { readSchema, sourcesOf, type Opened, type Schema, type Trace } from './sqlite-sources.ts'
+import { isListed, refusal } from './sqlite-wall.ts'
 import { uniqueNames } from './unique-names.ts'
-
-export type SqliteJob = {
-  path: string
-  sql: string
-  readOnly: boolean
-  /** `table` or `schema.table`, lower case: what may be read, and what may be written. */
-  reads: string[]
-  writes: string[]
-  maxRows: number
-  maxBytes: number
-  needsSources: boolean
-}
-export type SqliteDone =
-  | {
-      ok: true
-      columns: string[]
-      rows: JsonObject[]
-      cut: boolean
-      sources: Record<string, string[] | 'unknown'>
-    }
-  | { ok: false; error: string }
 
 /** One value; how much memory there is altogether, sqlite-process.ts says. */
 const MAX_VALUE_BYTES = 32 * 1024 * 1024
@@ -37,16 +19,22 @@ function runJob(job: SqliteJob): SqliteDone {
   try {
     database = openDatabase(job)
     const schema = readSchema(database)
-    const trace: Trace = { queries: 0, reads: [], refused: undefined }
+    const trace: Trace = { queries: 0, reads: [], told: new Set(), refused: undefined }
+    /** While the statement is looked at by statements of our own. */
+    let looking = false
     database.setAuthorizer((action, first, second, place, accessor) => {
+      if (looking) return constants.SQLITE_OK
       if (action === constants.SQLITE_SELECT) trace.queries++
-      if (action === constants.SQLITE_READ && second) trace.reads.push({ table: first ?? '', column: second })
+      if (action === constants.SQLITE_READ) noteRead(trace, first, second)
       const why = refusal(job, schema, { action, first, second, place, accessor })
       trace.refused ??= why
       return why === undefined ? constants.SQLITE_OK : constants.SQLITE_DENY
     })
     const statement = prepare(database, job.sql, trace)
-    return readRows(statement, job, schema, trace)
+    looking = true
+    const opened = lookInto(database, job, trace)
+    looking = false
+    return readRows(statement, job, schema, trace, opened)
   } catch (error) {
     return { ok: false, error: `SQLite: ${(error as Error).message}` }
   } finally {
@@ -79,54 +67,38 @@ function prepare(database: DatabaseSync, sql: string, trace: Trace): StatementSy
   }
 }
 
-type Action = {
-  action: number
-  first: string | null
-  second: string | null
-  place: string | null
-  accessor: string | null
+function noteRead(trace: Trace, table: string | null, column: string | null): void {
+  trace.told.add((table ?? '').toLowerCase())
+  if (table && column) trace.reads.push({ table, column })
 }
 
-/** Why an action of the statement is refused, or undefined. What is not listed here is refused. */
-function refusal(job: SqliteJob, schema: Schema, action: Action): string | undefined {
-  const { first, second, place, accessor } = action
-  const table = (first ?? '').toLowerCase()
-  const listed = (names: string[]) =>
-    names.includes(table) || names.includes(`${(place ?? 'main').toLowerCase()}.${table}`)
-  switch (action.action) {
-    case constants.SQLITE_SELECT:
-    case constants.SQLITE_RECURSIVE:
-      return undefined
-    case constants.SQLITE_FUNCTION:
-      return (second ?? '').toLowerCase() === 'load_extension' ? 'extensions are not loaded' : undefined
-    case constants.SQLITE_READ:
-      if (table === '' || listed(job.reads) || listed(job.writes)) return undefined
-      // Made by the statement itself: a common table expression of which no column is read, or JSON as a table.
-      if (!schema.has(table) && (second === '' || JSON_TABLES.has(table))) return undefined
-      // A view that was decided may read what it is made of; it was trusted as it was named.
-      if (schema.get(accessor?.toLowerCase() ?? '') === 'view' && job.reads.some(names(accessor)))
-        return undefined
-      return `reading ${first} was not part of what was decided`
-    case constants.SQLITE_INSERT:
-    case constants.SQLITE_UPDATE:
-    case constants.SQLITE_DELETE:
-      return !job.readOnly && listed(job.writes)
-        ? undefined
-        : `changing ${first} was not part of what was decided`
-    default:
-      return 'the statement wants something that this connection does not do'
+/** What the statement opens. A table of which the authorizer was not told anything is refused here. */
+function lookInto(database: DatabaseSync, job: SqliteJob, trace: Trace): Opened {
+  const { sql, readOnly, needsSources } = job
+  // A change may open more by its own rules, such as the tables of foreign keys.
+  const tables = openedTables(database, sql)
+  if (tables === undefined && readOnly) throw new Error('what the statement opens could not be told')
+  const silent = (tables ?? []).find(
+    (table) => !trace.told.has(table.toLowerCase()) && !isListed(job, table, 'main'),
+  )
+  if (readOnly && silent !== undefined) throw new Error(`reading ${silent} was not part of what was decided`)
+  if (!needsSources) return { tables: [], columns: new Map(), merges: false, readOnly }
+  const all = [...new Set([...(tables ?? []), ...trace.reads.map(({ table }) => table)])]
+  return {
+    tables: tables ?? all,
+    columns: columnsOf(database, all),
+    merges: mayMerge(database, sql, trace.told),
+    readOnly,
   }
 }
 
-const JSON_TABLES = new Set(['json_each', 'json_tree'])
-
-/** Whether a decided name is this one, with or without its schema. */
-function names(name: string | null): (decided: string) => boolean {
-  const wanted = (name ?? '').toLowerCase()
-  return (decided) => decided === wanted || decided === `main.${wanted}`
-}
-
-function readRows(statement: StatementSync, job: SqliteJob, schema: Schema, trace: Trace): SqliteDone {
+function readRows(
+  statement: StatementSync,
+  job: SqliteJob,
+  schema: Schema,
+  trace: Trace,
+  opened: Opened,
+): SqliteDone {
   statement.setReadBigInts(true)
   statement.setReturnArrays(true)
   const described = statement.columns()
@@ -142,7 +114,7 @@ function readRows(statement: StatementSync, job: SqliteJob, schema: Schema, trac
         sources: { changes: [] },
       }
     }
-    const sources = job.needsSources ? sourcesOf(described, columns, schema, trace) : {}
+    const sources = job.needsSources ? sourcesOf(described, columns, schema, trace, opened) : {}
     return { ok: true, columns, sources, ...takeRows(statement, columns, job) }
   } catch (error) {
     // Now the message may quote what the statement has read; that of the code alone does not.

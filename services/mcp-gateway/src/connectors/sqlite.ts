@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { AppError } from '@mcpshield/contracts/errors'
 import { isUnknown, type Access } from '@mcpshield/policy/facts'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
-import type { SqliteDone, SqliteJob } from './sqlite-worker.ts'
+import type { SqliteDone, SqliteJob } from './sqlite-job.ts'
 import { turns } from './turns.ts'
 
 const PROGRAM = new URL('./sqlite-process.ts', import.meta.url)

@@ -1,0 +1,159 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { describe, expect, test } from 'vitest'
+import { bin, folder } from './command.ts'
+import { decisionOf, open, textOf, wrapped } from './wrapped.ts'
+
+describe('a real client and a real file-system server', () => {
+  const server = createRequire(import.meta.url).resolve(
+    '@modelcontextprotocol/server-filesystem/dist/index.js',
+  )
+  const policy = `version: 1
+rules:
+  - { id: read, tool: files/read_text_file, decision: allow, conditions: { path_prefix: SAFE }, redact: [email] }
+`
+
+  test('see what is allowed, redacted, and nothing of what is denied', async () => {
+    using files = folder()
+    mkdirSync(files.path('safe'))
+    writeFileSync(files.path('safe/a.txt'), 'write to ann@example.com')
+    writeFileSync(files.path('b.txt'), 'not for agents')
+    writeFileSync(files.path('policy.yaml'), policy.replace('SAFE', files.path('safe')))
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [
+        ...[
+          bin,
+          'wrap',
+          '--policy',
+          files.path('policy.yaml'),
+          '--name',
+          'files',
+          '--server',
+          'server-filesystem',
+        ],
+        ...['--', process.execPath, server, files.path('.')],
+      ],
+      stderr: 'ignore',
+    })
+    const client = new Client({ name: 'test', version: '1' })
+    await client.connect(transport)
+    const read = (path: string) => client.callTool({ name: 'read_text_file', arguments: { path } })
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['read_text_file'])
+    expect(await read(files.path('safe/a.txt'))).toMatchObject({
+      content: [{ type: 'text', text: 'write to [redacted:email]' }],
+      structuredContent: { content: 'write to [redacted:email]' },
+    })
+    for (const path of ['b.txt', 'safe/../b.txt', 'safe-evil']) {
+      expect(await read(`${files.path('.')}/${path}`)).toMatchObject({
+        isError: true,
+        _meta: { 'io.mcpshield/decision': { decision: 'deny', rule: 'default' } },
+      })
+    }
+    await expect(client.readResource({ uri: `file://${files.path('b.txt')}` })).rejects.toThrow(
+      /Denied by rule/,
+    )
+    const closingMs = performance.now()
+    await client.close()
+    // The client waits two seconds before it takes to signals.
+    expect(performance.now() - closingMs).toBeLessThan(2_000)
+  })
+})
+
+describe('calls', () => {
+  test('that are allowed go on written anew, with what was judged and nothing else', async () => {
+    await using client = wrapped(open)
+    client.send(
+      '{ "jsonrpc":"2.0", "id":"a",\t"extra":1, "method":"tools/call", "params":{"name":"echo","arguments":{"text":"h\\u0069"},' +
+        '"task":{"ttl":1},"more":2,"_meta":{"progressToken":5,"x.example/secret":"no"}} }',
+    )
+    expect(textOf(await client.wait(({ id }) => id === 'a'))).toBe('hi')
+    expect(client.received()).toBe(
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hi"},"_meta":{"progressToken":5}}}\n',
+    )
+  })
+
+  test('that are denied are results with the decision, and no byte of them reaches the server', async () => {
+    await using client = wrapped(open)
+    const denied = await client.call(1, 'hidden', { text: 'canary' })
+    expect(denied.result).toEqual({
+      content: [{ type: 'text', text: 'Denied by rule no-hidden: box/hidden is denied by rule no-hidden.' }],
+      isError: true,
+      _meta: {
+        'io.mcpshield/decision': {
+          decision: 'deny',
+          rule: 'no-hidden',
+          reason: 'box/hidden is denied by rule no-hidden.',
+          decision_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+          policy_version: null,
+        },
+      },
+    })
+    const asked = await client.call(2, 'write', { text: 'canary' })
+    expect(textOf(asked)).toContain('nobody can be asked here')
+    expect(decisionOf(asked)).toMatchObject({ decision: 'ask', rule: 'write' })
+    expect(textOf(await client.call(3, 'echo', { text: 'open' }))).toBe('open')
+    expect(client.received()).not.toContain('canary')
+    expect(client.received()).not.toContain('hidden')
+  })
+
+  test('of other methods are decided, and denied by one error of their own', async () => {
+    await using client = wrapped(open)
+    const read = (id: number, uri: string) => client.ask(id, 'resources/read', { uri })
+    expect((await read(1, 'file:///open/a')).result).toEqual({
+      contents: [{ uri: 'file:///open/a', text: 'of file:///open/a by [redacted:email]' }],
+    })
+    for (const [id, uri] of [
+      [2, 'file:///shut/a'],
+      [3, 'file:///open/../shut/a'],
+      [4, 'file:///open/%2e%2e/shut/a'],
+      [5, 'odd://open/a'],
+    ] as const) {
+      const { error } = await read(id, uri)
+      expect(error?.code).toBe(-31403)
+      expect(error?.data).toMatchObject({ 'io.mcpshield/decision': { decision: 'deny' } })
+    }
+    expect((await client.ask(6, 'prompts/get', { name: 'open' })).result).toHaveProperty('messages')
+    expect((await client.ask(7, 'prompts/get', { name: 'shut' })).error?.code).toBe(-31403)
+    expect(
+      (await client.ask(8, 'completion/complete', { ref: { type: 'ref/prompt', name: 'open' } })).error?.code,
+    ).toBe(-31403)
+    expect((await client.ask(9, 'resources/subscribe', { uri: 'file:///shut/a' })).error?.code).toBe(-31403)
+    expect(client.received()).not.toContain('shut')
+  })
+
+  test('of methods that are not known, and tasks, do not pass', async () => {
+    await using client = wrapped(open)
+    for (const [id, method] of [
+      'tasks/result',
+      'tasks/list',
+      'tools/callx',
+      'x.example/do',
+      '__proto__',
+    ].entries())
+      expect((await client.ask(id, method, { name: 'echo', taskId: 'canary' })).error?.code).toBe(-32601)
+    const { result } = await client.ask('i', 'initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+    })
+    expect(result).toMatchObject({ capabilities: { tools: {}, logging: {} } })
+    expect(result).not.toHaveProperty('capabilities.tasks')
+    expect(client.received()).not.toContain('canary')
+  })
+
+  test('show in lists only what some of them could be allowed', async () => {
+    await using client = wrapped(open.replace("'box/*', decision: allow }", 'box/echo, decision: allow }'))
+    const names = async (method: string, member: string, name: string) =>
+      ((await client.ask(method, method)).result?.[member] as Record<string, string>[]).map(
+        (each) => each[name],
+      )
+    expect(await names('tools/list', 'tools', 'name')).toEqual(['echo', 'write'])
+    expect(await names('prompts/list', 'prompts', 'name')).toEqual(['open'])
+    expect(await names('resources/list', 'resources', 'uri')).toEqual(['file:///open/a', 'file:///shut/a'])
+    await using shut = wrapped('version: 1\n')
+    expect((await shut.ask(1, 'tools/list')).result).toEqual({ tools: [] })
+    expect((await shut.ask(2, 'resources/list')).result).toEqual({ resources: [] })
+  })
+})
