@@ -118,7 +118,7 @@ export const PolicySnapshot = z.object({
       search_path: z.array(z.string()).exactOptional(),
       /** PostgreSQL: functions that an operator knows to be free of side effects. */
       pure_functions: z.array(z.string()).exactOptional(),
-      /** MySQL: the database of names without one. */
+      /** MySQL, MongoDB: the database of names without one. */
       database: z.string().exactOptional(),
       /** Files: what relative paths are relative to. */
       root: z.string().exactOptional(),
@@ -759,7 +759,9 @@ export function connectionForFacts(connection: {
     kind,
     ...(kind === 'postgresql' ? { search_path: searchPathOf(options) } : {}),
     ...(kind === 'postgresql' && isTexts(pure) ? { pure_functions: pure } : {}),
-    ...(kind === 'mysql' && typeof options.database === 'string' ? { database: options.database } : {}),
+    ...((kind === 'mysql' || kind === 'mongodb') && typeof options.database === 'string'
+      ? { database: options.database }
+      : {}),
     ...(kind === 'files' && path !== null ? { root: path } : {}),
   }
 }

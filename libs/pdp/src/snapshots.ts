@@ -5,6 +5,7 @@ import type { Bus } from '@mcpshield/bus/connect'
 import type { Log } from '@mcpshield/bus/log'
 import { projects, type KeySnapshot, type PolicySnapshot } from '@mcpshield/contracts/projects'
 import type { FlowRow } from '@mcpshield/contracts/flow'
+import { prepareMysql } from '@mcpshield/facts/sql/mysql'
 import { compile, type CompiledPolicy } from '@mcpshield/policy/compile'
 import { checkPolicy } from '@mcpshield/policy/parse'
 import type { Policy } from '@mcpshield/policy/schema'
@@ -57,7 +58,11 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
           'policy snapshot not valid: calls are denied',
         )
         policies.delete(projectId)
-      } else policies.set(projectId, { snapshot, ...read, cacheId: nextCacheId++ })
+      } else {
+        policies.set(projectId, { snapshot, ...read, cacheId: nextCacheId++ })
+        // Not while a call waits: loading them takes half a second, once.
+        if (speaksMysql(snapshot, read.policy)) prepareMysql()
+      }
       changed(projectId)
     },
   })
@@ -92,6 +97,13 @@ function readPolicies(snapshot: PolicySnapshot): Pick<ProjectPolicy, 'policy' | 
   if (snapshot.organization_policy === null) return { policy, compiled: compile(policy) }
   const { policy: above } = checkPolicy(snapshot.organization_policy, { organization: true })
   return above === undefined ? undefined : { policy, compiled: compile(policy, { above }) }
+}
+
+function speaksMysql({ connections }: PolicySnapshot, { facts = {} }: Policy): boolean {
+  return (
+    connections.some(({ kind }) => kind === 'mysql') ||
+    Object.values(facts).some(({ sql }) => sql?.dialect === 'mysql')
+  )
 }
 
 /** SHA-256 of an API key, in hex: what is stored and looked up instead of the key. */

@@ -132,9 +132,9 @@ function checked(kind: Connection['kind'], settings: Settings): Settings {
     if (url === null) {
       // Without one, the policy's allowed_domains alone say what a request may reach.
       if (kind !== 'http') wrong('url', `is needed for a connection of kind ${kind}`)
-    } else if (!URL.canParse(url) || !scheme.test(new URL(url).protocol)) {
+    } else if (!URL.canParse(oneHost(url)) || !scheme.test(new URL(oneHost(url)).protocol)) {
       wrong('url', `must be a URL of a scheme such as ${kind}:`)
-    }
+    } else if (databaseIn(url) === undefined) wrong('url', 'has a path that cannot be decoded')
   } else {
     if (url !== null) wrong('url', `is not for a connection of kind ${kind}`)
     if (path === null || !path.startsWith('/') || path.includes('\0'))
@@ -146,13 +146,28 @@ function checked(kind: Connection['kind'], settings: Settings): Settings {
     if (secretKindOf(name) !== undefined) wrong(`options.${name}`, 'looks like a secret; put it into the url')
   }
   if (errors.length > 0) throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors })
-  return kind === 'mysql' && url !== null ? { ...settings, options: withDatabase(url, options) } : settings
+  const namesDatabase = kind === 'mysql' || kind === 'mongodb'
+  return namesDatabase && url !== null ? { ...settings, options: withDatabase(url, options) } : settings
+}
+
+/** MongoDB's URLs may name several hosts, which no URL of the web does. */
+function oneHost(url: string): string {
+  return url.replace(/^(mongodb:\/\/(?:[^/@]*@)?[^/,?]+)(?:,[^/?]*)/, '$1')
 }
 
 /** The URL is sealed, but decision points must know which database names without one are of. */
 function withDatabase(url: string, options: Settings['options']): Settings['options'] {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1))
+  const database = databaseIn(url) ?? ''
   return database === '' ? options : { ...options, database }
+}
+
+/** The database that a URL names, empty where it names none; undefined for what cannot be decoded. */
+function databaseIn(url: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(oneHost(url)).pathname.slice(1))
+  } catch {
+    return undefined
+  }
 }
 
 const place = (id: string) => `connections/${id}`

@@ -102,7 +102,7 @@ function sightingOf(program: Context, rules: Record<string, number>): Sighting |
   }
   if (statements !== 1) return undefined
   const changes = changeRules.some((rule) => seen.has(rules[`RULE_${rule}`] as number))
-  return { tables, kind: changes ? 'change' : seen.has(rules['RULE_selectStatement'] as number) ? 'query' : 'other' }
+  return { tables, calls: [], kind: changes ? 'change' : seen.has(rules['RULE_selectStatement'] as number) ? 'query' : 'other' }
 }
 
 const tableRules = ['tableName', 'viewName', 'tableNameCreate', 'viewNameCreate']

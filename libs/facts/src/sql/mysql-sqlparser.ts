@@ -4,7 +4,12 @@ import { createRequire } from 'node:module'
 import { compileFunction } from 'node:vm'
 
 /** What another parser sees in an outline. */
-export type Sighting = { tables: string[][]; kind: 'query' | 'change' | 'other' }
+export type Sighting = {
+  tables: string[][]
+  /** Functions that are called by another name than outlines have. */
+  calls: string[]
+  kind: 'query' | 'change' | 'other'
+}
 
 type Exports = {
   initSync: (source: { module: object }) => void
@@ -57,42 +62,46 @@ export function sqlparserSighting(outline: string): Sighting | undefined {
     return undefined
   }
   if (!Array.isArray(statements) || statements.length !== 1) return undefined
-  const tables: string[][] = []
-  const flags = { changes: false }
-  collect(statements[0], tables, flags)
+  const found: Found = { tables: [], calls: [], changes: false }
+  collect(statements[0], found)
   const [tag] = Object.keys(statements[0] as object)
-  const kind = flags.changes ? 'change' : tag === 'Query' ? 'query' : 'other'
-  return { tables, kind }
+  const kind = found.changes ? 'change' : tag === 'Query' ? 'query' : 'other'
+  return { tables: found.tables, calls: found.calls, kind }
 }
 
 type Tree = { [key: string]: unknown }
+type Found = { tables: string[][]; calls: string[]; changes: boolean }
 
 const changes = /^(Insert|Update|Delete|Merge|Create\w+|Alter\w+|Truncate|Drop|Rename\w+)$/
 // The keys below which the tree has the name of an object, or several of them.
 const named = /^(name|names|TableName|table|tables|table_name|foreign_table|old_name|new_name|To)$/
 
 /** Every name of an object, and whether anything is changed. Iterative: a chain may be long. */
-function collect(root: unknown, tables: string[][], flags: { changes: boolean }): void {
+function collect(root: unknown, found: Found): void {
   const waiting: unknown[] = [root]
   while (waiting.length > 0) {
     const node = waiting.pop()
     if (node === null || typeof node !== 'object') continue
     if (Array.isArray(node)) for (const each of node as unknown[]) waiting.push(each)
-    else for (const [key, value] of Object.entries(node as Tree)) waiting.push(seen(key, value, tables, flags))
+    else for (const [key, value] of Object.entries(node as Tree)) waiting.push(seen(key, value, found))
   }
 }
 
 /** Notes what a key says, and returns what is left to look at below it. */
-function seen(key: string, value: unknown, tables: string[][], flags: { changes: boolean }): unknown {
+function seen(key: string, value: unknown, found: Found): unknown {
   if (value === null || typeof value !== 'object') return undefined
-  if (changes.test(key) || key === 'into' || (key === 'locks' && (value as unknown[]).length > 0)) flags.changes = true
-  if (named.test(key)) for (const path of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) add(path, tables)
+  if (changes.test(key) || key === 'into' || (key === 'locks' && (value as unknown[]).length > 0)) found.changes = true
+  if (named.test(key)) for (const path of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) add(path, found.tables)
   const { name, table_name: table, ...rest } = value as Tree
-  // Every call of an outline is one of `f`: another name is a call that was not seen as one.
-  if (key === 'Function' && pathOf(name)?.join('.') === 'f') return rest
+  // Every call of an outline is one of `f`.
+  if (key === 'Function') {
+    const called = pathOf(name)?.join('.') ?? ''
+    if (called !== 'f') found.calls.push(called)
+    return rest
+  }
   if (key === 'CreateIndex') return [{ table }, rest]
   if (key === 'Drop' && (value as Tree)['object_type'] === 'Index') return { table: rest['table'] }
-  if (key === 'Table' && typeof table === 'string') tables.push([table])
+  if (key === 'Table' && typeof table === 'string') found.tables.push([table])
   return value
 }
 

@@ -50,8 +50,9 @@ function isSmall(outline: string): boolean {
   return true
 }
 
-function compare({ tables, kind }: Sighting, { names }: Outline, own: Core, known: ReadonlySet<string>): void {
+function compare({ tables, calls, kind }: Sighting, { names }: Outline, own: Core, known: ReadonlySet<string>): void {
   if (own === 'query' && kind !== 'query') throw new CannotTell('another parser sees a change in the statement')
+  if (own !== 'schema' && calls.length > 0) throw new CannotTell(`another parser sees a call of ${calls[0]}`)
   for (const path of tables) {
     const written = path.map((part) => names.get(part) ?? part).join('.')
     if (!known.has(written)) throw new CannotTell(`another parser sees ${written} in the statement`)

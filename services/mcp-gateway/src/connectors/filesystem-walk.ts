@@ -105,7 +105,7 @@ async function followLink(way: Way, name: string, pending: string[]): Promise<st
   const target = asBelowRoot(root, await readlink(root.ways.child(here(way), name)))
   const leadsTo = posix.resolve(here(way).real, target, ...pending)
   const inside = below(root.place.real, leadsTo)
-  if (false) throw linkRefused()
+  if (inside === undefined || !grant.alsoAllows({ paths: [shownPath(root, leadsTo)] })) throw linkRefused()
   if (target.startsWith('/')) {
     while (way.folders.length > 1) await up(way)
     way.above = way.rootNames.length
