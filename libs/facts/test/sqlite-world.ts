@@ -24,11 +24,11 @@ export const worldSchema: readonly string[] = [
 ]
 
 export const worldRows = `
-WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 8) INSERT INTO users SELECT g, 'User ' || g, 'u' || g || '@example.com',
+WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 4) INSERT INTO users SELECT g, 'User ' || g, 'u' || g || '@example.com',
   date('1980-01-01', '+' || g || ' years'), g % 2, g * 1.5, json_object('plan', 'p' || (g % 2), 'n', g, 'l', json_array('a', g)), nullif(g / 2, 0) FROM s;
-WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 20) INSERT INTO orders(user_id, total, placed, status, note) SELECT 1 + g % 8,
+WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 4) INSERT INTO orders(user_id, total, placed, status, note) SELECT 1 + g % 3,
   g * 10.25, date('2025-01-01', '+' || g || ' days'), CASE g % 3 WHEN 0 THEN 'new' ELSE 'paid' END, 'note ' || g FROM s;
-WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 20) INSERT INTO items(order_id, sku, qty, price) SELECT g, 'S' || g, g % 4, g * 2.0 FROM s;
+WITH RECURSIVE s(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 4) INSERT INTO items(order_id, sku, qty, price) SELECT g, 'S' || g, g % 4, g * 2.0 FROM s;
 INSERT INTO salaries VALUES (1, 1000, '000-1'), (2, 2000, '000-2'); INSERT INTO counters VALUES ('hits', 0);
 INSERT INTO "update" VALUES (1, 'd', 5); INSERT INTO "Order Lines" VALUES (1, 'a;b'); INSERT INTO [bracket table] VALUES (1, 'x'); INSERT INTO "Größe" VALUES (1, 'Zoë');
 INSERT INTO docs VALUES ('fox', 'the quick brown fox'), ('dog', 'lazy dog'); INSERT INTO boxes VALUES (1, 0, 2);

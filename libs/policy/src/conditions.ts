@@ -4,7 +4,7 @@
 import { closes, opens, readDomain } from './domains.ts'
 import type { DomainEntry } from './domains.ts'
 import type { Access, Context, Facts, Operation, UrlFact } from './facts.ts'
-import { anyGlob, foldCase, matchesAll } from './globs.ts'
+import { anyGlob, foldCase, literalPrefix, matchesAll } from './globs.ts'
 import type { Matcher } from './globs.ts'
 import { FALSE, TRUE, UNKNOWN, known, not, and } from './kleene.ts'
 import type { Kleene } from './kleene.ts'
@@ -181,7 +181,13 @@ function membersTest(
 ): FactTest {
   const qualify = condition === 'fields'
   const strict = { test: memberTest(anyGlob(globs), qualify), reading: asWritten }
-  const wide = { test: memberTest(anyGlob(globs.map(foldCase)), qualify), reading: foldCase }
+  const folded = globs.map(foldCase)
+  const matches = anyGlob(folded)
+  // A document's field that comes whole brings what lies in it: `payment` is touched with `payment.card`.
+  const prefixes = qualify ? folded.map(literalPrefix).filter((prefix) => prefix.includes('.')) : []
+  const brings = (name: string) => prefixes.some((prefix) => prefix.startsWith(`${name}.`))
+  const touches = prefixes.length === 0 ? matches : (name: string) => matches(name) || brings(name)
+  const wide = { test: memberTest(touches, qualify), reading: foldCase }
   const noMembers = known(decision !== 'deny')
   const members = (fact: unknown) => {
     const listed: unknown = asAccess(fact)[condition]

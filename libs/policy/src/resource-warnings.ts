@@ -1,7 +1,7 @@
 // Names of tables that a rule writes otherwise than statements have them: a deny rule on `salaries` does not reach
 // `hr.salaries`.
 import { placeOf } from './condition-warnings.ts'
-import { globMatcher } from './globs.ts'
+import { covers, globMatcher } from './globs.ts'
 import { quoted, warning } from './problem.ts'
 import type { Problem } from './problem.ts'
 import { listOf } from './schema.ts'
@@ -27,15 +27,25 @@ export function resourceWarnings(rule: Rule, path: JsonPath, declared: Declarati
   const asWritten = sql.find(([, { sql }]) => sql?.connection === undefined)?.[0]
   const isSqliteOnly = listOf(rule.tool).every((tool) => tool.startsWith('sqlite.'))
   const isBare = rule.decision === 'deny' && BARE.some(names)
-  const listed = new Set(listOf(resources))
+  const isListed = listing(listOf(resources))
   return listOf(resources).flatMap((glob, i) => {
     const at = placeOf(resources, [...path, 'conditions', 'resources'], i)
-    if (qualifies && lacksSchema(glob) && !listed.has(`*.${glob}`)) return [unqualified(glob, at, rule)]
-    if (isBare && glob.startsWith('*.') && !listed.has(glob.slice(2))) return [qualified(glob, at)]
+    if (qualifies && lacksSchema(glob) && !isListed(`*.${glob}`)) return [unqualified(glob, at, rule)]
+    if (isBare && glob.startsWith('*.') && !isListed(glob.slice(2))) return [qualified(glob, at)]
     if (isSqliteOnly && glob.startsWith('main.')) return [mainSchema(glob, at)]
     const evades = rule.decision === 'deny' && asWritten !== undefined && /^[^*?]+\./.test(glob)
     return evades ? [writtenShorter(glob, at, asWritten)] : []
   })
+}
+
+/** Longer lists are not compared entry by entry. */
+const MAX_COMPARED = 50
+
+/** Whether what a pattern matches is matched by an entry of the list. */
+function listing(globs: readonly string[]): (glob: string) => boolean {
+  const listed = new Set(globs)
+  const compared = globs.length <= MAX_COMPARED ? globs : []
+  return (glob) => listed.has(glob) || compared.some((each) => covers(each, glob))
 }
 
 function lacksSchema(glob: string): boolean {

@@ -90,10 +90,12 @@ const conditions = (decision: Rule['decision']): fc.Arbitrary<Conditions> => {
     parameters: fc.dictionary(fc.constantFrom('n', 'list', 'list.n'), constraint, { minKeys: 1, maxKeys: 2 }),
   }
   // Few at a time, or hardly any rule would ever hold.
-  return fc.subarray(Object.keys(every), { minLength: 1, maxLength: 3 }).chain((names) => {
-    const kept = Object.entries(every).filter(([name]) => names.includes(name))
-    return fc.record<Conditions>(Object.fromEntries(kept))
-  })
+  return fc
+    .subarray([...Object.keys(every), 'parameters', 'parameters'], { minLength: 1, maxLength: 3 })
+    .chain((names) => {
+      const kept = Object.entries(every).filter(([name]) => names.includes(name))
+      return fc.record<Conditions>(Object.fromEntries(kept))
+    })
 }
 
 const limits = fc.record(

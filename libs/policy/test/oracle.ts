@@ -213,7 +213,7 @@ function accessTruth({ conditions = {}, decision }: Rule, access: Access, mode: 
   }
   if (fields !== undefined)
     truths.push(
-      membersTruth(access.fields, fields, decision, mode, (field) => namesOf(field, access.resource)),
+      membersTruth(access.fields, fields, decision, mode, (field) => namesOf(field, access.resource), true),
     )
   if (functions !== undefined)
     truths.push(membersTruth(access.functions, functions, decision, mode, (name) => [name]))
@@ -226,15 +226,25 @@ function membersTruth(
   decision: Rule['decision'],
   mode: Mode,
   names: (member: string) => (string | undefined)[],
+  /** Whether members have parts, as the fields of documents do. */
+  parts = false,
 ): Truth {
   if (!Array.isArray(members)) return 'unknown'
   if (members.length === 0) return truth(decision !== 'deny')
   const truths = (members as string[]).map((member) => {
     const known = names(member)
     if (known.some((name) => name !== undefined && anyMatch(globs, name, mode === 'may'))) return 'true'
+    if (mode === 'may' && parts && known.some((name) => name !== undefined && brings(globs, name)))
+      return 'true'
     return known.includes(undefined) ? 'unknown' : 'false'
   })
   return mode === 'hold' ? all(truths) : any(truths)
+}
+
+/** A field that comes whole brings what a glob names in it, as far as the glob says so letter by letter. */
+function brings(globs: string | string[], name: string): boolean {
+  const sameCase = (text: string) => text.toLowerCase().toUpperCase()
+  return list(globs).some((glob) => sameCase(glob.split(/[*?]/)[0] ?? '').startsWith(`${sameCase(name)}.`))
 }
 
 function namesOf(field: string, resource: Access['resource']): (string | undefined)[] {

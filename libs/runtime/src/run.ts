@@ -3,6 +3,8 @@ import { readConfig, StartError } from './config.ts'
 import { createLog, type Log } from './log.ts'
 import type { z } from 'zod'
 
+/** How long what was not closed may keep the process. */
+const LINGER_MS = 500
 const STOP_WITHIN_MS = 8_000
 
 /**
@@ -27,7 +29,10 @@ export async function run<S extends z.ZodObject>(
     } catch (error) {
       log.error({ err: error }, 'stopping')
     }
-    process.exit(exitCode)
+    // Ends by itself: process.exit() can wait for ever for a compilation of WebAssembly that is still going on.
+    process.exitCode = exitCode
+    if (process.connected) process.disconnect()
+    setTimeout(() => process.exit(exitCode), LINGER_MS).unref()
   }
   process.once('SIGTERM', () => void stop('SIGTERM', 0))
   process.once('SIGINT', () => void stop('SIGINT', 0))

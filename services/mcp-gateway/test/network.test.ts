@@ -107,6 +107,19 @@ describe('a response', () => {
     expect(await body('/yaml')).toBe('[withheld:redaction_not_possible]')
   })
 
+  test.for([204, 304, 200])(
+    'of status %s without a body is one, whatever it says of packing',
+    async (status) => {
+      const server = await started((_request, response) =>
+        response.writeHead(status, { 'content-encoding': 'gzip' }).end(),
+      )
+      const { data, about } = await request({ url: `http://api.example.com:${server.port}/` })
+      expect({ body: data.body, status: about.status }).toEqual({ body: '', status })
+      const head = await request({ url: `http://api.example.com:${server.port}/`, method: 'HEAD' })
+      expect(head.about.status).toBe(status)
+    },
+  )
+
   test('in another character set is read in it', async () => {
     const server = await started((_request, response) =>
       response.setHeader('content-type', 'text/html; charset="ISO-8859-1"').end(Buffer.from([0xe9, 0x41])),

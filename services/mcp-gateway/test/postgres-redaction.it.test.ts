@@ -186,3 +186,23 @@ describe('what may hold anything', () => {
     )
   })
 })
+
+test('a catalogue that cannot be read withholds the outputs and undoes no change', async () => {
+  const url = new URL(database.url)
+  url.username = 'blind'
+  url.password = 'x'
+  await admin.query(`create role blind login password 'x'; grant select, insert on scratch to blind;
+    revoke select on pg_catalog.pg_inherits from public; truncate scratch`)
+  await using blind = postgresConnector({
+    name: 'blind',
+    kind: 'postgresql',
+    url: url.href,
+    path: null,
+    options: {},
+  })
+  const sql = "insert into scratch values (5, 'kept') returning id"
+  const { sources } = await blind.query(sql, makeGrant({ needsSources: true, readOnly: false }))
+  expect(sources).toEqual({ id: 'unknown' })
+  expect((await admin.query('select note from scratch')).rows).toEqual([{ note: 'kept' }])
+  await admin.query('grant select on pg_catalog.pg_inherits to public; drop owned by blind; drop role blind')
+})

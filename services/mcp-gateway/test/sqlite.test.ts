@@ -134,6 +134,8 @@ describe('full-text search, and what a table is made of', () => {
       ["select name from pragma_table_info('products') limit 1", [{ name: 'id' }], 'pragma_table_info'],
       ['pragma table_info(products)', [expect.objectContaining({ name: 'id' }), expect.anything()]],
       ['pragma user_version', [{ user_version: 0 }]],
+      [' ; select count(*) as n from products;', [{ n: 2 }]],
+      ['/* a */ -- b\n select count(*) as n from products -- c', [{ n: 2 }]],
       ["explain query plan select a from searched('x')", [expect.anything()]],
     ] as const
     for (const [sql, rows, more] of answers) {

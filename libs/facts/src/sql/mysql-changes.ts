@@ -171,7 +171,7 @@ function update(walk: Walk, block: Scope): void {
 function targetOf(path: string[], tables: Item[]): Item[] {
   const qualifier = path.at(-2)?.toLowerCase()
   const meant = tables.filter((item) => qualifier === undefined || item.name.toLowerCase() === qualifier)
-  if (meant.length === 0) throw new CannotTell(`which table is changed by ${path.join('.')} cannot be told`)
+  if (meant.length === 0) throw new CannotTell(`which table is changed by ${path.join('.').slice(0, 80)} cannot be told`)
   return meant
 }
 

@@ -2,7 +2,7 @@
 // parsers are shown an expression as a call, whose arguments are its operands.
 import { effect, inside, type Scope, type Walk } from './mysql-names.ts'
 import { call, isCall, wordCall } from './mysql-calls.ts'
-import { bracketedQuery, isBracketedQuery } from './mysql-query.ts'
+import { isBracketedQuery, queryValue } from './mysql-query.ts'
 import {
   accept,
   acceptAll,
@@ -123,7 +123,7 @@ function literal({ r }: Walk): void {
 }
 
 function bracketed(walk: Walk, scope: Scope): void {
-  if (isBracketedQuery(walk.r.tokens, walk.r.at)) bracketedQuery(walk, scope)
+  if (isBracketedQuery(walk.r.tokens, walk.r.at)) queryValue(walk, scope)
   else tuple(walk, scope, 'f (')
 }
 
@@ -183,7 +183,7 @@ function keywordOperand(walk: Walk, scope: Scope): boolean {
   if (ofQuery || (is(r, 'ROW') && isSign(r, '(', 1))) {
     next(r)
     show(r, '')
-    if (ofQuery) bracketedQuery(walk, scope)
+    if (ofQuery) queryValue(walk, scope)
     else tuple(walk, scope, 'f (')
     return true
   }

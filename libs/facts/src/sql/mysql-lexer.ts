@@ -20,6 +20,7 @@ export type Token = {
 /** Beyond these, the parsers that are asked too take longer than anyone waits, or run out of stack. */
 const maxTokens = 25_000
 const maxBrackets = 60
+const maxName = 256
 
 const operators = ['<=>', '->>', '->', '<=', '>=', '<>', '!=', '<<', '>>', '&&', '||', ':=']
 const signs = new Set('(),.;+-*/%^~!=<>&|{}')
@@ -138,6 +139,7 @@ function match(lexer: Lexer, pattern: RegExp): string {
 /** Beside a dot a word is a name, whatever it says. */
 function word(lexer: Lexer, afterDot: boolean): Read {
   const text = match(lexer, wordPart)
+  if (text.length > maxName) throw new CannotTell('a name is longer than any server takes')
   // Space that is not ASCII is a letter to the servers and a space to people and to other parsers.
   if (!bareWord.test(text)) throw new CannotTell(`the name ${JSON.stringify(text.slice(0, 40))} must be quoted`)
   const beforeDot =
@@ -213,7 +215,7 @@ function quotedName(lexer: Lexer): string {
   const text = match(lexer, /`(?:[^`]|``)+`/y)
   const name = text.slice(1, -1).replaceAll('``', '`')
   // No server has a name that ends in a space; who drops the space reads another name.
-  if (text === '' || /[ \x00-\x1f]$/.test(name)) throw new CannotTell('a quoted name cannot be read')
+  if (text === '' || text.length > maxName || /[ \x00-\x1f]$/.test(name)) throw new CannotTell('a quoted name cannot be read')
   return name
 }
 

@@ -76,6 +76,17 @@ export function bracketedQuery(walk: Walk, parent: Scope | null): Columns {
   return columns
 }
 
+/** A query that stands for a value. One that begins with a bracket is shown to other parsers as one over a query. */
+export function queryValue(walk: Walk, scope: Scope): void {
+  const { r } = walk
+  const nested = isSign(r, '(', 1)
+  expectSign(r, '(')
+  if (nested) show(r, '( SELECT 1 FROM (')
+  query(walk, scope)
+  expectSign(r, ')')
+  if (nested) show(r, ') x )')
+}
+
 /** WITH: each name is visible to those after it, with RECURSIVE to itself too. */
 export function withClause(walk: Walk, scope: Scope): void {
   const { r } = walk

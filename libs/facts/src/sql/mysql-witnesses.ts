@@ -52,9 +52,9 @@ function isSmall(outline: string): boolean {
 
 function compare({ tables, calls, kind }: Sighting, { names }: Outline, own: Core, known: ReadonlySet<string>): void {
   if (own === 'query' && kind !== 'query') throw new CannotTell('another parser sees a change in the statement')
-  if (own !== 'schema' && calls.length > 0) throw new CannotTell(`another parser sees a call of ${calls[0]}`)
+  if (own !== 'schema' && calls.length > 0) throw new CannotTell(`another parser sees a call of ${calls[0]?.slice(0, 80)}`)
   for (const path of tables) {
     const written = path.map((part) => names.get(part) ?? part).join('.')
-    if (!known.has(written)) throw new CannotTell(`another parser sees ${written} in the statement`)
+    if (!known.has(written)) throw new CannotTell(`another parser sees ${written.slice(0, 80)} in the statement`)
   }
 }

@@ -1,5 +1,4 @@
 import type { Unknown } from '@mcpshield/policy/facts'
-import { prepareAntlr, antlrSighting } from './mysql-antlr.ts'
 import { tokensOf } from './mysql-lexer.ts'
 import { createWalk, enter, type MysqlOptions } from './mysql-names.ts'
 import { acceptSign, atEnd, createReader, type Reader } from './mysql-reader.ts'
@@ -10,11 +9,9 @@ import { CannotTell, createLedger, factsOf, refuseText, type Ledger, type Statem
 
 export type { MysqlOptions } from './mysql-names.ts'
 
-/** Loads the parsers, which otherwise happens at the first statement and takes about half a second. */
+/** Loads the parser that every statement is shown to, which otherwise happens at the first one. */
 export function prepareMysql(): void {
   prepareSqlparser()
-  prepareAntlr()
-  antlrSighting('SELECT 1')
 }
 
 /** What a text of MySQL or MariaDB does; unknown where it does not parse or holds something not known here. */

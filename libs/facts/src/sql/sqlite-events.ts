@@ -195,7 +195,8 @@ function readColumn(context: Context, event: Event, events: Event[]): void {
       ? written(ledger, resource, context.settings.planOnly)
       : ledger.entry('read', resource)
   if (second === '' || second === null) return
-  if (second.startsWith(stubColumn) && context.settings.stub) entry.allFields = true
+  // The number of a row has the name of the column that is the key, of which a stub knows nothing.
+  if (stub && (second.startsWith(stubColumn) || second === 'ROWID')) entry.allFields = true
   else entry.fields.add(second)
 }
 

@@ -17,7 +17,7 @@ json json_array json_array_insert json_array_length json_error_position json_ext
 json_group_object json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set
 json_type json_valid jsonb jsonb_array jsonb_array_insert jsonb_extract jsonb_group_array jsonb_group_object
 jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set -> ->>
-match regexp bm25 highlight snippet offsets matchinfo fts5_get_locale fts5_locale rtreecheck rtreedepth rtreenode
+match regexp bm25 highlight snippet offsets matchinfo fts5_get_locale fts5_insttoken fts5_locale fts5_source_id rtreedepth rtreenode
 geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_group_bbox geopoly_json
 geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform
 `)

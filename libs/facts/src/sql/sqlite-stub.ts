@@ -32,6 +32,9 @@ export type Stub = {
 
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
 const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
+/** True where the engine means a table, whose place it may name too. */
+const isNamed = (table: Table, name: string) =>
+  same(table.name, name) || same(`${table.place}.${table.name}`, name)
 const hasColumn = (table: Table, column: string) => table.columns.some((own) => same(own, column))
 const fullName = (table: Table) => `${quote(table.place)}.${quote(table.name)}`
 const localName = (name: string) => name.replace(/^(main|temp)\./i, '')
@@ -88,7 +91,7 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
   /** Adds a column to one table, or to two where the engine says the same of another one then; returns which. */
   const addColumn = (column: string, complaint: Complaint, only?: string): Table[] | undefined => {
     const without = innermostFirst().filter(
-      (t) => (only === undefined || same(t.name, only)) && !hasColumn(t, column),
+      (t) => (only === undefined || isNamed(t, only)) && !hasColumn(t, column),
     )
     return groups(without).find((group) => {
       for (const t of group) make(Object.assign(t, { columns: [...t.columns, column] }))
@@ -157,7 +160,7 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
       .some((t) => attempt(t, { columns: t.columns.filter((own) => !same(own, column)) }, complaint))
   const setWidth = (name: string, width: number, complaint: Complaint): boolean =>
     tables
-      .filter((t) => same(t.name, name) && width >= t.columns.length && width < 2_000)
+      .filter((t) => isNamed(t, name) && width >= t.columns.length && width < 2_000)
       .some((t) => attempt(t, { fillers: width - t.columns.length }, complaint))
   const tryWidths = (complaint: Complaint): boolean =>
     tables.some((t) => widths.some((fillers) => attempt(t, { fillers }, complaint)))

@@ -22,6 +22,8 @@ export type Body = { bytes: Buffer; cut: boolean }
 
 export async function readBody(body: Readable, encoding: string, maxBytes: number): Promise<Body> {
   const unpacked = unpack(body, encoding.trim().toLowerCase())
+  let arrivedBytes = 0
+  if (unpacked !== body) body.on('data', (chunk: Buffer) => (arrivedBytes += chunk.length))
   const chunks: Buffer[] = []
   let count = 0
   try {
@@ -31,11 +33,13 @@ export async function readBody(body: Readable, encoding: string, maxBytes: numbe
       if (count > maxBytes) break
     }
   } catch (error) {
-    if (unpacked !== body && (error as { errno?: number }).errno !== undefined)
-      throw new AppError('UNAVAILABLE', 'The response is packed in a way that cannot be read.', {
-        cause: error,
-      })
-    throw error
+    const ofPacking = unpacked !== body && (error as { errno?: number }).errno !== undefined
+    if (!ofPacking) throw error
+    // A response without a body may say how one would be packed.
+    if (arrivedBytes === 0 && body.readableEnded) return { bytes: Buffer.alloc(0), cut: false }
+    throw new AppError('UNAVAILABLE', 'The response is packed in a way that cannot be read.', {
+      cause: error,
+    })
   }
   return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), cut: count > maxBytes }
 }

@@ -24,12 +24,15 @@ export async function sourcesOf(
   client: pg.PoolClient,
   statement: Statement,
 ): Promise<NonNullable<Table['sources']>> {
-  const { names } = statement
+  const { names, searchPath } = statement
   try {
+    // Views are then written with the names that the text of the statement is read with.
+    await client.query(`SAVEPOINT sources; SET LOCAL search_path = ${identifierList(searchPath)}`)
     const told = await tellSources(client, statement)
     return Object.fromEntries(names.map((name, index) => [name, told[index] ?? 'unknown']))
   } catch {
     // A catalogue that cannot be read tells nothing; the outputs are then withheld, and the call works out.
+    await client.query('ROLLBACK TO SAVEPOINT sources').catch(() => undefined)
     return Object.fromEntries(names.map((name) => [name, 'unknown']))
   }
 }
@@ -176,6 +179,8 @@ const holdsOthers = (source: string) => HOLDS_OTHERS.test(source) || HOLDS_OTHER
 
 const columnName = (relation: Relation, column: { name: string }) =>
   `${relation.name}.${qualifiedName(column.name)}`
+/** Names as a list of SQL. */
+export const identifierList = (names: string[]) => names.map(quoted).join(', ')
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
 const quotedName = (name: string) => partsOf(name).map(quoted).join('.')
 

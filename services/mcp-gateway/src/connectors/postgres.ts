@@ -10,7 +10,7 @@ import { isUnknown, type JsonObject, type JsonValue } from '@mcpshield/policy/fa
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { accountWarning } from './postgres-account.ts'
 import { asQueryError, stopped, tooWide } from './postgres-errors.ts'
-import { sourcesOf } from './postgres-sources.ts'
+import { identifierList, sourcesOf } from './postgres-sources.ts'
 import { parserOf } from './postgres-values.ts'
 import { uniqueNames } from './unique-names.ts'
 
@@ -53,7 +53,7 @@ export function postgresConnector(
       try {
         await begin(client, searchPath, grant)
         const table = await runStatement(client, sql, searchPath, grant)
-        await client.query('COMMIT')
+        await commit(client)
         await client.query('DISCARD ALL')
         healthy = !leavesTraces(grant)
         return table
@@ -146,7 +146,7 @@ async function begin(client: pg.PoolClient, searchPath: string[], grant: Grant):
     BEGIN ISOLATION LEVEL READ COMMITTED ${access};
     SET LOCAL statement_timeout = ${Math.ceil(grant.timeoutMs)};
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
-    SET LOCAL search_path = ${searchPath.map(quoteIdentifier).join(', ')};
+    SET LOCAL search_path = ${identifierList(searchPath)};
     SET LOCAL standard_conforming_strings = on;
     SET LOCAL backslash_quote = safe_encoding;
     SET LOCAL transform_null_equals = off;
@@ -163,10 +163,6 @@ async function begin(client: pg.PoolClient, searchPath: string[], grant: Grant):
 }
 
 type Pins = { strings: string; encoding: string; read_only: string }
-
-async function pinSearchPath(client: pg.PoolClient, searchPath: string[]): Promise<void> {
-  await client.query(`SET search_path = ${searchPath.map(quoteIdentifier).join(', ')}`)
-}
 
 /** Reads rows in chunks until the end or a cap. pg-cursor always speaks the extended protocol. */
 async function runStatement(
@@ -202,11 +198,8 @@ async function runStatement(
     await close(cursor, client)
   }
   const table: Table = { columns: names, rows, cut }
-  if (grant.needsSources) {
-    // Views are then written with the names that the text of the statement is read with.
-    await pinSearchPath(client, searchPath)
+  if (grant.needsSources)
     table.sources = await sourcesOf(client, { sql, fields: columns, names, searchPath, grant })
-  }
   return table
 }
 
@@ -220,6 +213,12 @@ function readChunk(cursor: Cursor, count: number): Promise<{ rows: JsonValue[][]
       },
     )
   })
+}
+
+/** A transaction that failed without anybody being told is not committed, and says so only by its tag. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query('COMMIT')
+  if (command !== 'COMMIT') throw new AppError('UNAVAILABLE', 'The database did not keep the change.')
 }
 
 /** Leaves nothing of a failed call behind; false when the connection must be thrown away. */
@@ -242,8 +241,4 @@ function leavesTraces({ accesses }: Grant): boolean {
 async function cancelBackend(pool: pg.Pool, client: pg.PoolClient): Promise<void> {
   const { processID } = client as unknown as { processID: number | null }
   if (processID !== null) await pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

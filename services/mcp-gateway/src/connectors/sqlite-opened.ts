@@ -12,7 +12,8 @@ const PAGE_IN_REGISTER = 0x10
 export function openedTables(database: DatabaseSync, sql: string): string[] | undefined {
   let steps: Step[]
   try {
-    steps = database.prepare(`EXPLAIN ${sql}`).all() as Step[]
+    // An empty statement before the first is nothing.
+    steps = database.prepare(`EXPLAIN ${sql.replace(/^[\s;]+/, '')}`).all() as Step[]
   } catch (error) {
     // Of a statement that is an EXPLAIN itself nothing is run.
     return /near "explain": syntax error/i.test((error as Error).message) ? [] : undefined
