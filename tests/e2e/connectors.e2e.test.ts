@@ -40,7 +40,7 @@ beforeAll(async () => {
   client = await product.client()
 })
 afterAll(async () => {
-  await client.close()
+  await client?.close()
   await product[Symbol.asyncDispose]()
   await mariadb?.[Symbol.asyncDispose]()
   await mongodb?.[Symbol.asyncDispose]()
@@ -53,8 +53,8 @@ async function connections(): Promise<void> {
   await add({ name: 'box', kind: 'files', path: folder })
   await add({ name: 'web', kind: 'http' })
   await add({ name: 'cache', kind: 'redis', url: product.stack.backing.redisUrl })
-  if (mariadb !== undefined) await add({ name: 'shop', kind: 'mysql', url: mariadb.url })
-  if (mongodb !== undefined) await add({ name: 'docs', kind: 'mongodb', url: mongodb.url })
+  if (mariadb !== undefined) await add({ name: 'maria', kind: 'mysql', url: mariadb.url })
+  if (mongodb !== undefined) await add({ name: 'mongo', kind: 'mongodb', url: mongodb.url })
 }
 
 type Result = { content: { text: string }[]; isError?: boolean; structuredContent?: Record<string, unknown> }

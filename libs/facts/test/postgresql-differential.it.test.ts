@@ -220,7 +220,9 @@ describe('generated statements', () => {
       const statement = random.chance(0.5) ? wrap(random, sql) : sql
       if (!isReadOnly(statement)) continue
       tally.readOnly++
-      expect(hidden, `seed ${seed}: ${statement}`).toBe(0)
+      // A plan locks no row.
+      if (!/^explain (?!analyze|\(analyze)/i.test(statement))
+        expect(hidden, `seed ${seed}: ${statement}`).toBe(0)
       batch.push(statement)
       if (batch.length < 50) continue
       tally.ran += batch.length

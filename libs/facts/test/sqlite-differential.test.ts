@@ -44,8 +44,9 @@ function readState(): Record<string, string> {
   const state: Record<string, string> = {
     folder: readdirSync(folder).join(),
     file: createHash('sha256').update(readFileSync(file)).digest('hex'),
-    databases: JSON.stringify(db.prepare('PRAGMA database_list').all(), text),
+    // The temporary database is listed once it was asked for.
     temporary: JSON.stringify(db.prepare('SELECT * FROM sqlite_temp_master').all(), text),
+    databases: JSON.stringify(db.prepare('PRAGMA database_list').all(), text),
     transaction: String(db.isTransaction),
   }
   for (const pragma of remembered) state[pragma] = JSON.stringify(db.prepare(`PRAGMA ${pragma}`).all(), text)
@@ -133,7 +134,10 @@ function missing(sql: string, facts: StatementFacts, seesThroughViews: boolean):
   const named = says.asked.filter(({ column }) => column !== '').map(({ table }) => table)
   const tables = [...says.opened, ...named].filter((table) => realTables.has(table))
   const fieldsOf = new Map(
-    facts.accesses.map(({ resource, fields }) => [String(resource).toLowerCase(), lowerCase(fields)]),
+    facts.accesses.map(({ resource, fields }) => [
+      (resource as string | null)?.toLowerCase(),
+      lowerCase(fields),
+    ]),
   )
   const columns = says.asked.filter(({ table, column, inside }) => {
     if (!realTables.has(table) || column === '' || (inside !== null && !seesThroughViews)) return false

@@ -1,10 +1,10 @@
 // While calls run, a thread puts links in the place of a folder and of a file, and moves the folder out and back, as
 // fast as it can. Longer than in every run: MCPSHIELD_RACE_TRIES=100000.
-import { mkdirSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Connector } from '../src/connectors/connector.ts'
+import type { Connector, Grant } from '../src/connectors/connector.ts'
 import { BY_DESCRIPTOR } from '../src/connectors/filesystem-open.ts'
 import { filesystemConnector } from '../src/connectors/filesystem.ts'
 import { makeTree, type MadeTree } from './filesystem-tree.ts'
@@ -55,14 +55,17 @@ const calls = (connector: Connector, number: number): Promise<unknown> => {
         grant(file),
       )
     case 3:
-      return connector.run(
-        'filesystem.write',
-        { path: join(folder, `new-${number}.txt`), content: 'inside' },
-        grant(join(folder, `new-${number}.txt`)),
-      )
+      return create(connector, join(folder, `new-${number % 64}.txt`), grant)
     default:
       return connector.run('filesystem.read', { path: file }, grant(file))
   }
+}
+
+/** Makes a file and removes it again, so that the folder stays small. */
+async function create(connector: Connector, path: string, grant: (path: string) => Grant): Promise<unknown> {
+  const answer = await connector.run('filesystem.write', { path, content: 'inside' }, grant(path))
+  rmSync(path, { force: true })
+  return answer
 }
 
 // By name, as on systems without /proc, a swap is made unlikely and not impossible: the README says so.

@@ -8,6 +8,7 @@ import {
   isReadingTable,
   isTableFunction,
 } from './sqlite-names.ts'
+import { reusedNames } from './sqlite-aliases.ts'
 import { stubColumn, type Stub } from './sqlite-stub.ts'
 
 /** One call of the authorizer. */
@@ -37,7 +38,7 @@ export type Program = {
   indexes: Map<string, string>
 }
 
-type Settings = { stub: Stub | undefined; planOnly: boolean }
+type Settings = { stub: Stub | undefined; planOnly: boolean; text: string }
 
 const schemaActions = new Set([
   c.SQLITE_CREATE_INDEX,
@@ -318,9 +319,10 @@ function isVirtualRead(program: Program, event: Event): boolean {
 function noteFields({ ledger, settings }: Context): void {
   const { stub } = settings
   if (!stub) return
+  const names = [...stub.unqualified, ...reusedNames(settings.text)]
   for (const entry of ledger.entries()) {
     if (typeof entry.resource !== 'string' || entry.operation === 'schema') continue
     if (!stub.isExact(entry.resource)) entry.allFields = true
-    if (entry.list === 'reads') for (const column of stub.unqualified) entry.fields.add(column)
+    if (entry.list === 'reads') for (const column of names) entry.fields.add(column)
   }
 }

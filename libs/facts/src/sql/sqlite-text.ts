@@ -63,7 +63,7 @@ const maxExpansions = 1_500
 /** True where common table expressions multiply beyond what the engine compiles in reasonable time. */
 export function expandsTooFar(text: string): boolean {
   if (!/\bwith\b/i.test(text)) return false
-  const tokens = [...text.matchAll(token)].map((match) => word(match[0])).filter((found) => found !== '')
+  const tokens = tokensOf(text).map(({ name }) => name)
   const bodies = cteBodies(tokens)
   const cost = new Map<string, number>()
   const costOf = (cte: string): number => {
@@ -81,6 +81,14 @@ export function expandsTooFar(text: string): boolean {
   let total = 0
   for (const used of tokens) if (bodies.has(used)) total += costOf(used)
   return total > maxExpansions
+}
+
+/** The tokens of a text but its comments: as the engine compares names, and with the quote around each. */
+export function tokensOf(text: string): { name: string; quote: string }[] {
+  return [...text.matchAll(token)].flatMap(([found]) => {
+    const name = word(found)
+    return name === '' ? [] : [{ name, quote: /^["'`[]./.test(found) ? (found[0] as string) : '' }]
+  })
 }
 
 /** A token as the engine compares names: unquoted, in lower case; nothing for a comment. */

@@ -171,7 +171,7 @@ function statement(bench: Bench, text: string, deadline: number): Ledger {
 function readInto(ledger: Ledger, bench: Bench, body: string, planOnly: boolean, deadline: number): number[] {
   if (!compile(bench, body, deadline)) throw new CannotTell('the statement cannot be read')
   const events = [...bench.events]
-  readEvents(ledger, events, program(bench, body), { stub: bench.stub, planOnly })
+  readEvents(ledger, events, program(bench, body), { stub: bench.stub, planOnly, text: body })
   return events.map((event) => event.action)
 }
 

@@ -43,9 +43,10 @@ export function postgresConnector(
   let account: Promise<unknown> | undefined
   return {
     async query(sql, grant) {
+      if (grant.signal.aborted) throw new AppError('UNAVAILABLE', 'The client went away.')
       const client = await connect(pool, connection.name)
+      // Asked before the first statement, on its connection; nobody has to wait for it.
       account ??= accountWarning(client, connection.name).then((message) => message && warn(message))
-      await account
       const cancel = () => void cancelBackend(pool, client)
       grant.signal.addEventListener('abort', cancel, { once: true })
       const flow = limitFlow(pool, client, grant)
