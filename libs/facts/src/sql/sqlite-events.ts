@@ -4,6 +4,7 @@ import {
   changingOpcodes,
   classifyPragma,
   isForeignTable,
+  isModule,
   isPureFunction,
   isReadingTable,
   isTableFunction,
@@ -177,8 +178,8 @@ function readColumn(context: Context, event: Event, events: Event[]): void {
   const found = findTable(program, event)
   const known = found !== undefined || isInternal(name)
   if ((!known || stub) && isTableFunction(name)) return ledger.call(name.toLowerCase())
-  // Where no column is read the name is as the statement has it: of a common table expression, if of nothing else.
-  if (!known && !second && !isReadingTable(name) && !isForeignTable(name)) return
+  // What is no table and nothing that the engine brings along is a query's own name for a part of itself.
+  if (!known && !isReadingTable(name) && !isForeignTable(name) && !isModule(name)) return
   // A stub table stands for a name of which nothing is known: it may be one of the engine's own.
   if ((!known && !isReadingTable(name)) || (stub && isForeignTable(name))) {
     ledger.entry('admin', { unknown: `${name} is a virtual table that is not known here` })

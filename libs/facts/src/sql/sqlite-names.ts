@@ -82,6 +82,13 @@ export function isForeignTable(name: string): boolean {
   return reaching.has(name.toLowerCase()) || (reading.test(name) && !isReadingTable(name))
 }
 
+const modules = words('dbstat fts3 fts3tokenize fts4 fts4aux fts5 fts5vocab geopoly rtree rtree_i32')
+
+/** True for the kinds of virtual tables the engine brings along, some of which are tables by their own names. */
+export function isModule(name: string): boolean {
+  return modules.has(name.toLowerCase())
+}
+
 /** The opcodes of a program that changes, or does something beside reading, whatever the authorizer was told. */
 export const changingOpcodes = words(`
 Vacuum IncrVacuum Checkpoint JournalMode SetCookie AutoCommit Savepoint CreateBtree Destroy Clear DropTable DropIndex
