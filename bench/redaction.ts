@@ -42,7 +42,7 @@ function rowsOfTable(): RedactionRow[] {
     note: ORDINARY.slice(0, 80),
   }))
   const fields = [{ detector: 'email' as const }, { fields: ['*.name'] }]
-  const sources = { id: ['c.id'], name: ['c.name'], mail: ['c.mail'], note: ['c.note'] }
+  const sources = { id: [['c', 'id']], name: [['c', 'name']], mail: [['c', 'mail']], note: [['c', 'note']] }
   return [
     rowOf('rows, e-mail and one field', JSON.stringify(rows), () =>
       redactValue(rows, fields, { keyedHash, sources }),

@@ -27,11 +27,25 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     const capabilities = { tools: {}, resources: {}, prompts: {}, logging: {}, tasks: { list: {} } }
     say({
       id,
-      result: { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'fixture', version: '1' } },
+      result: {
+        protocolVersion: '2025-11-25',
+        capabilities,
+        serverInfo: { name: 'fixture', version: '1' },
+        instructions: 'ask ann@example.com',
+      },
     })
   } else if (method === 'ping') say({ id, result: {} })
   else if (method === 'tools/list')
-    say({ id, result: { tools: TOOLS.map((name) => ({ name, inputSchema: { type: 'object' } })) } })
+    say({
+      id,
+      result: {
+        tools: TOOLS.map((name) => ({
+          name,
+          description: `${name}, by ann@example.com`,
+          inputSchema: { type: 'object' },
+        })),
+      },
+    })
   else if (method === 'resources/list')
     say({
       id,
@@ -42,6 +56,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     say({ id, result: { contents: [{ uri: params?.uri, text: `of ${params?.uri} by ann@example.com` }] } })
   else if (method === 'prompts/get')
     say({ id, result: { messages: [{ role: 'user', content: { type: 'text', text: 'a prompt' } }] } })
+  else if (method?.startsWith('resources/') || method === 'completion/complete') say({ id, result: {} })
   else if (method === 'tools/call') call(id, params)
   else if (method === 'notifications/cancelled') say({ id: held, result: text('too late') })
   else if (id === 'question')

@@ -107,8 +107,6 @@ describe('calls', () => {
     })
     for (const [id, uri] of [
       [2, 'file:///shut/a'],
-      [3, 'file:///open/../shut/a'],
-      [4, 'file:///open/%2e%2e/shut/a'],
       [5, 'odd://open/a'],
     ] as const) {
       const { error } = await read(id, uri)
@@ -122,6 +120,72 @@ describe('calls', () => {
     ).toBe(-31403)
     expect((await client.ask(9, 'resources/subscribe', { uri: 'file:///shut/a' })).error?.code).toBe(-31403)
     expect(client.received()).not.toContain('shut')
+  })
+
+  test('of a URI whose path climbs out of the one a rule names are refused, however it is written', async () => {
+    await using client = wrapped(
+      "version: 1\nrules: [{ tool: 'box/file:///pub/*', method: 'resources/*', decision: allow }]\n",
+    )
+    const methods = ['resources/read', 'resources/subscribe', 'resources/unsubscribe']
+    for (const uri of [
+      ...['file:///pub/../secret', 'file:///pub/%2e%2e/secret', 'file:///pub/a/..\\..\\secret'],
+      ...['file:///pub/a%2f..%2f..%2fsecret', 'file:///pub/%252e%252e/secret', 'file:///pub/.\t./secret'],
+    ])
+      for (const method of methods)
+        expect((await client.ask(`${method} ${uri}`, method, { uri })).error, uri).toMatchObject({
+          code: -32602,
+          message: expect.stringContaining('climbs'),
+        })
+    expect((await client.ask(1, 'resources/read', { uri: 'file:///pub/a..b/.c' })).result).toHaveProperty(
+      'contents',
+    )
+    expect(client.received()).not.toContain('secret')
+  })
+
+  test('of a completion reach the server with the reference that was judged and no other', async () => {
+    await using client = wrapped(`version: 1
+rules:
+  - { tool: box/ok, method: completion/complete, decision: allow }
+  - { tool: 'box/file:///pub/*', method: completion/complete, decision: allow }
+`)
+    const argument = { name: 'a', value: 'b' }
+    const complete = (id: number, ref: object) => client.ask(id, 'completion/complete', { ref, argument })
+    await complete(1, { type: 'ref/prompt', name: 'ok', uri: 'secret://a' })
+    await complete(2, { type: 'ref/resource', uri: 'file:///pub/{name}', name: 'secret' })
+    for (const ref of [
+      { type: 'REF/resource', name: 'ok', uri: 'secret://a' },
+      { name: 'ok', uri: 'secret://a' },
+      { type: 'ref/resource', uri: 'file:///pub/../secret' },
+      { type: 'ref/resource', name: 'ok' },
+      { type: 'ref/prompt', uri: 'file:///pub/a' },
+    ])
+      expect((await complete(3, ref)).error?.code).toBe(-32602)
+    const sent = client.received().trimEnd().split('\n')
+    expect(sent.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { params: { ref: { type: 'ref/prompt', name: 'ok' }, argument } },
+      { params: { ref: { type: 'ref/resource', uri: 'file:///pub/{name}' }, argument } },
+    ])
+    expect(client.received()).not.toContain('secret')
+  })
+
+  test('that are not decided take along what the protocol knows of them', async () => {
+    await using client = wrapped(open)
+    const params = { name: 'canary', canary: 1, _meta: { progressToken: 1, 'x.example/a': 'canary' } }
+    for (const method of ['ping', 'tools/list', 'resources/list', 'prompts/list'])
+      await client.ask(method, method, { ...params, cursor: 'next' })
+    client.send({ method: 'notifications/canary', params })
+    client.send({ method: 'notifications/initialized', params })
+    client.send({ method: 'notifications/progress', params: { ...params, progressToken: 7, progress: 0.5 } })
+    expect(textOf(await client.call(1, 'echo', { text: 'here' }))).toBe('here')
+    const sent = client.received()
+    expect(sent).not.toContain('canary')
+    const _meta = '{"progressToken":1}'
+    expect(sent).toContain(`"method":"ping","params":{"_meta":${_meta}}}`)
+    expect(sent).toContain(`"method":"tools/list","params":{"cursor":"next","_meta":${_meta}}}`)
+    expect(sent).toContain(`"method":"notifications/initialized","params":{"_meta":${_meta}}}`)
+    expect(sent).toContain(
+      `"method":"notifications/progress","params":{"progressToken":7,"progress":0.5,"_meta":${_meta}}}`,
+    )
   })
 
   test('of methods that are not known, and tasks, do not pass', async () => {

@@ -103,6 +103,18 @@ describe('what a client may say', () => {
   })
 })
 
+test('a character that some readers take for the end of a line reaches both sides escaped', async () => {
+  await using client = wrapped(open)
+  let raw = ''
+  client.child.stdout.on('data', (chunk: Buffer) => (raw += chunk.toString()))
+  const text = 'a\u0085b\u2028c\u2029d'
+  expect(textOf(await client.call(1, 'echo', { text }))).toBe(text)
+  for (const each of [client.received(), raw]) {
+    expect(each).toContain('a\\u0085b\\u2028c\\u2029d')
+    expect(each).not.toMatch(/[\u0085\u2028\u2029]/)
+  }
+})
+
 describe('what a server may say', () => {
   test('answers nobody waits for, and lines that are no messages, do not reach the client', async () => {
     await using client = wrapped(open)
@@ -127,6 +139,18 @@ describe('what a server may say', () => {
     client.child.stdout.on('data', (chunk: Buffer) => (raw += chunk.toString()))
     await client.call(1, 'numbers')
     expect(raw).toContain('"n":12345678901234567890')
+  })
+
+  test('what it says of itself and of its tools is redacted, and names stay', async () => {
+    await using client = wrapped(`version: 1\nrules: [{ tool: 'box/*', decision: allow, redact: [email] }]\n`)
+    const { result: hello } = await client.ask(1, 'initialize', { protocolVersion: '2025-11-25' })
+    expect(hello).toMatchObject({ protocolVersion: '2025-11-25', instructions: 'ask [redacted:email]' })
+    const { result: list } = await client.ask(2, 'tools/list')
+    expect((list?.['tools'] as object[])[0]).toEqual({
+      name: 'echo',
+      description: 'echo, by [redacted:email]',
+      inputSchema: { type: 'object' },
+    })
   })
 
   test('results, errors and log messages are redacted', async () => {

@@ -30,7 +30,8 @@ const overview =
     const filter = reading.command['filter']
     if (filter !== undefined) readFilter(scopeOf(reading.ledger, reading.names, null), filter)
     reading.ledger.entry('read', { unknown: `${reading.name} tells about every collection` })
-    return true
+    // A filter may hold code to run.
+    return reading.ledger.entries().every(({ operation }) => operation === 'read')
   }
 
 /** Indexes or sizes of one collection. */

@@ -152,8 +152,12 @@ function withFields(entry: Entry, { fields }: Noted): void {
   else for (const field of fields) entry.fields.add(field)
 }
 
+// The server marks them as writing only, although they answer with the entries they claim.
+const claims = words('xclaim xautoclaim')
+
 /** `SET` gives the old value back only when it is asked to. */
 function readsKey({ reads }: KeyUse, { name, argv }: Noted): boolean {
+  if (claims.has(name)) return true
   return name === 'set' ? argv.slice(3).some((word) => /^get$/i.test(word)) : reads
 }
 
@@ -167,5 +171,14 @@ function patternsOf({ name, argv, ledger }: Noted): string[] {
   const { patterns } = sortOptions(argv)
   if (patterns.length > 0)
     ledger.entry('read', { unknown: 'keys are looked up by a pattern' }).allFields = true
-  return patterns.map((pattern) => pattern.replace(/->[^>]+$/, ''))
+  return patterns.map(patternOfKey)
+}
+
+/** The pattern without the field of a hash: that stands behind the first arrow after the star, if anything does. */
+function patternOfKey(pattern: string): string {
+  // The server looks for star and arrow up to a NUL only.
+  const [seen = ''] = pattern.split('\0')
+  const star = seen.indexOf('*')
+  const arrow = star < 0 ? -1 : seen.indexOf('->', star + 1)
+  return arrow >= 0 && arrow + 2 < seen.length ? pattern.slice(0, arrow) : pattern
 }

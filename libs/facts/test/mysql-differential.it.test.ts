@@ -65,20 +65,26 @@ describe.skipIf(missing !== undefined)('the facts and MariaDB', () => {
   const prepareSession = () =>
     session.query('SET max_statement_time = 5').then(() => session.query('USE shop'))
 
-  /** A generated query may end the server, whose own fault that is; it is started again. */
+  /** One in a hundred generated queries ends MariaDB 10.11, whose own fault that is; it is started again. */
   async function recover(): Promise<undefined> {
     const options = { uri: server.url, flags: ['-IGNORE_SPACE'], dateStrings: true, supportBigNumbers: true }
+    const answers = () => mysql.createConnection(options).then((made) => void (session = made))
     await expect
-      .poll(() => mysql.createConnection(options).then((made) => (session = made)), { timeout: 30_000 })
-      .toBeTruthy()
+      .poll(
+        () =>
+          answers()
+            .then(() => true)
+            .catch(() => false),
+        { timeout: 30_000 },
+      )
+      .toBe(true)
     observer = await mysql.createConnection({ ...options, multipleStatements: true })
     await prepareSession()
     return undefined
   }
-
   afterAll(async () => {
-    await session.end()
-    await observer.end()
+    session.destroy()
+    observer.destroy()
     await server[Symbol.asyncDispose]()
   })
 
@@ -115,7 +121,7 @@ describe.skipIf(missing !== undefined)('the facts and MariaDB', () => {
     const tables = await rowsOf(
       observer,
       `SELECT CONCAT('\`', table_schema, '\`.\`', table_name, '\`') AS name FROM information_schema.tables WHERE table_type IN
-       ('BASE TABLE', 'SEQUENCE', 'VIEW') AND table_schema NOT IN ('information_schema', 'performance_schema') ORDER BY name`,
+       ('BASE TABLE', 'SEQUENCE', 'VIEW') AND table_schema NOT IN ('information_schema', 'performance_schema') ORDER BY BINARY name`,
     )
     const names = tables
       .map(({ name }) => String(name))
@@ -243,7 +249,7 @@ describe.skipIf(missing !== undefined)('the facts and MariaDB', () => {
     expect(compared).toBeGreaterThan(rounds * 0.6)
     // More than is opened is reported only of common table expressions that nothing uses.
     expect(exact).toBeGreaterThan(compared * 0.5)
-  })
+  }, 180_000)
 
   test('a text is split where the server splits it', async () => {
     const below = randomBelow(11)
@@ -352,7 +358,7 @@ function generator(seed: number): () => string {
   const pick = <T>(list: readonly T[]) => list[below(list.length)] as T
   const names = ['t1', 't2', 't3', 't4', 'ids', 'T1']
   let aliases = 0
-  // The server takes minutes for, or dies of, what has many queries.
+  // The server takes minutes for many queries; below EXISTS it hangs on some.
   let queriesLeft = 0
 
   const table = () =>
@@ -368,34 +374,36 @@ function generator(seed: number): () => string {
     if (depth === 0 || queriesLeft <= 0) return pick(['1', "'x' = 'FROM t4'", '2 > 1'])
     const inner = query(depth - 1)
     return pick([
-      `EXISTS (${inner})`,
       `1 IN (${inner})`,
       `1 = ANY (${inner})`,
       `(SELECT COUNT(*) FROM ${source(depth - 1)}) >= 0`,
-      `CASE WHEN EXISTS (${inner}) THEN 1 END`,
+      `CASE WHEN (SELECT COUNT(*) FROM (${inner}) n) THEN 1 END`,
     ])
   }
-  const select = (depth: number): string => {
+  const select = (depth: number, also: string[] = []): string => {
+    const used = also.map((name) => `${name} q${aliases++} JOIN `).join('')
     const joins = Array.from(
       { length: below(3) },
       () => pick([', ', ' JOIN ', ' CROSS JOIN ']) + source(depth),
     ).join('')
     const where = below(2) === 0 ? ` WHERE ${condition(depth)}` : ''
-    return `SELECT 1 AS v FROM ${source(depth)}${joins}${where}${pick(['', ' GROUP BY v'])}`
+    return `SELECT 1 AS v FROM ${used}${source(depth)}${joins}${where}${pick(['', ' GROUP BY v'])}`
   }
   function query(depth: number): string {
     queriesLeft--
     const ctes =
-      queriesLeft > 0 && below(2) === 0
+      depth > 0 && queriesLeft > 0 && below(2) === 0
         ? Array.from({ length: 1 + below(3) }, () => pick(names).toLowerCase())
         : []
-    const bodies = [...new Set(ctes)].map((name) => `${name} AS (${query(Math.max(0, depth - 1))})`)
+    const defined = [...new Set(ctes)]
+    const bodies = defined.map((name) => `${name} AS (${query(0)})`)
     const start = bodies.length > 0 ? `WITH ${bodies.join(', ')} ` : ''
-    const first = below(4) === 0 ? `(${select(depth)})` : select(depth)
     const others = Array.from(
-      { length: below(4) === 0 ? 1 + below(2) : 0 },
+      { length: below(3) === 0 ? 1 + below(2) : 0 },
       () => pick([' UNION ', ' UNION ALL ']) + `(${select(depth)})`,
     )
+    const one = select(depth, defined)
+    const first = others.length > 0 && below(2) === 0 ? `(${one})` : one
     return `${start}${first}${others.join('')}${pick(['', ' ORDER BY v'])}`
   }
   return () => {

@@ -56,6 +56,16 @@ describe('names', () => {
     expect(reads('SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) x, a')).toEqual(['a'])
     expect(reads('(WITH a AS (SELECT 1) SELECT * FROM a) UNION SELECT * FROM a')).toEqual(['a'])
     expect(reads('WITH a AS (SELECT 1) SELECT * FROM A')).toEqual(['A'])
+    // MySQL finds the outer one here, MariaDB the stored table.
+    expect(
+      reads('WITH a AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM a) SELECT * FROM b) x'),
+    ).toEqual(['a'])
+    expect(
+      reads('WITH a AS (SELECT 1) SELECT * FROM (WITH a AS (SELECT * FROM a) SELECT * FROM a) x'),
+    ).toEqual(['a'])
+    expect(reads('WITH a AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT 1) SELECT * FROM a, b) x')).toEqual(
+      [],
+    )
     expect(reads('INSERT INTO t WITH a AS (SELECT 1) SELECT * FROM a')).toEqual([])
   })
 })

@@ -52,7 +52,7 @@ function holdsToo(above: Rule, below: Rule, budget: Budget): boolean {
   // What `below` leaves untested, the call may have; what it tests, the call has.
   if (testsAny && KINDS.some((kind) => tested[kind] !== given[kind])) return false
   if (above.decision === 'ask' && below.decision === 'allow' && !holdsNothing(outer)) return false
-  return callImplied(outer, inner, budget) && factsImplied(outer, inner, above, (name) => name, budget)
+  return callImplied(outer, inner, budget) && factsImplied(above, below, (name) => name, budget)
 }
 
 /** `above`, a deny or ask rule, may hold whenever `below` holds or may. */
@@ -60,7 +60,7 @@ function mayHoldToo(above: Rule, below: Rule, budget: Budget): Implied {
   const [outer, inner] = [above.conditions ?? {}, below.conditions ?? {}]
   const [tested, given] = [kindsOf(outer), kindsOf(inner)]
   if (KINDS.some((kind) => tested[kind] && !given[kind])) return 'no'
-  if (!callImplied(outer, inner, budget) || !factsImplied(outer, inner, above, foldCase, budget)) return 'no'
+  if (!callImplied(outer, inner, budget) || !factsImplied(above, below, foldCase, budget)) return 'no'
   if (above.decision === below.decision) return 'yes'
   if (JSON.stringify(outer.parameters ?? {}).includes('"items"')) return 'no'
   const namesMembers = outer.fields !== undefined || outer.functions !== undefined
@@ -82,13 +82,8 @@ function callImplied(outer: Conditions, inner: Conditions, budget: Budget): bool
   return CONTEXT.every((name) => globsCover(outer[name], inner[name], (text) => text, budget))
 }
 
-function factsImplied(
-  outer: Conditions,
-  inner: Conditions,
-  above: Rule,
-  reading: (name: string) => string,
-  budget: Budget,
-): boolean {
+function factsImplied(above: Rule, below: Rule, reading: (name: string) => string, budget: Budget): boolean {
+  const [outer, inner] = [above.conditions ?? {}, below.conditions ?? {}]
   for (const name of ['connection', 'resources', 'fields', 'functions'] as const) {
     const read = name === 'connection' ? (text: string) => text : reading
     if (!globsCover(outer[name], inner[name], read, budget)) return false
@@ -98,7 +93,7 @@ function factsImplied(
     if (inner.operations === undefined) return false
     if (!listOf(inner.operations).every((each) => listOf(operations).includes(each))) return false
   }
-  return pathsCover(outer, inner, budget) && urlsCover(outer, inner, above, budget)
+  return pathsCover(outer, inner, budget) && urlsCover(above, below, budget)
 }
 
 type Globs = string | readonly string[] | undefined
@@ -140,7 +135,9 @@ function folder(text: string): string {
   return 'prefix' in read ? read.prefix : text
 }
 
-function urlsCover(outer: Conditions, inner: Conditions, above: Rule, budget: Budget): boolean {
+function urlsCover(above: Rule, below: Rule, budget: Budget): boolean {
+  const { conditions: outer = {} } = above
+  const { conditions: inner = {} } = below
   const [wide, narrow] = [domainsOf(outer), domainsOf(inner)]
   const covered = (entries: readonly DomainEntry[], by: readonly DomainEntry[], covers: DomainCover) =>
     entries.every((entry) => by.some((each) => spend(budget, each.host, entry.host) && covers(each, entry)))
@@ -151,10 +148,12 @@ function urlsCover(outer: Conditions, inner: Conditions, above: Rule, budget: Bu
   if (above.decision !== 'deny') {
     return narrow.blocked !== undefined && covered(wide.blocked, narrow.blocked, domainCloses)
   }
-  // A deny rule below blocks what it lists; one that opens touches what it allows.
-  const touched = narrow.allowed ?? narrow.blocked ?? []
-  return touched.length > 0 && covered(touched, wide.blocked, domainCloses)
+  // A deny rule below blocks what it lists; one that opens touches what it allows, or anything.
+  const touched = below.decision === 'deny' ? narrow.blocked : (narrow.allowed ?? [ANY_HOST])
+  return touched !== undefined && covered(touched, wide.blocked, domainCloses)
 }
+
+const ANY_HOST: DomainEntry = { match: 'any', host: '' }
 
 type DomainCover = (outer: DomainEntry, inner: DomainEntry) => boolean
 type Domains = { allowed?: DomainEntry[]; blocked?: DomainEntry[] }

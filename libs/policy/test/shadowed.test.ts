@@ -76,6 +76,8 @@ describe('a rule below one that always decides', () => {
     ['allow allow', 'blocked_domains: x.test', 'blocked_domains: [x.test, y.test]', 'never decides'],
     ['allow allow', 'blocked_domains: [x.test, y.test]', 'blocked_domains: x.test', 'decides'],
     ['deny allow', 'blocked_domains: "*.a.test"', 'allowed_domains: x.a.test', 'never decides'],
+    ['deny allow', 'blocked_domains: "*.a.test"', 'blocked_domains: x.a.test', 'decides'],
+    ['deny allow', 'blocked_domains: "*"', 'blocked_domains: x.a.test', 'never decides'],
     ['deny deny', 'blocked_domains: x.test:80', 'blocked_domains: x.test', 'decides'],
     ['allow allow', 'time: { days: mon }', 'time: { days: mon }, key: k', 'never decides'],
     ['allow allow', 'time: { days: mon-fri }', 'time: { days: mon }', 'decides'],

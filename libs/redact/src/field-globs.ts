@@ -1,5 +1,6 @@
 // Field names with wildcards, matched against the end of a path: `phone` is that field at any place, `users.phone`
 // is the field of that table or parent, `*` stands for any characters of one name. Case does not matter, as in SQL.
+// A path is a list of names and never one text: the key `user:ann@example.com` is one name.
 
 export type FieldGlob = readonly string[]
 
@@ -12,14 +13,37 @@ export function parseGlob(field: string): FieldGlob {
 
 /**
  * Whether a path can name the field. A path that is shorter than the glob lacks its table or parent: what cannot
- * be told from the field is taken for it.
+ * be told from the field is taken for it. A name with dots is taken for one name and for several, and a position
+ * in a list may be left out: whoever wrote the glob may have meant either.
  */
 export function matchesField(glob: FieldGlob, path: readonly string[]): boolean {
+  if (matchesEnd(glob, path)) return true
+  if (path.some((name) => name.includes('.')) && matchesDotted(glob, path)) return true
+  return path.some(isPosition) && matchesEnd(glob, withoutPositions(path))
+}
+
+function matchesEnd(glob: FieldGlob, path: readonly string[]): boolean {
   const compared = Math.min(glob.length, path.length)
   for (let i = 1; i <= compared; i++) {
     if (!matchesName(glob.at(-i)!, path.at(-i)!.toLowerCase())) return false
   }
   return compared > 0
+}
+
+/** The path as if every dot parted two names, and as one text in which `*` stands for dots too. */
+function matchesDotted(glob: FieldGlob, path: readonly string[]): boolean {
+  const text = path.join('.')
+  const names = text.split('.')
+  if (matchesEnd(glob, names) || matchesEnd(glob, withoutPositions(names))) return true
+  const joined = glob.join('.')
+  return matchesName(joined, text.toLowerCase()) || matchesName(`*.${joined}`, text.toLowerCase())
+}
+
+/** The first name is that of a table, a collection or a key, whatever it looks like. */
+const isPosition = (name: string, index: number) => index > 0 && /^\d+$/.test(name)
+
+function withoutPositions(path: readonly string[]): readonly string[] {
+  return path.filter((name, index) => !isPosition(name, index))
 }
 
 /** Wildcard matching by two cursors: no backtracking beyond the last `*`. */

@@ -8,8 +8,11 @@ import { findReplacements, redactText } from './redact-text.ts'
 import { compileRedactions } from './redactions.ts'
 import type { CompiledRedactions, Redaction } from './redactions.ts'
 
-/** The columns an output column was computed from, as `table.column`; `unknown` where it cannot be told. */
-export type Sources = Readonly<Record<string, readonly string[] | 'unknown'>>
+/**
+ * The columns an output column was computed from, each as the names of its path, such as `['table', 'column']`;
+ * `unknown` where it cannot be told. Names are never joined: one may hold a dot.
+ */
+export type Sources = Readonly<Record<string, readonly (readonly string[])[] | 'unknown'>>
 
 export type RedactOptions = {
   keyedHash: KeyedHash
@@ -85,9 +88,8 @@ class Walk {
   #row(row: unknown, sources: Sources): unknown {
     if (!isObject(row)) return this.#withhold()
     return this.#members(row, (name, value) => {
-      const from = Object.hasOwn(sources, name) ? sources[name]! : 'unknown'
-      if (from === 'unknown') return this.#withhold()
-      const paths = from.map((source) => source.split('.'))
+      const paths = Object.hasOwn(sources, name) ? sources[name]! : 'unknown'
+      if (paths === 'unknown') return this.#withhold()
       return this.#field(value, paths) ?? this.#visit(value, { paths, name, depth: 1 })
     })
   }
@@ -152,7 +154,9 @@ class Walk {
     const nested = this.#rules.fields.length > 0 || value.includes('\\') ? parseDocument(value) : undefined
     if (nested !== undefined) {
       const redacted = this.#visit(nested, { ...place, depth: place.depth + 1 })
-      return redacted === nested ? this.#text(value) : writeDocument(redacted, value)
+      // Of members with the same name the document shows only the last, the text shows all: it is written anew.
+      const isOriginal = redacted === nested && this.#rules.fields.length === 0
+      return this.#text(isOriginal ? value : writeDocument(redacted, value))
     }
     const how = this.#rules.replaceWith.get('generic_secret') ?? this.#rules.replaceWith.get('aws_key')
     if (how !== undefined && isSecretMember(place.name, value))

@@ -40,6 +40,15 @@ function call({ id, params }: Message): unknown {
       return say({ id })
     case 'env':
       return answer(JSON.stringify(process.env))
+    case 'separators':
+      return process.stdout.write(
+        `\r\n{"jsonrpc":"2.0","id":${id},\r"result":{"content":[{"type":"text","text":"a\u0085b\u2028c\u2029d"}]}}\r\n`,
+      )
+    case 'endless': {
+      const part = 'x'.repeat(1024 * 1024)
+      const more = () => process.stdout.write(part, more)
+      return more()
+    }
     case 'asks':
       say({ id: 'q1', method: 'sampling/createMessage', params: {} })
       return answer('asked')

@@ -96,6 +96,19 @@ describe('a response', () => {
     })
   })
 
+  test('has its long headers cut, and withheld where results are redacted', async () => {
+    const link = `${'x'.repeat(980)} somebody@example.com`
+    const etag = `"${'y'.repeat(998)}"`
+    const server = await started((_request, response) => response.writeHead(200, { link, etag }).end())
+    const url = `http://api.example.com:${server.port}/`
+    const headersOf = async (grant: Partial<Grant>) => (await request({ url }, { grant })).about?.headers
+    expect(await headersOf({})).toMatchObject({ link: link.slice(0, 1_000), etag })
+    expect(await headersOf({ redacts: true })).toMatchObject({
+      link: '[withheld:redaction_not_possible]',
+      etag,
+    })
+  })
+
   test('that is no document is withheld where fields are redacted', async () => {
     const server = await started((request, response) =>
       response.end(request.url === '/json' ? '{"a":1}' : 'a: 1'),
@@ -382,6 +395,19 @@ describe('a header', () => {
     { Expect: '100-continue' },
     { ':authority': 'evil.example' },
     { 'X-HTTP-Method-Override': 'DELETE' },
+    { 'X-Original-URL': '/admin' },
+    { x_original_url: '/admin' },
+    { 'X-Original-URI': '/admin' },
+    { 'X-Original-Method': 'DELETE' },
+    { 'X-Original-Host': 'evil.example' },
+    { 'X-Envoy-Original-Path': '/admin' },
+    { 'X-Rewrite-URL': '/admin' },
+    { Forwarded: 'host=evil.example' },
+    { 'X-Forwarded-Host': 'evil.example' },
+    { 'X-Forwarded-Path': '/admin' },
+    { 'X-Forwarded-Method': 'DELETE' },
+    { 'X-Forwarded-For': '127.0.0.1' },
+    { 'X-Host': 'evil.example' },
     { 'x\r\ny': '1' },
     { 'x y': '1' },
     { '': '1' },
@@ -402,9 +428,13 @@ describe('a header', () => {
 
   test('of the agent’s own arrives as it was given', async () => {
     const server = await started((_request, response) => response.end())
-    const headers = { Authorization: 'Bearer t', 'X-Fn': 'é', 'Accept-Encoding': 'none' }
+    const headers = { Authorization: 'Bearer t', 'X-Fn': 'é', 'X-Original': 'a', 'Accept-Encoding': 'none' }
     await request({ url: `http://api.example.com:${server.port}/`, headers })
-    expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer t', 'x-fn': 'é' })
+    expect(server.requests[0]?.headers).toMatchObject({
+      authorization: 'Bearer t',
+      'x-fn': 'é',
+      'x-original': 'a',
+    })
   })
 
   test('that asks for a part is refused where results are redacted', async () => {

@@ -78,6 +78,31 @@ describe('an upstream process', () => {
     await expect(call(upstream, 'asks')).resolves.toMatchObject({ result: { content: [{ text: 'asked' }] } })
   })
 
+  test('may answer with characters that some readers take for the end of a line', async () => {
+    const upstream = start()
+    await expect(call(upstream, 'separators')).resolves.toEqual({
+      result: { content: [{ type: 'text', text: 'a\u0085b\u2028c\u2029d' }] },
+    })
+    await expect(call(upstream, 'echo', 'next')).resolves.toBeDefined()
+  })
+
+  test('gets each message as one line, whatever it takes for the end of one', async () => {
+    const upstream = start({ args: [join(import.meta.dirname, 'line-server.ts')] })
+    const text = 'a\u0085b\u2028c\u2029d'
+    await expect(call(upstream, 'echo', text)).resolves.toMatchObject({
+      result: { content: [{ text }], separators: 0 },
+    })
+  })
+
+  test('that answers without an end is stopped', async () => {
+    const upstream = start()
+    await expect(call(upstream, 'endless')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('SIGKILL'),
+    })
+    await expect(call(upstream, 'echo', 'again')).resolves.toBeDefined()
+  })
+
   test('sees nothing of our environment but PATH and what was named', async () => {
     process.env.SECRET_OF_THE_GATEWAY = 'secret'
     const upstream = start({ env: { NAMED: 'yes' } })

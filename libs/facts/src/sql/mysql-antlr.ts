@@ -38,7 +38,8 @@ function load(): Loaded {
   const entry = require.resolve('dt-sql-parser')
   const hooks = registerHooks({
     resolve(specifier, context, next) {
-      if (!specifier.startsWith('.') || !context.parentURL?.includes('/dt-sql-parser/')) return next(specifier, context)
+      if (!specifier.startsWith('.') || !context.parentURL?.includes('/dt-sql-parser/'))
+        return next(specifier, context)
       const found = [`${specifier}.js`, `${specifier}/index.js`, specifier]
         .map((each) => new URL(each, context.parentURL))
         .find((url) => url.pathname.endsWith('.js') && existsSync(url))
@@ -46,7 +47,8 @@ function load(): Loaded {
     },
   })
   try {
-    const part = (name: string) => require(entry.replace(/index\.js$/, `lib/mysql/${name}.js`)) as Record<string, never>
+    const part = (name: string) =>
+      require(entry.replace(/index\.js$/, `lib/mysql/${name}.js`)) as Record<string, never>
     return {
       antlr: createRequire(entry)('antlr4ng') as Loaded['antlr'],
       lexer: part('MySqlLexer')['MySqlLexer'] as unknown as Loaded['lexer'],
@@ -97,16 +99,27 @@ function sightingOf(program: Context, rules: Record<string, number>): Sighting |
     if (node.ruleIndex === undefined) continue
     seen.add(node.ruleIndex)
     if (node.ruleIndex === rules['RULE_sqlStatement']) statements++
-    if (tableRules.some((rule) => node.ruleIndex === rules[`RULE_${rule}`])) tables.push(pathOf(node.getText()))
+    if (tableRules.some((rule) => node.ruleIndex === rules[`RULE_${rule}`]))
+      tables.push(pathOf(node.getText()))
     else waiting.push(...(node.children ?? []))
   }
   if (statements !== 1) return undefined
   const changes = changeRules.some((rule) => seen.has(rules[`RULE_${rule}`] as number))
-  return { tables, calls: [], kind: changes ? 'change' : seen.has(rules['RULE_selectStatement'] as number) ? 'query' : 'other' }
+  return {
+    tables,
+    calls: [],
+    kind: changes ? 'change' : seen.has(rules['RULE_selectStatement'] as number) ? 'query' : 'other',
+  }
 }
 
 const tableRules = ['tableName', 'viewName', 'tableNameCreate', 'viewNameCreate']
-const changeRules = ['insertStatement', 'replaceStatement', 'updateStatement', 'deleteStatement', 'selectIntoExpression']
+const changeRules = [
+  'insertStatement',
+  'replaceStatement',
+  'updateStatement',
+  'deleteStatement',
+  'selectIntoExpression',
+]
 
 /** The parts of a name as it stands in an outline, where a name holds no dot and no quote. */
 function pathOf(text: string): string[] {

@@ -2,7 +2,13 @@
 // parsers are shown every call as one of the same function.
 import { effect, tableName, type Scope, type Walk } from './mysql-names.ts'
 import { argument, orderList } from './mysql-expressions.ts'
-import { classifyFunction, isKeywordFunction, isReservedFunction, withoutBrackets } from './mysql-functions.ts'
+import { asciiLower, asciiUpper } from './mysql-lexer.ts'
+import {
+  classifyFunction,
+  isKeywordFunction,
+  isReservedFunction,
+  withoutBrackets,
+} from './mysql-functions.ts'
 import {
   accept,
   acceptAll,
@@ -38,10 +44,10 @@ export function call(walk: Walk, scope: Scope): void {
   const quoted = r.tokens[start]?.kind === 'quoted'
   hide(r, start, 'f')
   for (let at = start; at < r.at; at++) r.names.delete(at)
-  const own = (path.at(-1) as string).toUpperCase()
+  const own = asciiUpper(path.at(-1) as string)
   // Some built-in functions are words of the grammar, and only with their bracket at once behind them.
   const stored = path.length > 1 || (isKeywordFunction(own) && (quoted || peek(r).spaced))
-  if (stored) unknownFunction(walk, path.join('.').toLowerCase())
+  if (stored) unknownFunction(walk, asciiLower(path.join('.')))
   else note(walk, own)
   argumentsOf(walk, scope, stored ? '' : own)
 }
@@ -72,7 +78,7 @@ export function wordCall(walk: Walk, scope: Scope): boolean {
 /** Notes a function by what it is known to do. */
 function note(walk: Walk, upper: string): void {
   const kind = classifyFunction(upper, isSign(walk.r, '(') && isSign(walk.r, ')', 1))
-  const lower = upper.toLowerCase()
+  const lower = asciiLower(upper)
   if (kind === 'unknown') return unknownFunction(walk, lower)
   walk.functions.add(lower)
   if (kind === 'session') effect(walk, 'admin', null)

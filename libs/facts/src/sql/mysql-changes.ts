@@ -171,7 +171,8 @@ function update(walk: Walk, block: Scope): void {
 function targetOf(path: string[], tables: Item[]): Item[] {
   const qualifier = path.at(-2)?.toLowerCase()
   const meant = tables.filter((item) => qualifier === undefined || item.name.toLowerCase() === qualifier)
-  if (meant.length === 0) throw new CannotTell(`which table is changed by ${path.join('.').slice(0, 80)} cannot be told`)
+  if (meant.length === 0)
+    throw new CannotTell(`which table is changed by ${path.join('.').slice(0, 80)} cannot be told`)
   return meant
 }
 
@@ -208,6 +209,9 @@ function remove(walk: Walk, block: Scope): void {
   expect(r, 'DELETE')
   modifiers(walk, 'LOW_PRIORITY', 'QUICK', 'IGNORE')
   const start = r.at
+  // To one server these are the rows that a table once had, to another a table of that name.
+  if (is(r, 'HISTORY') && isAt(r, 1, 'FROM'))
+    throw new CannotTell('DELETE HISTORY is not known here')
   const fromFirst = accept(r, 'FROM')
   const targets = deleteTargets(walk)
   if (fromFirst && !is(r, 'USING')) {
@@ -251,7 +255,8 @@ function deleteFrom(walk: Walk, block: Scope, path: string[]): void {
   walk.otherNames.add(path.join('.'))
   const tables = block.items.filter((item) => item.resource !== undefined)
   const named = tables.filter((item) => item.name.toLowerCase() === own)
-  const meant = named.length > 0 ? named : [addTable(walk, block, undefined, { path, resource: resourceOf(walk, path) })]
+  const meant =
+    named.length > 0 ? named : [addTable(walk, block, undefined, { path, resource: resourceOf(walk, path) })]
   for (const item of meant) {
     item.operation = 'write'
     item.allFields = true

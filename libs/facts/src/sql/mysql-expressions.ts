@@ -39,13 +39,35 @@ function operands(walk: Walk, scope: Scope, noIn = false): number {
   do {
     operand(walk, scope)
     count++
-    for (let more = suffix(walk, scope, noIn); more !== undefined; more = suffix(walk, scope, noIn)) count += more
+    for (let more = suffix(walk, scope, noIn); more !== undefined; more = suffix(walk, scope, noIn))
+      count += more
   } while (operator(walk))
   return count
 }
 
 const infix = new Set([
-  ...['||', '&&', '|', '&', '<<', '>>', '+', '-', '*', '/', '%', '^', '=', '<=>', '>=', '>', '<=', '<', '<>', '!='],
+  ...[
+    '||',
+    '&&',
+    '|',
+    '&',
+    '<<',
+    '>>',
+    '+',
+    '-',
+    '*',
+    '/',
+    '%',
+    '^',
+    '=',
+    '<=>',
+    '>=',
+    '>',
+    '<=',
+    '<',
+    '<>',
+    '!=',
+  ],
   ':=',
 ])
 const infixWords = ['OR', 'AND', 'XOR', 'DIV', 'MOD', 'LIKE', 'ESCAPE', 'REGEXP', 'RLIKE', 'BETWEEN']
@@ -106,7 +128,8 @@ function operand(walk: Walk, scope: Scope): void {
   while ((peek(r).kind === 'operator' && prefixes.has(peek(r).text)) || is(r, 'NOT', 'BINARY')) next(r)
   hide(r, start)
   const { kind } = peek(r)
-  if (kind === 'string' || kind === 'number' || kind === 'parameter' || kind === 'variable') return literal(walk)
+  if (kind === 'string' || kind === 'number' || kind === 'parameter' || kind === 'variable')
+    return literal(walk)
   if (isSign(r, '(')) return bracketed(walk, scope)
   if (isSign(r, '{')) return odbcLiteral(walk)
   if (kind === 'word' && keywordOperand(walk, scope)) return
@@ -170,7 +193,11 @@ function keywordOperand(walk: Walk, scope: Scope): boolean {
     show(r, '1')
     return true
   }
-  const literals = isIntroducer(upper) ? /^(string|number)$/ : /^(DATE|TIME|TIMESTAMP)$/.test(upper) ? /^string$/ : /^$/
+  const literals = isIntroducer(upper)
+    ? /^(string|number)$/
+    : /^(DATE|TIME|TIMESTAMP)$/.test(upper)
+      ? /^string$/
+      : /^$/
   if (literals.test(peek(r, 1).kind)) {
     next(r)
     show(r, '')
@@ -247,7 +274,8 @@ export function orderList(walk: Walk, scope: Scope, aliases: string[] = []): voi
     const uses = walk.uses.length
     expression(walk, scope)
     const alone = r.at === start + 1 && walk.uses.length === uses + 1
-    if (alone && aliases.some((alias) => alias.toLowerCase() === r.tokens[start]?.text.toLowerCase())) walk.uses.pop()
+    if (alone && aliases.some((alias) => alias.toLowerCase() === r.tokens[start]?.text.toLowerCase()))
+      walk.uses.pop()
     if (accept(r, 'ASC', 'DESC')) show(r, '')
   })
 }

@@ -1,13 +1,5 @@
 // The tables of a query, a change or a deletion, and how they are joined.
-import {
-  addDerived,
-  addTable,
-  findCte,
-  inside,
-  tableName,
-  type Scope,
-  type Walk,
-} from './mysql-names.ts'
+import { addDerived, addTable, findCte, inside, tableName, type Scope, type Walk } from './mysql-names.ts'
 import { expression } from './mysql-expressions.ts'
 import { jsonTable } from './mysql-json-table.ts'
 import { bracketedQuery, isBracketedQuery } from './mysql-query.ts'
@@ -130,8 +122,7 @@ export function tableFactor(walk: Walk, scope: Scope, { alias: mayHaveAlias }: {
   const cte = table.path.length === 1 ? findCte(scope, own) : undefined
   if (alias !== undefined) walk.otherNames.add(alias)
   if (cte) addDerived(scope, alias ?? own, cte.columns)
-  // One server compares these names by case where another does not: then it may be the stored table.
-  if (!cte?.exact) addTable(walk, scope, alias, table)
+  if (!cte?.certain) addTable(walk, scope, alias, table)
 }
 
 /** `PARTITION (p0, p1)` behind a table. */
@@ -165,7 +156,12 @@ function indexHints({ r }: Walk): void {
     if (isSign(r, ',') && isAt(r, 1, 'USE', 'FORCE', 'IGNORE') && isAt(r, 2, 'INDEX', 'KEY')) next(r)
     if (!accept(r, 'USE', 'FORCE', 'IGNORE')) break
     expect(r, 'INDEX', 'KEY')
-    if (accept(r, 'FOR') && !accept(r, 'JOIN') && !acceptAll(r, 'ORDER', 'BY') && !acceptAll(r, 'GROUP', 'BY'))
+    if (
+      accept(r, 'FOR') &&
+      !accept(r, 'JOIN') &&
+      !acceptAll(r, 'ORDER', 'BY') &&
+      !acceptAll(r, 'GROUP', 'BY')
+    )
       fail(r)
     expectSign(r, '(')
     if (!isSign(r, ')')) list(r, () => void (accept(r, 'PRIMARY') || name(r)))

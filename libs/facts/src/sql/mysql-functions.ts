@@ -1,6 +1,9 @@
+import { asciiLower } from './mysql-lexer.ts'
+
 // Functions of MySQL 8 and MariaDB that only compute: no write, no file, no network, no sleep, no lock, no variable,
 // and no row read that the statement's text does not name. A function that is not here needs the operation `admin`.
-// A function of one of the two servers may be somebody's own on the other; the second wall holds that.
+// A function of one of the two servers may be somebody's own on the other; the second wall holds that. DEFAULT(column)
+// computes whatever the column's default is: it may take the next value of a sequence.
 
 const aggregates = `
 any_value avg bit_and bit_or bit_xor count cume_dist dense_rank first_value group_concat grouping json_arrayagg
@@ -39,7 +42,7 @@ json_valid json_value
 `
 
 const general = `
-bin_to_uuid coalesce compress default if ifnull inet_aton inet_ntoa inet6_aton inet6_ntoa is_ipv4
+bin_to_uuid coalesce compress if ifnull inet_aton inet_ntoa inet6_aton inet6_ntoa is_ipv4
 is_ipv4_compat is_ipv4_mapped is_ipv6 is_uuid isnull md5 name_const nullif nvl nvl2 random_bytes sha sha1 sha2
 statement_digest statement_digest_text uncompress uncompressed_length uuid uuid_to_bin uuid_v4 uuid_v7 values
 aes_decrypt aes_encrypt des_decrypt des_encrypt decode encode encrypt old_password password kdf gtid_subset gtid_subtract
@@ -47,7 +50,7 @@ column_add column_check column_create column_delete column_exists column_get col
 `
 
 const session = `
-connection_id current_role current_user database found_rows icu_version last_insert_id ps_current_thread_id row_count
+connection_id current_role current_user database found_rows icu_version is_free_lock is_used_lock last_insert_id ps_current_thread_id row_count
 schema session_user system_user user version
 `
 
@@ -92,7 +95,7 @@ export type FunctionClass = 'pure' | 'session' | 'sequence' | 'file' | 'unknown'
 
 /** Classifies a built-in function by its name in capitals. */
 export function classifyFunction(upper: string, withoutArguments: boolean): FunctionClass {
-  const lower = upper.toLowerCase()
+  const lower = asciiLower(upper)
   // With an argument it sets what it returns from then on.
   if (lower === 'last_insert_id' && !withoutArguments) return 'session'
   if (pure.has(lower)) return 'pure'

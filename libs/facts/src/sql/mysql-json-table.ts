@@ -53,7 +53,8 @@ function columnBody({ r }: Walk): void {
 
 function lengths(r: Walk['r']): void {
   expectSign(r, '(')
-  while (!isSign(r, ')')) if (!/^(number|string)$/.test(peek(r).kind) && !isSign(r, ',')) fail(r)
-  else next(r)
+  while (!isSign(r, ')'))
+    if (!/^(number|string)$/.test(peek(r).kind) && !isSign(r, ',')) fail(r)
+    else next(r)
   next(r)
 }

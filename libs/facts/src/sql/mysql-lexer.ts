@@ -92,15 +92,20 @@ function skipComment(lexer: Lexer): void {
 
 const harmlessHints = new Set(
   `BKA BNL DERIVED_CONDITION_PUSHDOWN GROUP_INDEX HASH_JOIN ICP INDEX INDEX_MERGE JOIN_INDEX MERGE MRR ORDER_INDEX
-  RANGE_OPTIMIZATION SEMIJOIN SKIP_SCAN SUBQUERY JOIN_FIXED_ORDER JOIN_ORDER JOIN_PREFIX JOIN_SUFFIX QB_NAME`.split(/\s+/),
+  RANGE_OPTIMIZATION SEMIJOIN SKIP_SCAN SUBQUERY JOIN_FIXED_ORDER JOIN_ORDER JOIN_PREFIX JOIN_SUFFIX QB_NAME`.split(
+    /\s+/,
+  ),
 )
 
 /** A hint may set a variable or lift the time limit, and a quote in one may hide where it ends. */
 function refuseHints(text: string): void {
-  const rest = text.replaceAll(/(\w+)\s*\(([\w$@,.\s]*)\)/g, (hint: string, name: string, details: string) => {
-    const limits = /^MAX_EXECUTION_TIME$/i.test(name) && /^\s*[1-9]\d{0,4}\s*$/.test(details)
-    return limits || harmlessHints.has(name.toUpperCase().replace(/^NO_/, '')) ? '' : hint
-  })
+  const rest = text.replaceAll(
+    /(\w+)\s*\(([\w$@,.\s]*)\)/g,
+    (hint: string, name: string, details: string) => {
+      const limits = /^MAX_EXECUTION_TIME$/i.test(name) && /^\s*[1-9]\d{0,4}\s*$/.test(details)
+      return limits || harmlessHints.has(name.toUpperCase().replace(/^NO_/, '')) ? '' : hint
+    },
+  )
   if (rest.trim() !== '') throw new CannotTell('an optimizer hint is not known here')
 }
 
@@ -118,10 +123,17 @@ function read(lexer: Lexer, spaced: boolean): Read {
   if (char === '`') return { kind: 'quoted', text: quotedName(lexer) }
   if (char === '@') return variable(lexer)
   if (char === '?') return take(lexer, 'parameter', '?')
+  // How people end a statement in the client; no server takes it, so it can only mean this.
+  if (/^\\G\s*$/.test(sql.slice(at, at + maxName)) && sql.slice(at + 2).trim() === '') {
+    lexer.at = sql.length
+    return { kind: 'operator', text: ';' }
+  }
   const operator = operators.find((each) => sql.startsWith(each, at))
   if (operator) return take(lexer, 'operator', operator)
   if (signs.has(char)) return take(lexer, 'operator', char)
-  throw new CannotTell(`the character ${JSON.stringify(String.fromCodePoint(sql.codePointAt(at) ?? 0))} is not known here`)
+  throw new CannotTell(
+    `the character ${JSON.stringify(String.fromCodePoint(sql.codePointAt(at) ?? 0))} is not known here`,
+  )
 }
 
 function take(lexer: Lexer, kind: Token['kind'], text: string): Read {
@@ -141,15 +153,20 @@ function word(lexer: Lexer, afterDot: boolean): Read {
   const text = match(lexer, wordPart)
   if (text.length > maxName) throw new CannotTell('a name is longer than any server takes')
   // Space that is not ASCII is a letter to the servers and a space to people and to other parsers.
-  if (!bareWord.test(text)) throw new CannotTell(`the name ${JSON.stringify(text.slice(0, 40))} must be quoted`)
-  const beforeDot =
-    lexer.sql[lexer.at] === '.' && partOfWord.test(lexer.sql[lexer.at + 1] ?? '')
+  if (!bareWord.test(text))
+    throw new CannotTell(`the name ${JSON.stringify(text.slice(0, 40))} must be quoted`)
+  const beforeDot = lexer.sql[lexer.at] === '.' && partOfWord.test(lexer.sql[lexer.at + 1] ?? '')
   return { kind: 'word', text, upper: afterDot || beforeDot ? '' : asciiUpper(text) }
 }
 
 /** Only ASCII is folded: no server takes a dotless i for an I. */
-function asciiUpper(text: string): string {
+export function asciiUpper(text: string): string {
   return text.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
+}
+
+/** In small letters, as `asciiUpper` is in capitals. */
+export function asciiLower(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
 const partOfWord = /[A-Za-z0-9_$\u0080-\uffff]/
@@ -160,7 +177,8 @@ const fractional = /\.\d+(?:[eE][-+]?\d+)?/y
 
 function number(lexer: Lexer, last: Token | undefined, spaced: boolean): Read {
   const { sql, at } = lexer
-  const [, digits = '', next = '', exponent = ''] = /^(\d+)(.?)(.?[0-9]?)/s.exec(sql.slice(at, at + 100)) ?? []
+  const [, digits = '', next = '', exponent = ''] =
+    /^(\d+)(.?)(.?[0-9]?)/s.exec(sql.slice(at, at + 100)) ?? []
   const isExponent = /^e$/i.test(next) && /^[-+]?\d/.test(exponent)
   const isBits = digits === '0' && /^[xb]$/i.test(next)
   // `2fa` is a name. What begins as a number in hexadecimal or with an exponent is left to those who quote it.
@@ -215,11 +233,13 @@ function quotedName(lexer: Lexer): string {
   const text = match(lexer, /`(?:[^`]|``)+`/y)
   const name = text.slice(1, -1).replaceAll('``', '`')
   // No server has a name that ends in a space; who drops the space reads another name.
-  if (text === '' || text.length > maxName || /[ \x00-\x1f]$/.test(name)) throw new CannotTell('a quoted name cannot be read')
+  if (text === '' || text.length > maxName || (name.at(-1) ?? '') <= ' ')
+    throw new CannotTell('a quoted name cannot be read')
   return name
 }
 
-const variables = /@@(?:[A-Za-z_][\w$]*\.){0,2}[A-Za-z_][\w$]*(?![\w$.\u0080-\uffff])|@[A-Za-z0-9_$.]+(?![\u0080-\uffff])/y
+const variables =
+  /@@(?:[A-Za-z_][\w$]*\.){0,2}[A-Za-z_][\w$]*(?![\w$.\u0080-\uffff])|@[A-Za-z0-9_$.]+(?![\u0080-\uffff])/y
 
 function variable(lexer: Lexer): Read {
   const text = match(lexer, variables)
@@ -236,7 +256,8 @@ function matchBrackets(tokens: Token[]): void {
   const open: number[] = []
   for (const [at, token] of tokens.entries()) {
     if (token.kind !== 'operator') continue
-    if (token.text === '(' && open.push(at) > maxBrackets) throw new CannotTell('the statement is nested too deeply')
+    if (token.text === '(' && open.push(at) > maxBrackets)
+      throw new CannotTell('the statement is nested too deeply')
     if (token.text !== ')') continue
     const start = open.pop()
     if (start === undefined) throw new CannotTell('a bracket is closed that was not opened')

@@ -27,6 +27,8 @@ export type Scope = {
   /** The common table expressions, by name; null where the columns are not known. */
   ctes: Map<string, string[] | null>
   items: Item[]
+  /** Around the query that defines a common table expression; what encloses it has the others of the same WITH. */
+  definition?: boolean
 }
 
 /** A column as it was written, resolved once its scope is complete. */
@@ -107,7 +109,12 @@ export function effect(
 }
 
 /** A stored table among the items of a scope. */
-export function addTable(walk: Walk, scope: Scope, alias: string | undefined, { path, resource }: TableName): Item {
+export function addTable(
+  walk: Walk,
+  scope: Scope,
+  alias: string | undefined,
+  { path, resource }: TableName,
+): Item {
   const item: Item = {
     name: alias ?? (path.at(-1) as string),
     resource,
@@ -135,12 +142,23 @@ export function addDerived(scope: Scope, alias: string, columns: string[] | null
   })
 }
 
-/** The columns of a common table expression in scope; `exact` false when only its case differs. */
-export function findCte(scope: Scope, wanted: string): { columns: string[] | null; exact: boolean } | undefined {
+/**
+ * The columns of a common table expression in scope. `certain` is false where one server takes the name for a stored
+ * table: when only its case differs; and inside a definition of a WITH, for a name of another WITH further out.
+ */
+export function findCte(
+  scope: Scope,
+  wanted: string,
+): { columns: string[] | null; certain: boolean } | undefined {
   const lower = wanted.toLowerCase()
-  for (let s: Scope | null = scope; s; s = s.parent)
+  let certain = true
+  let inDefinition = false
+  for (let s: Scope | null = scope; s; s = s.parent) {
     for (const [each, columns] of s.ctes)
-      if (each.toLowerCase() === lower) return { columns, exact: each === wanted }
+      if (each.toLowerCase() === lower) return { columns, certain: certain && each === wanted }
+    if (inDefinition) certain = false
+    inDefinition = s.definition === true
+  }
   return undefined
 }
 
@@ -161,10 +179,20 @@ export function enter(walk: Walk, ledger: Ledger): void {
     for (const field of item.fields) entry.fields.add(field)
     entry.allFields ||= item.allFields
     if (item.locked) ledger.entry('write', item.resource as string)
+    if (isResetByReading(item.resource as string)) ledger.entry('admin', item.resource as string)
   }
   for (const { operation, resource, list, all } of walk.effects)
     ledger.entry(operation, resource, list).allFields ||= all
   for (const each of walk.functions) ledger.call(each)
+}
+
+/**
+ * True for the tables of counters that everybody shares and that go back to zero when they are read. Their names are
+ * compared without regard to case and accents.
+ */
+function isResetByReading(resource: string): boolean {
+  const plain = resource.normalize('NFKD').replaceAll(/\p{M}/gu, '')
+  return /(?:^|\.)innodb_cmp(?:mem|_per_index)?_reset$/iu.test(plain)
 }
 
 function resolve(scope: Scope, path: string[]): void {

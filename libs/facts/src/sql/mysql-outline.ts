@@ -19,7 +19,11 @@ export function outlineOf(r: Reader, from: number, to: number, quoted: boolean):
   const parts: string[] = []
   for (let at = from; at < to; at++) {
     const token = r.tokens[at] as Token
-    parts.push(r.before.get(at) ?? '', r.shown.get(at) ?? shown(token, r.names.has(at)), r.after.get(at) ?? '')
+    parts.push(
+      r.before.get(at) ?? '',
+      r.shown.get(at) ?? shown(token, r.names.has(at)),
+      r.after.get(at) ?? '',
+    )
   }
   return { text: parts.filter((part) => part !== '').join(' '), names }
 

@@ -41,11 +41,21 @@ export function isBracketedQuery(tokens: Walk['r']['tokens'], at: number): boole
   const token = tokens[at]
   if (token?.kind !== 'operator' || token.text !== '(') return false
   const inner = tokens[at + 1]
-  if (inner?.kind === 'word') return /^(SELECT|WITH|TABLE|VALUES)$/.test(inner.upper)
+  if (inner?.upper === 'VALUES') return isRows(tokens, at + 1)
+  if (inner?.kind === 'word') return /^(SELECT|WITH|TABLE)$/.test(inner.upper)
   if (!isBracketedQuery(tokens, at + 1)) return false
   const after = (inner as { pair: number }).pair + 1
   const { kind, upper } = tokens[after] as { kind: string; upper: string }
   return after === token.pair || (kind === 'word' && /^(UNION|EXCEPT|INTERSECT|ORDER|LIMIT)$/.test(upper))
+}
+
+/** Whether VALUES begins rows, or is the function that tells an inserted value within an expression. */
+function isRows(tokens: Walk['r']['tokens'], at: number): boolean {
+  const bracket = tokens[at + 1]
+  if (bracket?.text !== '(' || bracket.kind !== 'operator') return true
+  const { kind, text, upper } = tokens[bracket.pair + 1] as Walk['r']['tokens'][number]
+  if (kind === 'word') return /^(UNION|EXCEPT|INTERSECT|ORDER|LIMIT)$/.test(upper)
+  return kind === 'operator' && (text === ')' || (text === ',' && tokens[bracket.pair + 2]?.text === '('))
 }
 
 /** Reads a query and all that belongs to it; what it makes is known by the names of its columns. */
@@ -97,7 +107,7 @@ export function withClause(walk: Walk, scope: Scope): void {
     const own = name(r)
     const given = columnNames(walk)
     expect(r, 'AS')
-    const inner = inside(scope)
+    const inner: Scope = { ...inside(scope), definition: true }
     if (recursive) inner.ctes.set(own, given ?? null)
     const made = bracketedQuery(walk, inner)
     if (is(r, 'CYCLE')) fail(r)
@@ -130,7 +140,15 @@ function values(walk: Walk, scope: Scope): Columns {
 }
 
 const selectOptions = [
-  ...['ALL', 'DISTINCT', 'DISTINCTROW', 'HIGH_PRIORITY', 'STRAIGHT_JOIN', 'SQL_SMALL_RESULT', 'SQL_BIG_RESULT'],
+  ...[
+    'ALL',
+    'DISTINCT',
+    'DISTINCTROW',
+    'HIGH_PRIORITY',
+    'STRAIGHT_JOIN',
+    'SQL_SMALL_RESULT',
+    'SQL_BIG_RESULT',
+  ],
   ...['SQL_BUFFER_RESULT', 'SQL_CACHE', 'SQL_NO_CACHE', 'SQL_CALC_FOUND_ROWS'],
 ]
 
@@ -213,7 +231,9 @@ function selectItem(walk: Walk, block: Scope): Output {
     return { kind: 'unnamed' }
   }
   if (as || isAlias(r)) return { kind: 'alias', name: name(r) }
-  const plain = r.tokens.slice(start, r.at).every(({ kind, text }) => /^(word|quoted)$/.test(kind) || text === '.')
+  const plain = r.tokens
+    .slice(start, r.at)
+    .every(({ kind, text }) => /^(word|quoted)$/.test(kind) || text === '.')
   return plain && last ? { kind: 'column', name: last.text } : { kind: 'unnamed' }
 }
 

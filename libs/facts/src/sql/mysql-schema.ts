@@ -201,7 +201,8 @@ function otherTable(walk: Walk): void {
 function isBodyQuery(walk: Walk): boolean {
   const { r } = walk
   if (is(r, 'VALUES', 'TABLE')) return isAt(r, -1, 'AS') || isAt(r, 1, 'ROW')
-  if (is(r, 'WITH')) return isAt(r, 1, 'RECURSIVE') || (isName(r, 1) && (isAt(r, 2, 'AS') || isSign(r, '(', 2)))
+  if (is(r, 'WITH'))
+    return isAt(r, 1, 'RECURSIVE') || (isName(r, 1) && (isAt(r, 2, 'AS') || isSign(r, '(', 2)))
   return isQuery(walk)
 }
 

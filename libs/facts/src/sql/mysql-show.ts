@@ -48,7 +48,8 @@ function explain(walk: Walk, analyze: boolean, explained: () => void): void {
     if (peek(r).kind === 'string') next(r)
     else name(r)
   }
-  if (is(r, 'INTO', 'FOR')) throw new CannotTell('EXPLAIN of another session, or into a variable, is not known here')
+  if (is(r, 'INTO', 'FOR'))
+    throw new CannotTell('EXPLAIN of another session, or into a variable, is not known here')
   walk.planOnly = !runs
   explained()
 }

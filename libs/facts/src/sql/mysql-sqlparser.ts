@@ -35,7 +35,8 @@ export function prepareSqlparser(): Exports {
 // The package's own entry point loads asynchronously and once; an instance that has trapped must be replaced.
 function instantiate(): Exports {
   compiled ??= load()
-  const made = compileFunction(compiled.glue)() as Exports
+  const make = compileFunction(compiled.glue) as () => Exports
+  const made = make()
   made.initSync({ module: compiled.module })
   return made
 }
@@ -90,8 +91,10 @@ function collect(root: unknown, found: Found): void {
 /** Notes what a key says, and returns what is left to look at below it. */
 function seen(key: string, value: unknown, found: Found): unknown {
   if (value === null || typeof value !== 'object') return undefined
-  if (changes.test(key) || key === 'into' || (key === 'locks' && (value as unknown[]).length > 0)) found.changes = true
-  if (named.test(key)) for (const path of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) add(path, found.tables)
+  if (changes.test(key) || key === 'into' || (key === 'locks' && (value as unknown[]).length > 0))
+    found.changes = true
+  if (named.test(key))
+    for (const path of [value, ...(Array.isArray(value) ? (value as unknown[]) : [])]) add(path, found.tables)
   const { name, table_name: table, ...rest } = value as Tree
   // Every call of an outline is one of `f`.
   if (key === 'Function') {

@@ -66,7 +66,8 @@ function isTransactionControl({ r }: Walk): boolean {
 
 const sessionScopes = /^@@(session\.|local\.)?/i
 // After these, a text means something else than what was read here.
-const decidesReading = /^(sql_mode|character_set_\w+|collation_\w+|old_mode|character|charset|names|password|role|default|statement)$/i
+const decidesReading =
+  /^(sql_mode|character_set_\w+|collation_\w+|old_mode|character|charset|names|password|role|default|statement)$/i
 
 /** A setting of this session touches no stored data; one of the server, or of how a text is read, is more. */
 function set(walk: Walk): void {
@@ -76,11 +77,16 @@ function set(walk: Walk): void {
   const variable = kind === 'variable' ? text.replace(sessionScopes, '') : text
   const ofSession =
     (kind === 'variable' && !/^@@?(global|persist|persist_only)\./i.test(text)) ||
-    (kind === 'word' && !['GLOBAL', 'PERSIST', 'PERSIST_ONLY', 'SESSION', 'LOCAL', 'STATEMENT'].includes(upper)) ||
+    (kind === 'word' &&
+      !['GLOBAL', 'PERSIST', 'PERSIST_ONLY', 'SESSION', 'LOCAL', 'STATEMENT'].includes(upper)) ||
     (['SESSION', 'LOCAL'].includes(upper) && isAt(r, 1, 'TRANSACTION'))
   const one = !r.tokens.slice(r.at).some((token) => token.kind === 'operator' && token.text === ',')
   const plain = ofSession && one && !decidesReading.test(variable) && isPlainSetting(walk)
-  effect(walk, 'admin', plain ? null : { unknown: 'the statement changes more than a setting of this session' })
+  effect(
+    walk,
+    'admin',
+    plain ? null : { unknown: 'the statement changes more than a setting of this session' },
+  )
   if (!is(r, 'STATEMENT')) return skip(walk)
   while (!atEnd(r) && !is(r, 'FOR')) next(r)
   next(r)

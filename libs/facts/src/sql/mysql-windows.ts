@@ -1,7 +1,19 @@
 // Windows: what stands behind OVER and WINDOW.
 import type { Scope, Walk } from './mysql-names.ts'
 import { expression, orderList } from './mysql-expressions.ts'
-import { accept, acceptAll, expect, expectSign, fail, hide, is, isName, isSign, list, name } from './mysql-reader.ts'
+import {
+  accept,
+  acceptAll,
+  expect,
+  expectSign,
+  fail,
+  hide,
+  is,
+  isName,
+  isSign,
+  list,
+  name,
+} from './mysql-reader.ts'
 
 /** What may follow the arguments of an aggregate or window function. */
 export function over(walk: Walk, scope: Scope): void {

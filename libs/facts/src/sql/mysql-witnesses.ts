@@ -24,7 +24,11 @@ export function askWitnesses(walk: Walk, known: ReadonlySet<string>): void {
 }
 
 /** As written first: whether a word is a name is for each parser to say. Then with every name quoted. */
-function sightingOf(walk: Walk, from: number, to: number): { sighting: Sighting; outline: Outline } | undefined {
+function sightingOf(
+  walk: Walk,
+  from: number,
+  to: number,
+): { sighting: Sighting; outline: Outline } | undefined {
   const outlines = [false, true].map((quoted) => () => outlineOf(walk.r, from, to, quoted))
   for (const { sees, mayBeAsked } of witnesses)
     for (const outlined of outlines) {
@@ -50,11 +54,19 @@ function isSmall(outline: string): boolean {
   return true
 }
 
-function compare({ tables, calls, kind }: Sighting, { names }: Outline, own: Core, known: ReadonlySet<string>): void {
-  if (own === 'query' && kind !== 'query') throw new CannotTell('another parser sees a change in the statement')
-  if (own !== 'schema' && calls.length > 0) throw new CannotTell(`another parser sees a call of ${calls[0]?.slice(0, 80)}`)
+function compare(
+  { tables, calls, kind }: Sighting,
+  { names }: Outline,
+  own: Core,
+  known: ReadonlySet<string>,
+): void {
+  if (own === 'query' && kind !== 'query')
+    throw new CannotTell('another parser sees a change in the statement')
+  if (own !== 'schema' && calls.length > 0)
+    throw new CannotTell(`another parser sees a call of ${calls[0]?.slice(0, 80)}`)
   for (const path of tables) {
     const written = path.map((part) => names.get(part) ?? part).join('.')
-    if (!known.has(written)) throw new CannotTell(`another parser sees ${written.slice(0, 80)} in the statement`)
+    if (!known.has(written))
+      throw new CannotTell(`another parser sees ${written.slice(0, 80)} in the statement`)
   }
 }

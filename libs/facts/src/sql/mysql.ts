@@ -5,7 +5,14 @@ import { acceptSign, atEnd, createReader, type Reader } from './mysql-reader.ts'
 import { prepareSqlparser } from './mysql-sqlparser.ts'
 import { statement } from './mysql-statements.ts'
 import { askWitnesses } from './mysql-witnesses.ts'
-import { CannotTell, createLedger, factsOf, refuseText, type Ledger, type StatementFacts } from './statement.ts'
+import {
+  CannotTell,
+  createLedger,
+  factsOf,
+  refuseText,
+  type Ledger,
+  type StatementFacts,
+} from './statement.ts'
 
 export type { MysqlOptions } from './mysql-names.ts'
 

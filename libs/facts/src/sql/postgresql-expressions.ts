@@ -1,4 +1,5 @@
 import { CannotTell } from './statement.ts'
+import { attribute } from './postgresql-attributes.ts'
 import { functionCall, operator, unknownFunction } from './postgresql-calls.ts'
 import { strings, useAll, useQualified, useUnqualified, type Node, type Scope } from './postgresql-names.ts'
 import { query, select } from './postgresql-query.ts'
@@ -13,7 +14,7 @@ const bareFields = new Set(
 // Nodes that are walked through without any meaning of their own. A node that is neither here nor in `special` is
 // refused: a future version of the grammar must not pass unseen.
 const transparent = new Set(
-  `A_ArrayExpr A_Const A_Indices A_Indirection Alias BitString BoolExpr Boolean BooleanTest CaseExpr CaseWhen
+  `A_ArrayExpr A_Const A_Indices Alias BitString BoolExpr Boolean BooleanTest CaseExpr CaseWhen
   CoalesceExpr CollateClause ColumnDef CurrentOfExpr Float GroupingFunc GroupingSet IndexElem Integer JsonAggConstructor
   JsonArgument JsonArrayAgg JsonArrayConstructor JsonBehavior JsonFormat JsonFuncExpr JsonIsPredicate JsonKeyValue
   JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning JsonScalarExpr JsonSerializeExpr
@@ -24,7 +25,7 @@ const transparent = new Set(
 
 /** True for a node that means no more than its parts. */
 export function isTransparent(tag: string): boolean {
-  return transparent.has(tag)
+  return transparent.has(tag) || tag === 'A_Indirection'
 }
 
 const special: Record<string, (walk: Walk, node: Node, scope: Scope) => void> = {
@@ -39,6 +40,7 @@ const special: Record<string, (walk: Walk, node: Node, scope: Scope) => void> = 
     expression(walk, node['output'], scope, true)
   },
   ColumnRef: columnReference,
+  A_Indirection: indirection,
   FuncCall: functionCall,
   A_Expr: (walk, node, scope) => {
     if (!String(node['kind']).includes('BETWEEN')) operator(walk, node['name'])
@@ -78,6 +80,20 @@ function fields(walk: Walk, node: Node, scope: Scope, tag: string): void {
   if (tag === 'A_Const' || tag === 'Alias' || tag === 'TypeName') return
   for (const [key, value] of Object.entries(node)) {
     if (key !== 'typeName' && key !== 'alias') expression(walk, value, scope, bareFields.has(key))
+  }
+}
+
+/** `(value).name`, `(value)[1]`, `(value).*` and what of them follows each other. */
+function indirection(walk: Walk, node: Node, scope: Scope): void {
+  expression(walk, node['arg'], scope)
+  const steps = (node['indirection'] ?? []) as Node[]
+  for (const [at, step] of steps.entries()) {
+    if ('A_Star' in step) continue
+    if (!('String' in step)) expression(walk, step, scope)
+    else {
+      const value = at === 0 ? node['arg'] : { A_Indirection: { ...node, indirection: steps.slice(0, at) } }
+      attribute(walk, value, strings([step])[0] as string, scope)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Operation } from '@mcpshield/policy/facts'
 import { CannotTell } from './statement.ts'
+import { isScalarCall } from './postgresql-attributes.ts'
 import { unknownFunction, withoutCatalogue } from './postgresql-calls.ts'
 import { expression } from './postgresql-expressions.ts'
 import { isKnownTablesample } from './postgresql-functions.ts'
@@ -151,5 +152,14 @@ function rangeFunction(
   const outputs =
     defined.length > 0 ? defined : Object.hasOwn(knownOutputs, own) ? (knownOutputs[own] ?? null) : null
   const columns = renamed(outputs && [...outputs, ...ordinality], aliases)
-  return { name: name ?? own, entries: [], columns: columns && name ? [...columns, name] : columns }
+  const scalar = calls.length === 1 && definitions.length === 0 && isScalarCall(call)
+  // Of a value there are these names and no others.
+  const names = scalar ? [own, ...ordinality, ...(aliases ?? []), ...(name ? [name] : [])] : columns
+  return {
+    name: name ?? own,
+    entries: [],
+    columns: names && name && !scalar ? [...names, name] : names,
+    callable: true,
+    scalar,
+  }
 }

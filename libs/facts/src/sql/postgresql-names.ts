@@ -1,4 +1,6 @@
 import { CannotTell, qualifiedName, type Entry } from './statement.ts'
+import { namesEffect } from './postgresql-attributes.ts'
+import { classifyFunction } from './postgresql-functions.ts'
 
 /** A node of the parser's tree, as it comes: one upper-case tag around a struct, or a bare struct. */
 export type Node = { [key: string]: unknown }
@@ -22,6 +24,10 @@ export type Item = {
   columns: string[] | null
   /** The table's own name of each visible column, where an alias list renames them. */
   source?: string[] | undefined
+  /** A function in FROM. */
+  callable?: boolean
+  /** A function in FROM whose result is no row: its name stands for the value, and has no fields. */
+  scalar?: boolean
   /** The parts of a join under an alias. */
   parts?: Item[]
   /** The items inside a sub-query: its columns hide them, FOR UPDATE reaches them. */
@@ -132,11 +138,16 @@ export function useQualified(
     if (!item) continue
     if (column === '*') useAll(item)
     else useIn(item, column)
-    return item.source && column !== '*' && has(item, column) === false && !systemColumns.has(column)
-      ? 'no column'
-      : 'used'
+    return column !== '*' && isCalled(item, column) ? 'no column' : 'used'
   }
   return 'no table'
+}
+
+/** Whether a name after an item is no column of it, and so a function of the row or of the value. */
+function isCalled(item: Item, column: string): boolean {
+  if (item.source) return has(item, column) === false && !systemColumns.has(column)
+  if (!item.callable || has(item, column) === true) return false
+  return item.scalar ? classifyFunction(column, 1, false) !== 'pure' : namesEffect(column)
 }
 
 /** The columns that every table has. */

@@ -1,7 +1,7 @@
-import { tokensOf } from './sqlite-text.ts'
+import { tokensOf, type Token } from './sqlite-text.ts'
 
-// In SQLite a name outside ORDER BY is a column before it is an output's name; over stub tables, which only have the
-// columns that the engine misses, it would be the output's and its column would not be seen.
+// Over stub tables, which only have the columns that the engine misses, a bare name may be taken for an output's, for a
+// column of a query further out or of a table function, where in the database a column of a table comes first.
 
 const keywords = new Set(
   `abort action add after all alter always analyze and any as asc attach autoincrement before begin between by cascade case
@@ -15,37 +15,38 @@ const keywords = new Set(
   update using vacuum values view virtual when where window with within without`.split(/\s+/),
 )
 
-type Use = { name: string; defined: boolean }
-
-/** Names that a text gives to outputs and uses again where a column of that name would come first. */
-export function reusedNames(text: string): string[] {
-  const counts = new Map<string, { defined: number; bare: number }>()
-  for (const { name, defined } of namesIn(text)) {
-    const count = counts.get(name) ?? { defined: 0, bare: 0 }
-    counts.set(name, count)
-    count[defined ? 'defined' : 'bare']++
+/**
+ * Every bare name of a text that a column may have, as it is written: not a qualifier or qualified, not a function, not the name of a table,
+ * not one that is only being given.
+ */
+export function bareNames(text: string): Set<string> {
+  const tokens = tokensOf(text)
+  const sorted = sortedOutputs(tokens.map(({ name }) => name))
+  const names = new Set<string>()
+  for (const [at, { name, written, quote }] of tokens.entries()) {
+    const [before, after] = [tokens[at - 1], tokens[at + 1]?.name ?? '']
+    if (quote === "'" || (!quote && (!/^[a-z_\u0080-\uffff]/.test(name) || keywords.has(name)))) continue
+    if (sorted.has(at) || before?.name === '.' || after === '.' || after === '(') continue
+    if (
+      before &&
+      (endsOperand(before) || /^(as|from|join|into|update|table|collate|over|window)$/.test(before.name))
+    )
+      continue
+    if (before?.name === 'by' && tokens[at - 2]?.name === 'indexed') continue
+    // The name of a common table expression.
+    if (after === 'as' && /^(\(|not|materialized)$/.test(tokens[at + 2]?.name ?? '')) continue
+    names.add(written)
   }
-  // An output may be given its name without AS: that is one bare use.
-  return [...counts].flatMap(([name, { defined, bare }]) =>
-    (defined > 0 ? bare > 0 : bare > 1 && !keywords.has(name)) ? [name] : [],
-  )
+  return names
 }
 
-/** Every bare name of a text: not a qualifier or qualified, not a function, not the name of a table or a query. */
-function namesIn(text: string): Use[] {
-  const tokens = tokensOf(text)
-  const uses: Use[] = []
-  const sorted = sortedOutputs(tokens.map(({ name }) => name))
-  for (const [at, { name, quote }] of tokens.entries()) {
-    const [before, after] = [tokens[at - 1]?.name ?? '', tokens[at + 1]?.name ?? '']
-    const defined = before === 'as' && after !== '('
-    if (quote === "'" ? !defined : !quote && !/^[a-z_\u0080-\uffff]/.test(name)) continue
-    if (sorted.has(at) || before === '.' || after === '.' || after === '(') continue
-    if (!quote && !defined && (name === 'as' || /^(from|join|into|update|table)$/.test(before))) continue
-    if (after === 'as' && /^(\(|not|materialized)$/.test(tokens[at + 2]?.name ?? '')) continue
-    uses.push({ name, defined })
-  }
-  return uses
+/** True for the last token of an expression or of a table: a name behind it is a name given. */
+function endsOperand({ name, quote }: Token): boolean {
+  if (quote || name === ')' || name === '*' || /^\d/.test(name)) return name !== '*'
+  return (
+    /^(end|null|true|false|current_date|current_time|current_timestamp)$/.test(name) ||
+    (/^[\w$\u0080-\uffff]/.test(name) && !keywords.has(name))
+  )
 }
 
 /** Where a term of a query's ORDER BY is a name and nothing else: there it is the output's. */

@@ -9,7 +9,7 @@ import {
   isReadingTable,
   isTableFunction,
 } from './sqlite-names.ts'
-import { reusedNames } from './sqlite-aliases.ts'
+import { bareNames } from './sqlite-aliases.ts'
 import { stubColumn, type Stub } from './sqlite-stub.ts'
 
 /** One call of the authorizer. */
@@ -320,10 +320,16 @@ function isVirtualRead(program: Program, event: Event): boolean {
 function noteFields({ ledger, settings }: Context): void {
   const { stub } = settings
   if (!stub) return
-  const names = [...stub.unqualified, ...reusedNames(settings.text)]
+  const isPragma = /^pragma\b/i.test(settings.text)
+  const names = isPragma ? stub.unqualified : [...stub.unqualified, ...bareNames(settings.text)]
   for (const entry of ledger.entries()) {
     if (typeof entry.resource !== 'string' || entry.operation === 'schema') continue
     if (!stub.isExact(entry.resource)) entry.allFields = true
-    if (entry.list === 'reads') for (const column of names) entry.fields.add(column)
+    if (entry.list === 'reads') for (const column of names) addField(entry, column)
   }
+}
+
+function addField({ fields }: Entry, column: string): void {
+  const known = [...fields].some((field) => field.toLowerCase() === column.toLowerCase())
+  if (!known) fields.add(column)
 }

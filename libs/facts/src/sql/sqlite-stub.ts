@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { qualifiedName } from './statement.ts'
 
 // Without a schema a statement is compiled over stub tables. They are grown from what the engine itself says is
 // missing, one step at a time; a step that does not change the engine's complaint is taken back.
@@ -26,6 +27,8 @@ export type Stub = {
   grow(message: string, sql: string, again: () => string | undefined): boolean
   /** Columns that were named without their table, and so may belong to any. */
   unqualified: Set<string>
+  /** Every table that was made up, by the name it is reported under. */
+  names(): string[]
   /** False where `*` over a table cannot be seen: every column of it may be meant. */
   isExact(table: string): boolean
 }
@@ -230,6 +233,7 @@ export function createStub(db: DatabaseSync, quietly: (change: () => void) => vo
       })
     },
     unqualified,
+    names: () => tables.map(({ place, name }) => qualifiedName(place === 'main' ? undefined : place, name)),
     isExact: (name) => tables.every((t) => !same(t.name, name) || t.fillers > 0),
   }
 }

@@ -83,18 +83,24 @@ export function expandsTooFar(text: string): boolean {
   return total > maxExpansions
 }
 
-/** The tokens of a text but its comments: as the engine compares names, and with the quote around each. */
-export function tokensOf(text: string): { name: string; quote: string }[] {
+/** A token: as the engine compares names, as it is written without its quotes, and the quote. */
+export type Token = { name: string; written: string; quote: string }
+
+/** The tokens of a text but its comments. */
+export function tokensOf(text: string): Token[] {
   return [...text.matchAll(token)].flatMap(([found]) => {
-    const name = word(found)
-    return name === '' ? [] : [{ name, quote: /^["'`[]./.test(found) ? (found[0] as string) : '' }]
+    const written = unquoted(found)
+    if (written === '') return []
+    return [
+      { name: written.toLowerCase(), written, quote: /^["'`[]./.test(found) ? (found[0] as string) : '' },
+    ]
   })
 }
 
-/** A token as the engine compares names: unquoted, in lower case; nothing for a comment. */
-function word(found: string): string {
+/** A token without its quotes; nothing for a comment. */
+function unquoted(found: string): string {
   if (found.startsWith('--') || found.startsWith('/*')) return ''
-  return (/^["'`[]/.test(found) && found.length > 1 ? found.slice(1, -1) : found).toLowerCase()
+  return /^["'`[]/.test(found) && found.length > 1 ? found.slice(1, -1) : found
 }
 
 /** The tokens of every `name AS (…)` and `name (…) AS (…)`, whichever query it stands in. */

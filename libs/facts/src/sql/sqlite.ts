@@ -121,7 +121,14 @@ function statements(bench: Bench, sql: string): Ledger[] {
     ledgers.push(statement(bench, text, deadline))
     rest = rest.slice(text.length)
   }
+  if (bench.stub) enterForgotten(ledgers, bench.stub)
   return ledgers
+}
+
+/** A table that was named where the engine found nothing to do is not asked for: it is read all the same. */
+function enterForgotten(ledgers: Ledger[], stub: Stub): void {
+  const told = new Set(ledgers.flatMap((ledger) => ledger.entries().map(({ resource }) => resource)))
+  for (const name of stub.names()) if (!told.has(name)) ledgers.at(-1)!.entry('read', name).allFields = true
 }
 
 /** Compiles one statement, growing the stub tables as long as that helps; undefined when only comments are left. */

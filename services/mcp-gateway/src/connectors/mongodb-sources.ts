@@ -13,7 +13,7 @@ export function sourcesOf(command: Command, collection: string, documents: JsonO
   return Object.fromEntries(
     [...names].map((name) => [
       name,
-      computed === 'all' || computed.has(name) ? 'unknown' : [`${collection}.${name}`],
+      computed === 'all' || computed.has(name) ? 'unknown' : [[collection, name]],
     ]),
   )
 }

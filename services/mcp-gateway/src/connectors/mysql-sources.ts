@@ -7,7 +7,7 @@ import { isFlatQuery } from './mysql-text.ts'
 import { ask } from './mysql-session.ts'
 
 /** Sources in the order of the columns. */
-export type ColumnSources = (readonly string[] | 'unknown')[]
+export type ColumnSources = Sources[string][]
 
 export async function sourcesOf(
   connection: Connection,
@@ -27,8 +27,8 @@ export async function sourcesOf(
   )
   const stored = new Set(rows.map((row) => JSON.stringify(row)))
   return fields.map((field) => {
-    const path = [field.schema, field.orgTable, field.orgName]
-    return stored.has(JSON.stringify(path)) ? [path.join('.')] : 'unknown'
+    const path = [field.schema ?? '', field.orgTable, field.orgName]
+    return stored.has(JSON.stringify(path)) ? [path] : 'unknown'
   })
 }
 

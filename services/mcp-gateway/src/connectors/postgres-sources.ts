@@ -8,7 +8,10 @@ import { isUnknown } from '@mcpshield/policy/facts'
 import type { Grant, Table } from './connector.ts'
 import { readCatalog, type Relation } from './postgres-catalog.ts'
 
+/** Columns as facts write them, `schema.table.column` with quotes where a name holds a dot. */
 type Source = string[] | 'unknown'
+/** The same columns as lists of their names. */
+type Paths = string[][] | 'unknown'
 type Statement = { sql: string; fields: pg.FieldDef[]; names: string[]; searchPath: string[]; grant: Grant }
 
 /** Relations that hold the values of other tables: statistics, other sessions' statements, large objects, bounds. */
@@ -37,7 +40,7 @@ export async function sourcesOf(
   }
 }
 
-async function tellSources(client: pg.PoolClient, statement: Statement): Promise<Source[]> {
+async function tellSources(client: pg.PoolClient, statement: Statement): Promise<Paths[]> {
   const { sql, fields, searchPath, grant } = statement
   const { relations, overloaded } = await readCatalog(client, {
     oids: fields.map((field) => field.tableID).filter((oid) => oid !== 0),
@@ -77,7 +80,7 @@ type Lineage = {
   /** What a column that the server named is made of. */
   column(oid: number, number: number, changed: boolean): Source
   /** With everything that these columns stand for, as rules name them. */
-  expanded(sources: Source): Source
+  expanded(sources: Source): Paths
 }
 
 function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
@@ -124,7 +127,7 @@ function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
       if (sources === 'unknown') return sources
       const seen = new Set<string>()
       return sources.every((source) => follow(source, seen))
-        ? [...seen].map((each) => partsOf(each).join('.'))
+        ? [...seen].map(partsOf)
         : 'unknown'
     },
   }

@@ -131,8 +131,11 @@ const WHOLE = new Set([
   ...['zpopmin', 'zpopmax', 'zrandmember', 'zunion', 'zinter', 'zdiff', 'zscore', 'zmscore', 'type', 'hkeys'],
   ...['object|encoding'],
 ])
-/** Integers that show a part of a value, or a field's value. */
-const PARTS = new Set(['hincrby', 'getbit', 'bitfield', 'bitfield_ro'])
+/** Integers that show a part of a value, or a field's value, or compare a value with one that is given. */
+const PARTS = new Set([
+  ...['hincrby', 'getbit', 'setbit', 'bitpos', 'bitfield', 'bitfield_ro'],
+  ...['lcs', 'zlexcount'],
+])
 /** Replies that hold nothing stored. */
 const NOT_STORED = new Set([
   'ping',
@@ -157,7 +160,7 @@ function fromKeys(asked: Asked, reply: Reply, value: JsonValue): Pick<Answer, 'd
     sources,
   })
   const named = (entries: [string, JsonValue][]) =>
-    as(Object.fromEntries(entries), Object.fromEntries(entries.map(([each]) => [each, [each]])))
+    as(Object.fromEntries(entries), Object.fromEntries(entries.map(([each]) => [each, [[each]]])))
   if (NOT_STORED.has(name)) return { data: { value } }
   if (key === undefined || keys.length === 0) return as({ reply: value }, { reply: 'unknown' })
   if (isPairs(asked) && name.startsWith('h')) return named([[key, value]])
@@ -171,8 +174,10 @@ function fromKeys(asked: Asked, reply: Reply, value: JsonValue): Pick<Answer, 'd
   }
   // A script or a module may answer anything.
   const isOwn = !/^(eval|fcall)|\./.test(name)
-  const isCount = typeof reply === 'string' && isOwn && !PARTS.has(name)
+  // Of a range, a count of bits is a part of the value.
+  const isPart = PARTS.has(name) || (name === 'bitcount' && argv.length > 2)
+  const isCount = typeof reply === 'string' && isOwn && !isPart
   const isStatus = Buffer.isBuffer(reply) && reply.toString('latin1') === 'OK'
   if (!WHOLE.has(name) && !isCount && !isStatus) return as({ reply: value }, { reply: 'unknown' })
-  return as({ [key]: value }, Object.fromEntries([[key, keys]]))
+  return as({ [key]: value }, Object.fromEntries([[key, keys.map((each) => [each])]]))
 }

@@ -18,6 +18,6 @@ export type SqliteDone =
       columns: string[]
       rows: JsonObject[]
       cut: boolean
-      sources: Record<string, string[] | 'unknown'>
+      sources: Record<string, string[][] | 'unknown'>
     }
   | { ok: false; error: string }

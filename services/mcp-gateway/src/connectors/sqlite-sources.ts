@@ -25,7 +25,8 @@ export type Opened = {
   readOnly: boolean
 }
 
-export type Sources = Record<string, string[] | 'unknown'>
+/** Each source as `[table, column]`. */
+export type Sources = Record<string, string[][] | 'unknown'>
 
 export function readSchema(database: DatabaseSync): Schema {
   const rows = database.prepare('PRAGMA table_list').all() as { name: string; type: string }[]
@@ -52,22 +53,26 @@ export function sourcesOf(
     ({ table }) => !/virtual|shadow/.test(typeOf(table)) && !/^sqlite_stat/i.test(table),
   )
   return Object.fromEntries(
-    described.map(({ table, column }, index): [string, string[] | 'unknown'] => {
+    described.map(({ table, column }, index): [string, string[][] | 'unknown'] => {
       const name = names[index] as string
       if (!reported) return [name, 'unknown']
       const own = table === null || column === null ? [] : madeOf({ table, column }, opened)
       // What a change returns may have been put there by the change itself, from another column.
       const asItStands = queries === 1 && opened.readOnly && table !== null && typeOf(table) === 'table'
-      return [name, asItStands && own.length > 0 ? own : [...new Set([...own, ...all])]]
+      return [name, asItStands && own.length > 0 ? own : unique([...own, ...all])]
     }),
   )
 }
 
 /** A column, and for one that is computed from others of its table, all of these. */
-function madeOf({ table, column }: { table: string; column: string }, { columns }: Opened): string[] {
+function madeOf({ table, column }: { table: string; column: string }, { columns }: Opened): string[][] {
   const known = columns.get(table.toLowerCase()) ?? []
   const computed = known.some(
     ({ name, generated }) => generated && name.toLowerCase() === column.toLowerCase(),
   )
-  return [column, ...(computed ? known.map(({ name }) => name) : [])].map((name) => `${table}.${name}`)
+  return [column, ...(computed ? known.map(({ name }) => name) : [])].map((name) => [table, name])
+}
+
+function unique(paths: string[][]): string[][] {
+  return [...new Map(paths.map((path) => [JSON.stringify(path), path])).values()]
 }
