@@ -1,6 +1,7 @@
 // JSON-RPC as a client and a server of MCP speak it over standard input and output: one message on a line.
 import { isUtf8 } from 'node:buffer'
 import { parseStrictJson } from '@mcpshield/facts/json'
+import { jsonLine } from '@mcpshield/facts/json-line'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import { parseDocument } from '@mcpshield/redact/json-text'
 import { isObject } from '../json-lines.ts'
@@ -81,7 +82,7 @@ export function readServerMessage(bytes: Buffer): JsonObject | undefined {
   return isObject(message) && message['jsonrpc'] === '2.0' ? message : undefined
 }
 
-/** One line, written anew. */
+/** One line, written anew, for whatever its reader takes for the end of one. */
 export function messageLine(message: object): string {
-  return `${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`
+  return `${jsonLine({ jsonrpc: '2.0', ...message })}\n`
 }

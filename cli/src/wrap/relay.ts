@@ -8,7 +8,7 @@ import { isObject } from '../json-lines.ts'
 import type { Line } from '../lines.ts'
 import { refusalError, refusalResult } from './answers.ts'
 import type { Judge } from './judge.ts'
-import { isPassed, judged, type Judged } from './judged.ts'
+import { judged, passed, type Judged } from './judged.ts'
 import {
   INTERNAL_ERROR,
   INVALID_PARAMS,
@@ -27,7 +27,7 @@ export type RelayDeps = {
   /** The server's name in the policy. */
   name: string
   judge: Judge
-  /** What is looked for in messages that belong to no call: logs, progress, questions of the server's. */
+  /** What is looked for in what belongs to no decided call: logs, progress, questions, instructions, descriptions. */
   standing: Obligations['redact']
   keyedHash: KeyedHash
   toClient(line: string): Promise<void>
@@ -75,9 +75,10 @@ export function openRelay(deps: RelayDeps): Relay {
     const { id, method, params } = request
     if (waiting.size >= MAX_WAITING)
       return answer(id, { error: { code: INVALID_REQUEST, message: 'Too many calls wait for an answer.' } })
-    if (isPassed(method)) {
+    const known = method.startsWith('notifications/') ? undefined : passed(method, params)
+    if (known !== undefined) {
       if (method === 'initialize') agent = clientName(params) ?? agent
-      return forward({ id, method }, params)
+      return forward({ id, method }, known)
     }
     const request_ = judged(method, params)
     if (request_ === undefined)
@@ -121,7 +122,11 @@ export function openRelay(deps: RelayDeps): Relay {
   /** A notification is never answered, so one that is really a request must not go on. */
   async function clientNotification(method: string, params: JsonObject | undefined): Promise<void> {
     if (!method.startsWith('notifications/')) return odd('a request without an id')
-    if (method !== 'notifications/cancelled') return toServer(messageLine({ method, ...given(params) }))
+    if (method !== 'notifications/cancelled') {
+      const known = passed(method, params ?? {})
+      if (known === undefined) return odd('a notification that is not known')
+      return toServer(messageLine({ method, ...given(params === undefined ? undefined : known) }))
+    }
     for (const [serverId, call] of waiting) {
       if (call.id !== params?.['requestId']) continue
       settle(serverId)
@@ -146,15 +151,25 @@ export function openRelay(deps: RelayDeps): Relay {
     const call = typeof message['id'] === 'number' ? settle(message['id']) : undefined
     if (call === undefined) return
     const { id, method, obligations } = call
-    if (obligations !== undefined) return answer(id, owed(method, message, obligations))
     const couldShow = (of: string, name: string) => judge.couldShow(of, canonical(name), agent)
-    return answer(id, passedAnswer(method, message, couldShow))
+    return answer(
+      id,
+      inspected(method, () =>
+        obligations === undefined
+          ? passedAnswer(method, message, { couldShow, redact: standing })
+          : owedAnswer(method, message, obligations, deps.keyedHash),
+      ),
+    )
+  }
+
+  function standing(value: JsonValue): JsonValue {
+    return redactValue(value, deps.standing, { keyedHash: deps.keyedHash }).value as JsonValue
   }
 
   /** What cannot be redacted must not pass. */
-  function owed(method: string, message: JsonObject, obligations: Obligations): Answer {
+  function inspected(method: string, inspect: () => Answer): Answer {
     try {
-      return owedAnswer(method, message, obligations, deps.keyedHash)
+      return inspect()
     } catch (error) {
       deps.tell(`a result was withheld: ${(error as Error).message}`)
       return failed(method, INTERNAL_ERROR, 'The result was withheld: it could not be inspected.')
@@ -166,10 +181,7 @@ export function openRelay(deps: RelayDeps): Relay {
     const isRequest = Object.hasOwn(message, 'id')
     if (isRequest && (!isId(id) || asked.size >= MAX_WAITING)) return odd('a request that cannot be answered')
     if (isRequest) asked.add(JSON.stringify(id))
-    const shown =
-      params === undefined
-        ? undefined
-        : (redactValue(params, deps.standing, { keyedHash: deps.keyedHash }).value as JsonValue)
+    const shown = params === undefined ? undefined : standing(params)
     await toClient(messageLine({ ...(isRequest ? { id } : {}), method, ...given(shown) }))
   }
 

@@ -51,15 +51,18 @@ const LISTS: Record<string, { member: string; method: string; name: string } | u
   'prompts/list': { member: 'prompts', method: 'prompts/get', name: 'name' },
 }
 
+export type Passing = {
+  couldShow(method: string, name: string): boolean
+  redact(value: JsonValue): JsonValue
+}
+
 /** The answer of a method that passes: lists without what no call could be allowed, handshakes without tasks. */
-export function passedAnswer(
-  method: string,
-  message: JsonObject,
-  couldShow: (method: string, name: string) => boolean,
-): Answer {
+export function passedAnswer(method: string, message: JsonObject, { couldShow, redact }: Passing): Answer {
   const { result, error } = message
-  if (!isObject(result)) return redacted({ ...(error === undefined ? {} : { error }) }, [], () => '')
-  if (method === 'initialize' || method === 'server/discover') return { result: withoutTasks(result) }
+  if (!isObject(result))
+    return redacted({ ...(error === undefined ? {} : { error: redact(error) }) }, [], () => '')
+  if (method === 'initialize' || method === 'server/discover')
+    return { result: withRedacted('instructions', withoutTasks(result), redact) }
   const list = Object.hasOwn(LISTS, method) ? LISTS[method] : undefined
   if (list === undefined) return { result }
   const listed = result[list.member]
@@ -67,7 +70,15 @@ export function passedAnswer(
     const name = isObject(one) ? one[list.name] : undefined
     return typeof name === 'string' && couldShow(list.method, name)
   }
-  return { result: { ...result, [list.member]: Array.isArray(listed) ? listed.filter(isShown) : [] } }
+  const shown = Array.isArray(listed) ? listed.filter(isShown) : []
+  // Only prose: a name, a schema or a cursor would no longer work.
+  const told = shown.map((one) => (isObject(one) ? withRedacted('description', one, redact) : one))
+  return { result: { ...result, [list.member]: told } }
+}
+
+function withRedacted(member: string, value: JsonObject, redact: Passing['redact']): JsonObject {
+  const text = value[member]
+  return text === undefined ? value : { ...value, [member]: redact(text) }
 }
 
 /** A task's result would be fetched by itself, past the call that was decided: tasks are not offered. */

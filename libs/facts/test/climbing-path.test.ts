@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import { climbs } from '../src/climbing-path.ts'
 
 test.for([
-  ...['file:///pub/../secret', 'file:///pub/..', 'file:///pub/.. ', 'file:///pub/./secret', 'file://../secret'],
+  ...[
+    'file:///pub/../secret',
+    'file:///pub/..',
+    'file:///pub/.. ',
+    'file:///pub/./secret',
+    'file://../secret',
+  ],
   ...['file:///pub/%2e%2e/secret', 'file:///pub/.%2E/secret', 'file:///pub/a/..\\..\\secret'],
   ...['file:///pub/a%2f..%2f..%2fsecret', 'file:///pub/a%5c..%5csecret', 'file:///pub/%252e%252e/secret'],
   ...['file:///pub/%25252e%25252e/secret', 'file:///pub/..;x/secret', 'file:///pub/..%3bx/secret'],

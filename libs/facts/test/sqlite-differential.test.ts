@@ -135,7 +135,7 @@ function missing(sql: string, facts: StatementFacts, seesThroughViews: boolean):
   const tables = [...says.opened, ...named].filter((table) => realTables.has(table))
   const fieldsOf = new Map(
     facts.accesses.map(({ resource, fields }) => [
-      (resource as string | null)?.toLowerCase(),
+      typeof resource === 'string' ? resource.toLowerCase() : undefined,
       lowerCase(fields),
     ]),
   )

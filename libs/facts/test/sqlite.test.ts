@@ -54,6 +54,20 @@ describe('what is refused', () => {
   })
 })
 
+test('a pragma in a view is asked about what the view says, beside what the statement says', () => {
+  const own = [...schema, "CREATE VIEW told AS SELECT name FROM pragma_table_info('customers')"]
+  const other = [...schema, "CREATE VIEW told AS SELECT name FROM pragma_table_info('cust' || 'omers')"]
+  const sql = "SELECT told.name FROM told, pragma_table_info('invoices') p"
+  expect(known('SELECT * FROM told', { schema: own }).reads).toEqual([
+    'pragma_table_info',
+    'told',
+    'customers',
+  ])
+  expect(known(sql, { schema: own }).reads).toEqual(expect.arrayContaining(['invoices', 'customers']))
+  expect(known(sql, { schema: own }).read_only).toBe(true)
+  expect(known(sql, { schema: other }).read_only).toBe(false)
+})
+
 test('a pragma of the statement never reaches the process', () => {
   const limit = () => new DatabaseSync(':memory:').prepare('PRAGMA soft_heap_limit').get()
   const before = limit()

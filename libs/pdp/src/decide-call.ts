@@ -9,6 +9,7 @@ import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Access, Context, Facts, JsonObject, UrlFact } from '@mcpshield/policy/facts'
 import { isUnknown } from '@mcpshield/policy/facts'
+import { namesHost } from '@mcpshield/policy/named-host'
 import { deniedArguments } from '@mcpshield/redact/deny-arguments'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
@@ -52,10 +53,17 @@ export type Verdict = {
   /** Milliseconds until a rate-limited call may come again. */
   retryAfterMs: number | null
   /**
+   * What a call that is forwarded owes: the policy's word, whatever else denied the call that a project in monitor
+   * mode forwards all the same.
+   */
+  owes: Obligations
+  /**
    * Whether this call would be forwarded, and under the same obligations, if it touched these paths or URLs: for
    * what a name only leads to. Takes no rate limit and leaves no record.
    */
-  alsoAllows(touched: Partial<Pick<Facts, 'paths' | 'urls'>>): boolean
+  alsoAllows(touched: Partial<Pick<Facts, 'arguments' | 'paths' | 'urls'>>): boolean
+  /** Whether the policy allows this URL by naming its very host: what is not public is open to nothing less. */
+  namesHost(url: UrlFact): boolean
   /** Settles when the record is stored. Nothing of a call may be released before. */
   recorded: Promise<void>
   /** Sends the second event of the record; never rejects. */
@@ -79,8 +87,8 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const project = deps.snapshots.project(call.credential.project_id)
       const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
       const refused = refuseBeforePolicy(deps.snapshots, project, call)
-      let decision =
-        refused ?? denySecretArguments(decideByPolicy(project, call, facts, time), call.arguments)
+      const byPolicy = refused ?? decideByPolicy(project, call, facts, time)
+      let decision = refused ?? denySecretArguments(byPolicy, call.arguments)
       let retryAfterMs: number | null = null
       if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
         ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
@@ -97,12 +105,18 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
         forward: refused === null && mayForward(decision, project, facts, call),
         readOnly: facts !== null && onlyReads(facts),
         policyVersion: project?.snapshot.policy_version ?? null,
+        owes: byPolicy.obligations,
         alsoAllows(touched) {
           if (facts === null || refused !== null) return false
           const other = { ...facts, ...touched }
           const again = decideByPolicy(project, call, other, time)
-          const alike = isDeepStrictEqual(again.obligations, decision.obligations)
+          const alike = isDeepStrictEqual(again.obligations, byPolicy.obligations)
           return alike && mayForward(again, project, other, call)
+        },
+        namesHost(url) {
+          if (facts === null || refused !== null || project === undefined) return false
+          const { decision: word, rule } = decideByPolicy(project, call, { ...facts, urls: [url] }, time)
+          return word === 'allow' && namesHost(project.policy, rule, url)
         },
         recorded: recordDecision(deps.audit, event),
         finish: (outcome) => recordOutcome(deps.audit, event, outcome),

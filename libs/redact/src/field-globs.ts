@@ -30,13 +30,13 @@ function matchesEnd(glob: FieldGlob, path: readonly string[]): boolean {
   return compared > 0
 }
 
-/** The path as if every dot parted two names, and as one text in which `*` stands for dots too. */
+/** The path as if every dot parted two names; and as one text, of as many names as the glob has, in which `*` stands for dots too. */
 function matchesDotted(glob: FieldGlob, path: readonly string[]): boolean {
-  const text = path.join('.')
-  const names = text.split('.')
+  const names = path.join('.').split('.')
   if (matchesEnd(glob, names) || matchesEnd(glob, withoutPositions(names))) return true
+  const end = path.slice(-glob.length).join('.').toLowerCase()
   const joined = glob.join('.')
-  return matchesName(joined, text.toLowerCase()) || matchesName(`*.${joined}`, text.toLowerCase())
+  return matchesName(joined, end) || matchesName(`*.${joined}`, end)
 }
 
 /** The first name is that of a table, a collection or a key, whatever it looks like. */

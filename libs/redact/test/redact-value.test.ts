@@ -83,7 +83,7 @@ test('a dropped field is gone', () => {
 
 test('a column is redacted under any alias, and by where it came from, not by its name', () => {
   const rows = [{ p: '1', phone: 'x', total: 3 }]
-  const sources = { p: ['public.users.phone'], phone: ['shops.label'], total: [] }
+  const sources = { p: [['public', 'users', 'phone']], phone: [['shops', 'label']], total: [] }
   for (const field of ['users.phone', 'phone', '*.phone']) {
     expect(redact(rows, [{ fields: [field] }], { sources }).value).toEqual([
       { p: MASK, phone: 'x', total: 3 },
@@ -92,7 +92,13 @@ test('a column is redacted under any alias, and by where it came from, not by it
 })
 
 test('a column computed from a redacted one is redacted', () => {
-  const sources = { contact: ['users.name', 'users.phone'], name: ['users.name'] }
+  const sources = {
+    contact: [
+      ['users', 'name'],
+      ['users', 'phone'],
+    ],
+    name: [['users', 'name']],
+  }
   expect(
     redact([{ contact: 'Bob 1', name: 'Bob' }], [{ fields: ['users.phone'] }], { sources }).value,
   ).toEqual([{ contact: MASK, name: 'Bob' }])
@@ -100,7 +106,7 @@ test('a column computed from a redacted one is redacted', () => {
 
 test('a column of unknown or unstated origin is withheld, but only when fields are redacted', () => {
   const rows = { rows: [{ a: 1, b: 2, c: 3 }], truncated: false }
-  const sources = { a: 'unknown', b: ['t.b'] } as const
+  const sources = { a: 'unknown', b: [['t', 'b']] } as const
   const { value, withheld } = redact(rows, [{ fields: ['phone'] }], { sources })
   expect(value).toEqual({ rows: [{ a: WITHHELD, b: 2, c: WITHHELD }], truncated: false })
   expect(withheld).toBe(2)
@@ -108,16 +114,42 @@ test('a column of unknown or unstated origin is withheld, but only when fields a
 })
 
 test('a row without names is withheld when fields are redacted', () => {
-  expect(redact([[1, 2]], [{ fields: ['phone'] }], { sources: { phone: ['users.phone'] } }).value).toEqual([
+  expect(redact([[1, 2]], [{ fields: ['phone'] }], { sources: { phone: [['users', 'phone']] } }).value).toEqual([
     WITHHELD,
   ])
 })
 
 test('a JSON column is redacted inside', () => {
-  const sources = { profile: ['users.profile'] }
+  const sources = { profile: [['users', 'profile']] }
   expect(
     redact([{ profile: { phone: '1', x: 2 } }], [{ fields: ['profile.phone'] }], { sources }).value,
   ).toEqual([{ profile: { phone: MASK, x: 2 } }])
+})
+
+test('a dot in the name of a key or a table hides nothing from a rule on its fields', () => {
+  const shown = (key: string, field: string) =>
+    redact({ [key]: { email: 'x', n: 1 } }, [{ fields: [field] }], { sources: { [key]: [[key]] } }).value
+  for (const key of ['user:1', 'user:ann@example.com', 'user:john.doe', 'USER:a.b.c']) {
+    expect(shown(key, 'user:*.email')).toEqual({ [key]: { email: MASK, n: 1 } })
+    expect(shown(key, 'user:*')).toEqual({ [key]: MASK })
+    expect(shown(key, 'shop:*.email')).toEqual({ [key]: { email: 'x', n: 1 } })
+  }
+})
+
+test('a member that another of the same name hides from a reader of the document is not shown', () => {
+  const hidden = '{"customer":{"phone":"555"},"customer":null}'
+  const twice = JSON.stringify({ d: hidden, n: 1 })
+  expect(redact(hidden, [{ fields: ['*.phone'] }])).toMatchObject({ value: '{"customer":null}', count: 0 })
+  expect(redact({ text: hidden }, [{ fields: ['*.phone'] }]).value).toEqual({ text: '{"customer":null}' })
+  expect(redact([twice], [{ fields: ['*.phone'] }]).value).toEqual(['{"d":"{\\"customer\\":null}","n":1}'])
+  const once = '{\n  "customer": {\n    "name": "555"\n  }\n}'
+  expect(redact(once, [{ fields: ['*.phone'] }]).value).toBe(once)
+})
+
+test('a document in a text is looked at as a text, too', () => {
+  const rules: Redaction[] = [{ fields: ['phone'] }, { pattern: '"n": ?1' }]
+  expect(redact('{"n":1}', rules).value).toBe('{[redacted:pattern]}')
+  expect(redact('{"n":1,"phone":"2"}', rules).value).toBe(`{[redacted:pattern],"phone":"${MASK}"}`)
 })
 
 test('what is nested too deeply to be read is withheld, not passed', () => {

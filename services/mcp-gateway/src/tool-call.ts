@@ -139,8 +139,8 @@ function failed(deps: ToolCallDeps, error: unknown, call: ToolCall, verdict: Ver
   }
   const message = known ? error.message : `Something went wrong on our side. Request ${call.requestId}.`
   // Fields are rows' matter: a rule about them would withhold every sentence.
-  const detectors = verdict.decision.obligations.redact.filter((each) => !('fields' in each))
-  const redacted = redactAnswer({ result: failureResult(message) }, detectors, deps.keyedHash)
+  const detectors = verdict.owes.redact.filter((each) => !('fields' in each))
+  const redacted = redactAnswer({ result: failureResult(message) }, detectors, deps.keyedHash, [])
   return { answer: redacted.answer, outcome: outcomeOf(error, call), rows: null, redactions: redacted.count }
 }
 
@@ -162,14 +162,15 @@ async function runUpstream(
     const answer = { error: { code: INVALID_PARAMS, message: `There is no tool ${call.tool}.` } }
     return { answer, outcome: 'error', rows: null, redactions: 0 }
   }
-  const { obligations } = verdict.decision
+  const obligations = verdict.owes
   // What is sent is written anew from what was judged, never the client's bytes.
   const params = { ...call.params, name: call.tool.slice(slash + 1), arguments: args }
   const answer = await upstream.send('tools/call', params, {
     timeoutMs: obligations.timeout_ms ?? deps.upstreamTimeoutMs,
     signal: call.signal,
   })
-  const redacted = redactAnswer(answer, obligations.redact, deps.keyedHash)
+  const accesses = verdict.facts?.accesses ?? []
+  const redacted = redactAnswer(answer, obligations.redact, deps.keyedHash, accesses)
   const isError = 'error' in answer || answer.result.isError === true
   return {
     answer: redacted.answer,
@@ -188,12 +189,11 @@ async function runConnector(
   args: JsonObject,
   verdict: Verdict,
 ): Promise<Ran> {
-  const { facts, decision } = verdict
+  const { facts, owes: obligations } = verdict
   if (facts === null || !factsKnown(facts)) {
     throw new AppError('PERMISSION_DENIED', 'Not run: what this call touches could not be told.')
   }
   const given = checkedArgs(tool, args)
-  const { obligations } = decision
   const grant: Grant = {
     accesses: facts.accesses,
     paths: facts.paths,
@@ -205,7 +205,10 @@ async function runConnector(
     signal: call.signal,
     needsSources: obligations.redact.some((each) => 'fields' in each),
     redacts: obligations.redact.length > 0,
-    alsoAllows: (touched) => verdict.alsoAllows(touched),
+    // A condition on the argument is about what is touched, whoever named it.
+    alsoAllows: (touched) =>
+      verdict.alsoAllows({ ...touched, arguments: { ...args, ...argumentOf(touched) } }),
+    namesHost: (url) => verdict.namesHost(url),
   }
   const answer = await runtime.connectors.choose(tool, args).run(tool, given, grant)
   const redacted = redactConnectorAnswer(answer, obligations.redact, deps.keyedHash)
@@ -215,6 +218,12 @@ async function runConnector(
     rows: answer.rows,
     redactions: redacted.count,
   }
+}
+
+/** The argument by which a call would have named this itself. */
+function argumentOf(touched: Parameters<Grant['alsoAllows']>[0]): JsonObject {
+  if ('paths' in touched) return { path: touched.paths[0] ?? '' }
+  return { url: touched.urls[0]?.href ?? '' }
 }
 
 const CUT_NOTE = 'There is more; a limit cut the result here.'

@@ -13,5 +13,6 @@ export const makeGrant = (change: Partial<Grant> = {}): Grant => ({
   needsSources: false,
   redacts: false,
   alsoAllows: () => true,
+  namesHost: () => false,
   ...change,
 })

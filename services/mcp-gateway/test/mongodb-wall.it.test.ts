@@ -109,7 +109,7 @@ test.for([
 describe('the source of a field', () => {
   const documents = [{ _id: 1, name: 'ann', at: { city: 'x' } }]
   const of = (command: Record<string, unknown>) => sourcesOf(command, 'people', documents)
-  const known = { _id: ['people._id'], name: ['people.name'], at: ['people.at'] }
+  const known = { _id: [['people', '_id']], name: [['people', 'name']], at: [['people', 'at']] }
 
   test.for([
     { find: 'people', projection: {} },
@@ -134,7 +134,7 @@ describe('the source of a field', () => {
     { aggregate: 'people', pipeline: [{ $set: { name: '$password' } }] },
     { aggregate: 'people', pipeline: [{ $addFields: { 'name.x': '$password' } }] },
   ])('is not known where it may be computed: %j', (command) => {
-    expect(of(command)).toMatchObject({ name: 'unknown', at: ['people.at'] })
+    expect(of(command)).toMatchObject({ name: 'unknown', at: [['people', 'at']] })
   })
 
   test.for(['$group', '$unwind', '$replaceRoot', '$lookup', '$facet', '$sortByCount', '$bucket', '$new'])(

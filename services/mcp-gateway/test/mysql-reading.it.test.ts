@@ -133,17 +133,21 @@ describe.skipIf(missing !== undefined)('mysql.query', () => {
     test.for([
       [
         'select name as n, password from accounts',
-        { n: ['test.accounts.name'], password: ['test.accounts.password'] },
+        { n: [['test', 'accounts', 'name']], password: [['test', 'accounts', 'password']] },
       ],
       [
         'select a.name from accounts a join events e on e.id = a.id where a.id in (select id from events)',
-        { name: ['test.accounts.name'] },
+        { name: [['test', 'accounts', 'name']] },
       ],
       [
         'select * from accounts where exists (select 1 from events) limit 1',
-        { id: ['test.accounts.id'], name: ['test.accounts.name'], password: ['test.accounts.password'] },
+        {
+          id: [['test', 'accounts', 'id']],
+          name: [['test', 'accounts', 'name']],
+          password: [['test', 'accounts', 'password']],
+        },
       ],
-      ['select name from accounts group by name', { name: ['test.accounts.name'] }],
+      ['select name from accounts group by name', { name: [['test', 'accounts', 'name']] }],
     ] as const)('is told where the output is a stored column: %s', async ([sql, wanted]) => {
       expect(await sources(sql)).toEqual(wanted)
     })

@@ -44,6 +44,7 @@ const request = (args: ArgsOf<'network.request'>, { deps = stubNames(API), ...op
     urls: [url],
     readOnly: false,
     alsoAllows: (touched) => 'urls' in touched && touched.urls.every(allows),
+    namesHost: allows,
     ...options.grant,
   })
   return connector.run('network.request', args, grant)
@@ -198,11 +199,11 @@ describe('the host', () => {
     await expect(ask('127.0.0.1', { allow_private: 'true' })).rejects.toMatchObject(denied)
   })
 
-  test('that is an address is reached when a rule names it, and not when a rule would let any other in too', async () => {
+  test('that is an address is reached when a rule names it, and not when the rule only fits it', async () => {
     const server = await started((_request, response) => response.end('inside'))
     for (const host of ['127.0.0.1', 'localhost', '0x7f.1', '[::ffff:127.0.0.1]']) {
       const url = `http://${host}:${server.port}/`
-      const anything = { grant: { alsoAllows: () => true } }
+      const anything = { grant: { alsoAllows: () => true, namesHost: () => false } }
       await expect(request({ url }, anything), host).rejects.toMatchObject(denied)
       expect((await request({ url })).data.body).toBe('inside')
       expect((await request({ url }, { ...anything, options: { allow_private: true } })).data.body).toBe(
@@ -211,7 +212,10 @@ describe('the host', () => {
     }
     const metadata = { url: 'http://169.254.169.254/latest/' }
     await expect(
-      request(metadata, { grant: { alsoAllows: () => true }, options: { allow_private: true } }),
+      request(metadata, {
+        grant: { alsoAllows: () => true, namesHost: () => false },
+        options: { allow_private: true },
+      }),
     ).rejects.toMatchObject(denied)
   })
 
@@ -376,7 +380,7 @@ describe('a connection with a URL of its own', () => {
   test('whose host is an address of a private network reaches it', async () => {
     const server = await started((_request, response) => response.end('ok'))
     const base = `http://127.0.0.1:${server.port}/`
-    const anything = { grant: { alsoAllows: () => true } }
+    const anything = { grant: { alsoAllows: () => true, namesHost: () => false } }
     expect((await request({ url: base }, { ...anything, base })).data.body).toBe('ok')
   })
 })

@@ -137,9 +137,9 @@ test('the source of a column is told where there is one', async () => {
     grant({ needsSources: true }),
   )
   expect(sources).toEqual({
-    n: ['public.events.note'],
-    id: ['public.events.id'],
-    made: ['public.events.note'],
+    n: [['public', 'events', 'note']],
+    id: [['public', 'events', 'id']],
+    made: [['public', 'events', 'note']],
   })
 })
 

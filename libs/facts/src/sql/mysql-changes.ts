@@ -210,8 +210,7 @@ function remove(walk: Walk, block: Scope): void {
   modifiers(walk, 'LOW_PRIORITY', 'QUICK', 'IGNORE')
   const start = r.at
   // To one server these are the rows that a table once had, to another a table of that name.
-  if (is(r, 'HISTORY') && isAt(r, 1, 'FROM'))
-    throw new CannotTell('DELETE HISTORY is not known here')
+  if (is(r, 'HISTORY') && isAt(r, 1, 'FROM')) throw new CannotTell('DELETE HISTORY is not known here')
   const fromFirst = accept(r, 'FROM')
   const targets = deleteTargets(walk)
   if (fromFirst && !is(r, 'USING')) {

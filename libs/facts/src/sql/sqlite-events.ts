@@ -10,6 +10,7 @@ import {
   isTableFunction,
 } from './sqlite-names.ts'
 import { bareNames } from './sqlite-aliases.ts'
+import { readPragmaTables } from './sqlite-pragma-tables.ts'
 import { stubColumn, type Stub } from './sqlite-stub.ts'
 
 /** One call of the authorizer. */
@@ -37,6 +38,8 @@ export type Program = {
   tables: Map<string, Relation>
   /** `database.index` in lower case → its table. */
   indexes: Map<string, string>
+  /** View or trigger in lower case → the statements that make those of that name, in whichever database. */
+  texts: Map<string, string[]>
 }
 
 type Settings = { stub: Stub | undefined; planOnly: boolean; text: string }
@@ -84,6 +87,7 @@ export function readEvents(ledger: Ledger, events: Event[], program: Program, se
   if (events.length === 0)
     ledger.entry('admin', { unknown: 'the engine does not say what the statement touches' })
   for (const event of events) readEvent(context, event, events)
+  readPragmaTables(ledger, events, program, settings.text)
   readProgram(context, events)
   noteFields(context)
 }

@@ -52,6 +52,11 @@ export function classifyPragma(name: string, argument: string | null): 'reads' |
   return readingPragmas.has(pragma) || askingPragmas.has(pragma) ? 'reads' : 'changes'
 }
 
+/** True for a pragma in the place of a table whose argument says what it looks at. */
+export function isAskingTable(name: string): boolean {
+  return /^pragma_/i.test(name) && askingPragmas.has(name.slice('pragma_'.length).toLowerCase())
+}
+
 const readingTables = words(`
 json_each json_tree jsonb_each jsonb_tree dbstat sqlite_master sqlite_schema sqlite_temp_master sqlite_temp_schema
 pragma_application_id pragma_collation_list pragma_compile_options pragma_data_version pragma_database_list

@@ -186,14 +186,20 @@ function readInto(ledger: Ledger, bench: Bench, body: string, planOnly: boolean,
 function program(bench: Bench, body: string): Program {
   const { db, events, quietly } = bench
   const kept = [...events]
-  const result: Program = { steps: [], roots: new Map(), tables: new Map(), indexes: new Map() }
+  const result: Program = {
+    steps: [],
+    roots: new Map(),
+    tables: new Map(),
+    indexes: new Map(),
+    texts: new Map(),
+  }
   quietly(() => {
     if (!/^pragma\b/i.test(body)) {
       result.steps = db.prepare(`EXPLAIN ${body}`).all() as unknown as Program['steps']
     }
     const places = db.prepare('PRAGMA database_list').all() as { seq: number; name: string }[]
     for (const { seq, name } of places) {
-      const listing = `SELECT name, tbl_name, type, rootpage FROM "${name.replaceAll('"', '""')}".sqlite_schema`
+      const listing = `SELECT name, tbl_name, type, rootpage, sql FROM "${name.replaceAll('"', '""')}".sqlite_schema`
       result.roots.set(`${seq}:1`, {
         place: name,
         table: name === 'temp' ? 'sqlite_temp_master' : 'sqlite_master',
@@ -203,7 +209,11 @@ function program(bench: Bench, body: string): Program {
         tbl_name: string
         type: string
         rootpage: number
+        sql: string | null
       }[]) {
+        const key = row.name.toLowerCase()
+        if ((row.type === 'view' || row.type === 'trigger') && row.sql !== null)
+          result.texts.set(key, [...(result.texts.get(key) ?? []), row.sql])
         if (row.rootpage > 0) result.roots.set(`${seq}:${row.rootpage}`, { place: name, table: row.tbl_name })
         if (row.type === 'index') result.indexes.set(`${name}.${row.name}`.toLowerCase(), row.tbl_name)
         if (row.type !== 'table' && row.type !== 'view') continue

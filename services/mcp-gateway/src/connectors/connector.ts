@@ -26,6 +26,8 @@ export type Grant = {
    * redirect leads to, what lies below a folder.
    */
   alsoAllows(touched: { paths: string[] } | { urls: UrlFact[] }): boolean
+  /** Whether the policy allows a URL by naming its very host, as it must for one that is not public. */
+  namesHost(url: UrlFact): boolean
 }
 
 /** What a call gave, before redaction. */

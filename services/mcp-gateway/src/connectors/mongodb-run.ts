@@ -137,15 +137,7 @@ async function distinctAnswer(db: Db, call: Call, found: unknown[], grant: Grant
   const field = String(call.command.key)
   const isStored = await isStoredCollection(db, call.collection, grant.signal)
   const told = answer({ values: { [field]: values } }, about, values.length, cut)
-  return { ...told, sources: { [field]: isStored ? distinctSources(call.collection, field) : 'unknown' } }
-}
-
-/** `phones.0` is the first of `phones`, and a field `0` of it: it comes from both. */
-function distinctSources(collection: string, field: string): string[][] {
-  const names = field.split('.')
-  const ofLists = names.filter((name, index) => index === 0 || !/^\d+$/.test(name))
-  const paths = ofLists.length < names.length ? [names, ofLists] : [names]
-  return paths.map((path) => [collection, ...path])
+  return { ...told, sources: { [field]: isStored ? [[call.collection, ...field.split('.')]] : 'unknown' } }
 }
 
 /** A command that writes answers that it went well also where some of it did not. */

@@ -1,6 +1,5 @@
 // From the host of a URL to the addresses that may be connected to. The host is looked up once, every address is
 // looked at, and only these are connected to: a name that answers otherwise a moment later changes nothing.
-import { randomBytes } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { UrlFact } from '@mcpshield/policy/facts'
 import { canonicalAddress, isPrivateAddress, isPublicAddress } from './addresses.ts'
@@ -26,7 +25,7 @@ export async function addressesOf(url: UrlFact, grant: Grant, reach: Reach): Pro
     const open = addresses.every(
       (each) => isPublicAddress(each) || (reach.allowPrivate && isPrivateAddress(each)),
     )
-    if (!open && url.host !== reach.ownHost && !isNamed(url, grant)) throw notNamed(url)
+    if (!open && url.host !== reach.ownHost && !grant.namesHost(url)) throw notNamed(url)
     return addresses
   }
   const addresses = (await lookUp(url.host, reach.lookup)).map(canonicalAddress)
@@ -37,18 +36,6 @@ export async function addressesOf(url: UrlFact, grant: Grant, reach: Reach): Pro
   )
   if (refused !== undefined) throw privateName(url.host)
   return usable
-}
-
-/**
- * Whether a rule names this very host: a policy that would let any other address through as well does not. So a
- * rule without a word about domains opens no way into the gateway's own network.
- */
-function isNamed(url: UrlFact, grant: Grant): boolean {
-  const host = `fd${randomBytes(1).toString('hex')}:${randomBytes(2).toString('hex')}::${randomBytes(1).toString('hex')}`
-  const other = new URL(url.href)
-  other.hostname = `[${host}]`
-  const fact = { ...url, href: other.href, host: other.hostname.slice(1, -1) }
-  return !grant.alsoAllows({ urls: [fact] })
 }
 
 async function lookUp(host: string, lookup: Lookup): Promise<string[]> {

@@ -1,5 +1,6 @@
 // The URL of a connection, below which its requests have to stay.
 import { AppError } from '@mcpshield/contracts/errors'
+import { climbs } from '@mcpshield/facts/climbing-path'
 import { parseUrl } from '@mcpshield/facts/urls'
 import { isUnknown, type UrlFact } from '@mcpshield/policy/facts'
 import type { ConnectionSpec } from './connector.ts'
@@ -23,19 +24,4 @@ export function isBelow(base: URL, { href }: UrlFact): boolean {
   if (folder === '/') return true
   if (url.pathname !== base.pathname && !url.pathname.startsWith(folder)) return false
   return !climbs(url.pathname)
-}
-
-/** Servers decode once more, take \ for /, and cut a name at ; before they read `..`. */
-function climbs(pathname: string): boolean {
-  let path = pathname
-  for (let round = 0; round < 3; round++) {
-    if (path.split(/[/\\]/).some((name) => /^\.\.?(;.*)?$/.test(name))) return true
-    try {
-      path = decodeURIComponent(path)
-    } catch {
-      // Not UTF-8: what a server makes of it is not known, and only ASCII matters here.
-      path = path.replace(/%(2e|2f|5c|3b|25)/gi, (code) => String.fromCharCode(parseInt(code.slice(1), 16)))
-    }
-  }
-  return path.split(/[/\\]/).some((name) => /^\.\.?(;.*)?$/.test(name))
 }

@@ -7,7 +7,10 @@ const REFUSED = new Set([
   ...['te', 'trailer', 'expect', 'via'],
   // Another method than the one that was judged.
   ...['x-http-method', 'x-http-method-override', 'x-method-override'],
+  // Another path or host than those that were judged, for servers that believe the proxy before them.
+  ...['forwarded', 'x-rewrite-url', 'x-host', 'x-http-host-override', 'x-http-destinationurl'],
 ])
+const REFUSED_PREFIXES = ['proxy-', 'x-forwarded-', 'x-original-', 'x-envoy-original-']
 /** What says nothing of who asks. */
 const FOR_ANY_ORIGIN = new Set(['accept', 'accept-language', 'cache-control', 'content-type', 'user-agent'])
 const OF_A_BODY = new Set(['content-type', 'content-encoding', 'content-language', 'content-location'])
@@ -38,7 +41,7 @@ export function checkedHeaders(given: Record<string, string> = {}): Headers {
       )
     // Some servers read _ as -.
     const read = lower.replaceAll('_', '-')
-    if (REFUSED.has(read) || read.startsWith('proxy-'))
+    if (REFUSED.has(read) || REFUSED_PREFIXES.some((prefix) => read.startsWith(prefix)))
       throw new AppError('INVALID_ARGUMENT', `The header ${lower} is not the caller’s to set.`)
     if (Object.hasOwn(headers, lower))
       throw new AppError('INVALID_ARGUMENT', `The header ${lower} is given twice.`)

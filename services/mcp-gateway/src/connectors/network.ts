@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici'
 import { AppError } from '@mcpshield/contracts/errors'
 import { parseUrl } from '@mcpshield/facts/urls'
 import { isUnknown, type JsonObject, type UrlFact } from '@mcpshield/policy/facts'
+import { WITHHELD } from '@mcpshield/redact/marker'
 import type { Answer, ConnectionSpec, Connector, Grant } from './connector.ts'
 import { addressesOf, type Lookup, type Reach } from './network-addresses.ts'
 import { baseOf, isBelow } from './network-base.ts'
@@ -126,7 +127,7 @@ async function send(request: Request, { grant, base, reach, dial, signal }: Hops
         return { status: statusCode, headers: {}, location, body: { bytes: Buffer.alloc(0), cut: false } }
       const encoding = request.method === 'HEAD' ? '' : one(given['content-encoding'])
       const read = await readBody(body, encoding, grant.maxBytes)
-      return { status: statusCode, headers: shownHeaders(given), location, body: read }
+      return { status: statusCode, headers: shownHeaders(given, grant), location, body: read }
     },
   )
 }
@@ -169,13 +170,18 @@ const SHOWN_HEADERS = [
 ]
 const MAX_SHOWN_CHARS = 1_000
 
-function shownHeaders(given: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    SHOWN_HEADERS.filter((name) => given[name] !== undefined).map((name) => [
-      name,
-      one(given[name]).slice(0, MAX_SHOWN_CHARS),
-    ]),
-  )
+function shownHeaders(
+  given: Record<string, string | string[] | undefined>,
+  grant: Grant,
+): Record<string, string> {
+  const names = SHOWN_HEADERS.filter((name) => given[name] !== undefined)
+  return Object.fromEntries(names.map((name) => [name, shownHeader(one(given[name]), grant)]))
+}
+
+function shownHeader(value: string, { redacts }: Grant): string {
+  if (value.length <= MAX_SHOWN_CHARS) return value
+  // Nobody recognises half a secret.
+  return redacts ? WITHHELD : value.slice(0, MAX_SHOWN_CHARS)
 }
 
 function answerOf(

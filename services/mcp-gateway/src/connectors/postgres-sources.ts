@@ -126,9 +126,7 @@ function lineageOver(relations: Relation[], searchPath: string[]): Lineage {
     expanded(sources) {
       if (sources === 'unknown') return sources
       const seen = new Set<string>()
-      return sources.every((source) => follow(source, seen))
-        ? [...seen].map(partsOf)
-        : 'unknown'
+      return sources.every((source) => follow(source, seen)) ? [...seen].map(partsOf) : 'unknown'
     },
   }
 }

@@ -1,8 +1,8 @@
 // An upstream as a child process speaking MCP on its standard input and output. A process that stops is
 // started again by the next call, not more often than its back-off allows.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { AppError } from '@mcpshield/contracts/errors'
+import { jsonLine } from '@mcpshield/facts/json-line'
 import type { Log } from '@mcpshield/runtime/log'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import { isObject, METHOD_NOT_FOUND, type RpcAnswer } from '../json-rpc.ts'
@@ -20,6 +20,7 @@ export type StdioSpec = {
 const START_TIMEOUT_MS = 30_000
 const STOP_GRACE_MS = 2_000
 const MAX_LINE_BYTES = 32 * 1024 * 1024
+const NEWLINE = 0x0a
 const MAX_BACKOFF_MS = 30_000
 
 type Pending = { resolve: (answer: RpcAnswer) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }
@@ -80,8 +81,7 @@ async function startProcess(spec: StdioSpec, log: Log, onExit: () => void): Prom
   let nextId = 1
   let lastError = ''
 
-  const write = (message: JsonObject) =>
-    child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+  const write = (message: JsonObject) => child.stdin.write(`${jsonLine({ jsonrpc: '2.0', ...message })}\n`)
   const settle = (id: number, use: (entry: Pending) => void) => {
     const entry = pending.get(id)
     if (entry === undefined) return
@@ -165,13 +165,34 @@ async function shakeHands(
   write({ method: 'notifications/initialized' })
 }
 
+/** Only LF ends a line: the other ends that readers of lines know may stand inside of a message. */
 function readLines(child: ChildProcessWithoutNullStreams, onLine: (line: string) => void): void {
+  let parts: Buffer[] = []
   let bytes = 0
+  const add = (part: Buffer) => {
+    parts.push(part)
+    bytes += part.length
+  }
+  const close = () => {
+    const line = Buffer.concat(parts).toString()
+    parts = []
+    bytes = 0
+    onLine(line)
+  }
   child.stdout.on('data', (chunk: Buffer) => {
-    bytes = chunk.includes(10) ? 0 : bytes + chunk.length
-    if (bytes > MAX_LINE_BYTES) child.kill('SIGKILL') // An answer without end would fill the memory.
+    let from = 0
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      add(chunk.subarray(from, end))
+      close()
+      from = end + 1
+    }
+    add(chunk.subarray(from))
+    if (bytes <= MAX_LINE_BYTES) return
+    // An answer without end would fill the memory.
+    child.stdout.destroy()
+    child.kill('SIGKILL')
   })
-  createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', onLine)
+  child.stdout.on('end', close)
 }
 
 /** Lines that are no answer to a question of ours are not acted on; questions to us are refused. */
