@@ -1,6 +1,6 @@
 // The decision of one request: the policy's, then its rate limits, then the log.
 import { randomUUIDv7 } from 'node:crypto'
-import type { Context } from '@mcpshield/policy/facts'
+import type { Context, Facts } from '@mcpshield/policy/facts'
 import type { Decision } from '@mcpshield/policy/schema'
 import type { OfflineCall, OfflineDecisions } from '../offline-decision.ts'
 import type { Verdict } from './answers.ts'
@@ -8,7 +8,8 @@ import type { DecisionLog } from './decision-log.ts'
 import { rateLimits } from './rate-limits.ts'
 
 export type Judge = {
-  judge(call: OfflineCall, agent: string | null): Verdict
+  /** The verdict, and what the call accesses, as far as it is known. */
+  judge(call: OfflineCall, agent: string | null): Verdict & Pick<Facts, 'accesses'>
   couldShow(method: string, tool: string, agent: string | null): boolean
 }
 
@@ -20,7 +21,7 @@ export function openJudge({ decisions, log, now, monotonicMs }: JudgeDeps): Judg
     judge(call, agent) {
       const time = now().toISOString()
       const { decision: decided, facts } = decisions.decide(call, contextOf(time, agent))
-      const verdict = { id: randomUUIDv7(), ...limited(decided) }
+      const verdict = { id: randomUUIDv7(), ...limited(decided), accesses: facts.accesses }
       try {
         log.record({ time, method: call.method, facts, agent, verdict })
       } catch (error) {

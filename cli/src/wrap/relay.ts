@@ -1,6 +1,6 @@
 // Between a client and a server: every message is read, and what goes on is written anew. Requests get ids of our
 // own, so that an answer can only ever be the answer of a call that was let through.
-import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactValue } from '@mcpshield/redact/redact-value'
@@ -50,6 +50,7 @@ type Waiting = {
   method: string
   /** Of a call that was decided. */
   obligations?: Obligations
+  accesses?: Facts['accesses']
   timer?: NodeJS.Timeout
 }
 
@@ -94,7 +95,10 @@ export function openRelay(deps: RelayDeps): Relay {
     const call = { method, tool: canonical(request.target), arguments: request.arguments }
     const verdict = judge.judge(call, agent)
     if (verdict.decision.decision === 'allow')
-      return forward({ id, method, obligations: verdict.decision.obligations }, request.params)
+      return forward(
+        { id, method, obligations: verdict.decision.obligations, accesses: verdict.accesses },
+        request.params,
+      )
     return answer(
       id,
       method === 'tools/call' ? { result: refusalResult(verdict) } : { error: refusalError(verdict) },
@@ -150,14 +154,14 @@ export function openRelay(deps: RelayDeps): Relay {
   async function serverResponse(message: JsonObject): Promise<void> {
     const call = typeof message['id'] === 'number' ? settle(message['id']) : undefined
     if (call === undefined) return
-    const { id, method, obligations } = call
+    const { id, method, obligations, accesses = [] } = call
     const couldShow = (of: string, name: string) => judge.couldShow(of, canonical(name), agent)
     return answer(
       id,
       inspected(method, () =>
         obligations === undefined
           ? passedAnswer(method, message, { couldShow, redact: standing })
-          : owedAnswer(method, message, obligations, deps.keyedHash),
+          : owedAnswer(method, message, obligations, deps.keyedHash, accesses),
       ),
     )
   }

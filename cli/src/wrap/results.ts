@@ -1,9 +1,10 @@
 // What the server answers → what the client may see of it.
-import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { redactResult } from '@mcpshield/redact/redact-result'
 import { redactValue } from '@mcpshield/redact/redact-value'
+import { mayShowFields, WITHHELD_COLUMNS } from '@mcpshield/redact/statement-columns'
 import { isObject } from '../json-lines.ts'
 import { failureResult } from './answers.ts'
 import { DENIED, INTERNAL_ERROR } from './messages.ts'
@@ -16,7 +17,10 @@ export function owedAnswer(
   message: JsonObject,
   obligations: Pick<Obligations, 'redact' | 'max_bytes'>,
   keyedHash: KeyedHash,
+  accesses: Facts['accesses'],
 ): Answer {
+  // What a column is called in the result is the server's to say.
+  if (mayShowFields(accesses, obligations.redact)) return failed(method, DENIED, WITHHELD_COLUMNS)
   const answer = redacted(message, obligations.redact, keyedHash)
   const maxBytes = obligations.max_bytes
   if (maxBytes === undefined) return answer

@@ -94,7 +94,7 @@ async function publish(yaml: string, change: Partial<PolicySnapshot> = {}): Prom
     policy: parsed.policy,
     organization_policy: null,
     runtime_version: 1,
-    connections: [{ name: 'shop', kind: 'postgresql' }],
+    connections: [{ name: 'shop', kind: 'postgresql', search_path: ['public'] }],
     upstreams: [],
     ...change,
   })
@@ -274,6 +274,21 @@ test('a project that monitors forwards and records what it would have denied, bu
     forward: false,
     decision: { decision: 'deny' },
   })
+})
+
+test('a call that monitoring forwards owes what the policy said, though a limit or its arguments denied it', async () => {
+  await publish(
+    'version: 1\nrules:\n  - { id: once, tool: "a/b", decision: allow, limits: { rate_limit: { calls: 1, per: 1m } }, redact: [email, { detector: generic_secret, on: arguments, deny: true }] }\n',
+    { mode: 'monitor' },
+  )
+  const owes = { redact: [{ detector: 'email' }] }
+  expect(await decide({}, { tool: 'a/b' })).toMatchObject({ decision: { decision: 'allow' }, owes })
+  for (const args of [{}, { note: 'password=tr0ub4dor&3' }])
+    expect(await decide(args, { tool: 'a/b' })).toMatchObject({
+      forward: true,
+      decision: { decision: 'deny', obligations: { redact: [] } },
+      owes,
+    })
 })
 
 test('a changed policy is decided by at once when its snapshot comes, cached facts or not', async () => {

@@ -89,7 +89,7 @@ export const CONDITION_EXAMPLES: Record<keyof Conditions, ConditionExample> = {
       resource: 'public.people',
       fields: ['name', 'salary'],
     }),
-    note: 'Columns count wherever they stand in the statement. `select *` is known only where the columns of the table are.',
+    note: 'Columns count wherever they stand in the statement. `select *` is known only where the columns of the table are. A deny rule about a part of a document’s field, `payment.card`, also sees `payment` when it comes whole.',
   },
   functions: {
     conditions: { functions: ['count', 'sum'] },

@@ -30,6 +30,37 @@ export function writtenNumber(value: unknown): string | undefined {
   return json.isRawJSON?.(value) === true ? value.rawJSON : undefined
 }
 
+/** Whether the text names a member twice: the document then shows only the last, and a reader of the text all. */
+export function hasRepeatedNames(text: string, document: object): boolean {
+  return namesInText(text) > namesInDocument(document)
+}
+
+/** In JSON a text before a colon is a name. */
+function namesInText(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
+    at++
+    while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+    at++
+    while (/^\s$/.test(text[at] ?? '')) at++
+    if (text[at] === ':') count++
+  }
+  return count
+}
+
+function namesInDocument(document: object): number {
+  let count = 0
+  const left: unknown[] = [document]
+  while (left.length > 0) {
+    const value = left.pop()
+    if (typeof value !== 'object' || value === null || writtenNumber(value) !== undefined) continue
+    const members: unknown[] = Object.values(value)
+    if (!Array.isArray(value)) count += members.length
+    for (const member of members) left.push(member)
+  }
+  return count
+}
+
 /** A document as text, laid out as the original was. */
 export function writeDocument(document: unknown, original: string): string {
   const indent = /^\s*[[{]\r?\n([ \t]{1,8})/.exec(original)?.[1]

@@ -1,6 +1,6 @@
 // Redacts what an MCP server answers: the content of a tool's result, the contents of a resource, the messages of a
 // prompt. What cannot be inspected, such as a picture, is withheld as soon as anything is to be redacted.
-import { parseDocument, writeDocument } from './json-text.ts'
+import { hasRepeatedNames, parseDocument, writeDocument } from './json-text.ts'
 import { WITHHELD } from './marker.ts'
 import { redactText } from './redact-text.ts'
 import { redactValue } from './redact-value.ts'
@@ -134,10 +134,11 @@ function redactStructured(text: string, job: Job): string | undefined {
     .join('\n')
 }
 
-/** With field rules it is always written anew: of members with the same name, a parser shows only the last. */
+/** Of members with the same name a parser shows only the last: where there may be such, it is written anew. */
 function redactDocument(document: object, original: string, job: Job): string {
   const redacted = redactJson(document, job, job.options)
-  return redacted === document && !job.hasFields ? original : writeDocument(redacted, original)
+  const isOriginal = redacted === document && !job.hasFields && !hasRepeatedNames(original, document)
+  return isOriginal ? original : writeDocument(redacted, original)
 }
 
 function redactJson(value: unknown, job: Job, options: RedactOptions): unknown {

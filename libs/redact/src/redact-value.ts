@@ -1,7 +1,7 @@
 // Redacts a JSON value: strings and numbers by what they hold and by the name they stand under, fields by name.
 import { isSecretMember } from './detectors/generic-secret.ts'
 import { matchesField } from './field-globs.ts'
-import { parseDocument, writeDocument, writtenNumber } from './json-text.ts'
+import { hasRepeatedNames, parseDocument, writeDocument, writtenNumber } from './json-text.ts'
 import { WITHHELD, isMarker, markerFor } from './marker.ts'
 import type { KeyedHash, ReplaceWith } from './marker.ts'
 import { findReplacements, redactText } from './redact-text.ts'
@@ -155,7 +155,8 @@ class Walk {
     if (nested !== undefined) {
       const redacted = this.#visit(nested, { ...place, depth: place.depth + 1 })
       // Of members with the same name the document shows only the last, the text shows all: it is written anew.
-      const isOriginal = redacted === nested && this.#rules.fields.length === 0
+      const isOriginal =
+        redacted === nested && this.#rules.fields.length === 0 && !hasRepeatedNames(value, nested)
       return this.#text(isOriginal ? value : writeDocument(redacted, value))
     }
     const how = this.#rules.replaceWith.get('generic_secret') ?? this.#rules.replaceWith.get('aws_key')

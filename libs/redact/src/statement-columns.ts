@@ -1,6 +1,10 @@
 // The result of a statement that somebody else's server runs: under which name it shows a column cannot be told.
+import { WITHHELD } from './marker.ts'
 import { matchesField } from './field-globs.ts'
 import { compileRedactions, type Redaction } from './redactions.ts'
+
+/** What stands in the place of such a result. */
+export const WITHHELD_COLUMNS = `${WITHHELD} The statement uses columns that the policy redacts, and the server’s result does not tell them apart. Leave these columns out.`
 
 /** What is known of one access of a statement. */
 type Columns = { resource: unknown; fields: unknown }

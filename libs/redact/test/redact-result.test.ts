@@ -38,6 +38,11 @@ test('JSON in a text is redacted where escapes hide it from a reader of text', (
   expect(result).toEqual(text('{"to":"[redacted:email]"}'))
 })
 
+test('a member that escapes hide from a reader of text, and one of its name from a parser, is not shown', () => {
+  const hidden = String.raw`{"to":"bob\u0040example.com","to":null}`
+  expect(redact(text(hidden), email).result).toEqual(text('{"to":null}'))
+})
+
 test('JSON stays JSON when a number is redacted', () => {
   const { result } = redact(text('{"card":4532015112830366,"id":12345678901234567890}'), {
     detector: 'credit_card',

@@ -114,9 +114,9 @@ test('a column of unknown or unstated origin is withheld, but only when fields a
 })
 
 test('a row without names is withheld when fields are redacted', () => {
-  expect(redact([[1, 2]], [{ fields: ['phone'] }], { sources: { phone: [['users', 'phone']] } }).value).toEqual([
-    WITHHELD,
-  ])
+  expect(
+    redact([[1, 2]], [{ fields: ['phone'] }], { sources: { phone: [['users', 'phone']] } }).value,
+  ).toEqual([WITHHELD])
 })
 
 test('a JSON column is redacted inside', () => {
@@ -144,6 +144,20 @@ test('a member that another of the same name hides from a reader of the document
   expect(redact([twice], [{ fields: ['*.phone'] }]).value).toEqual(['{"d":"{\\"customer\\":null}","n":1}'])
   const once = '{\n  "customer": {\n    "name": "555"\n  }\n}'
   expect(redact(once, [{ fields: ['*.phone'] }]).value).toBe(once)
+})
+
+test('nor is it where what it holds is written with escapes', () => {
+  const hidden = String.raw`{"a":"bob\u0040example.com","a":null}`
+  expect(redact(hidden, [{ detector: 'email' }]).value).toBe('{"a":null}')
+  const within = String.raw`[{"a" : {"b":"bob\u0040example.com"}, "\u0061":[1]}]`
+  expect(redact(within, [{ detector: 'email' }]).value).toBe('[{"a":[1]}]')
+  // Names that only look alike, and a colon after a text that is none, leave the text as it was.
+  for (const same of [
+    String.raw`{"a": "\":", "b": {"a": ["a:", 1]}}`,
+    String.raw`{ "n": 4532015112830367000123, "\\": "\n" }`,
+  ]) {
+    expect(redact(same, [{ detector: 'email' }]).value).toBe(same)
+  }
 })
 
 test('a document in a text is looked at as a text, too', () => {

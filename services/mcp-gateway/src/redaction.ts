@@ -1,9 +1,8 @@
 // Applies a decision's redactions to what a call gave back.
 import type { KeyedHash } from '@mcpshield/redact/marker'
-import { WITHHELD } from '@mcpshield/redact/marker'
 import { redactResult } from '@mcpshield/redact/redact-result'
 import { redactValue } from '@mcpshield/redact/redact-value'
-import { mayShowFields } from '@mcpshield/redact/statement-columns'
+import { mayShowFields, WITHHELD_COLUMNS } from '@mcpshield/redact/statement-columns'
 import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
 import type { Answer } from './connectors/connector.ts'
@@ -11,10 +10,6 @@ import { failureResult } from './enforce.ts'
 import type { RpcAnswer, RpcError } from './json-rpc.ts'
 
 type Redactions = Obligations['redact']
-
-const WITHHELD_COLUMNS = failureResult(
-  `${WITHHELD} The statement uses columns that the policy redacts, and another server’s result does not tell them apart. Leave these columns out.`,
-)
 
 /**
  * An upstream's answer; errors are redacted like results. One to a statement that may show a column to be redacted is
@@ -27,7 +22,8 @@ export function redactAnswer(
   accesses: Facts['accesses'],
 ): { answer: RpcAnswer; count: number } {
   if (redactions.length === 0) return { answer, count: 0 }
-  if (mayShowFields(accesses, redactions)) return { answer: { result: WITHHELD_COLUMNS }, count: 1 }
+  if (mayShowFields(accesses, redactions))
+    return { answer: { result: failureResult(WITHHELD_COLUMNS) }, count: 1 }
   if ('result' in answer) {
     const { result, redactions: count } = redactResult(answer.result, redactions, { keyedHash })
     return { answer: { result }, count }
