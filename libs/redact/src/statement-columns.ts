@@ -22,9 +22,10 @@ export function mayShowFields(
   if (!Array.isArray(accesses)) return true
   return (accesses as Columns[]).some(({ resource, fields }) => {
     if (!Array.isArray(fields)) return true
-    const table = typeof resource === 'string' ? resource.split('.') : []
+    // A name may hold a dot, and be quoted for it: the globs are tried against every way to take it apart.
+    const table = typeof resource === 'string' ? [resource.replaceAll('"', '')] : []
     return (fields as string[]).some((field) => {
-      const path = [...table, ...field.split('.')]
+      const path = [...table, field.replaceAll('"', '')]
       return rules.some(({ glob }) => matchesField(glob, path))
     })
   })

@@ -12,6 +12,13 @@ test('a statement that uses a redacted column, or of which the columns are not k
   expect(mayShowFields({ unknown: 'the SQL does not parse' }, redactions)).toBe(true)
 })
 
+test('a name that holds dots hides nothing', () => {
+  const ofKeys = [{ fields: ['user:*.email', 'users.phone'] }]
+  expect(mayShowFields([access(['email'], 'user:ann@example.com')], ofKeys)).toBe(true)
+  expect(mayShowFields([access(['phone'], 'public."odd.users"')], ofKeys)).toBe(true)
+  expect(mayShowFields([access(['"home.email"'])], [{ fields: ['email'] }])).toBe(true)
+})
+
 test('one that uses others does not, nor does a call without a statement, nor any where no field is redacted', () => {
   expect(mayShowFields([access(['id', 'name'])], redactions)).toBe(false)
   expect(mayShowFields([access(['mail'], 'public.shops')], redactions)).toBe(false)

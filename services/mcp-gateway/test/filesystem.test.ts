@@ -16,6 +16,7 @@ import type { Connector, Grant } from '../src/connectors/connector.ts'
 import { BY_DESCRIPTOR, BY_NAME, type Ways } from '../src/connectors/filesystem-open.ts'
 import { filesystemConnector } from '../src/connectors/filesystem.ts'
 import type { ArgsOf } from '../src/connectors/tools.ts'
+import { redactConnectorAnswer } from '../src/redaction.ts'
 import { makeTree, type MadeTree } from './filesystem-tree.ts'
 import { makeGrant } from './grant.ts'
 
@@ -204,6 +205,13 @@ describe('reading', () => {
     const fields = { redacts: true, needsSources: true }
     expect((await read(inRoot('a.txt'), fields)).data.text).toBe('[withheld:redaction_not_possible]')
     expect((await read(inRoot('d.json'), fields)).data.text).toBe('{"email":"x"}')
+  })
+
+  test('shows no field that another of its name hides from a reader of the document', async () => {
+    writeFileSync(inRoot('twice.json'), '{"customer":{"phone":"555"},"customer":null}')
+    const answer = await read(inRoot('twice.json'), { redacts: true, needsSources: true })
+    const shown = redactConnectorAnswer(answer, [{ fields: ['*.phone'], with: 'mask' }], () => '')
+    expect(shown.answer.data.text).toBe('{"customer":null}')
   })
 
   test('goes through a large file in parts, none of which splits a character', async () => {

@@ -229,6 +229,26 @@ describe.skipIf(server === undefined)('on a server', () => {
       expect(await distinct('password')).toBe('{"values":{"password":"[redacted:field]"}}')
       expect(await distinct('name')).toBe('{"values":{"name":["ann","bob"]}}')
     })
+
+    test('nor out of distinct by its position in a list', async () => {
+      await db.collection('people').deleteMany({})
+      await db.collection('people').insertOne({ phones: ['555'], contacts: [{ phone: '555', name: 'eve' }] })
+      const distinct = (field: string, rule: string) =>
+        shown('mongodb.distinct', { collection: 'people', field }, rule)
+      for (const rule of ['people.phones', 'phones', '*.phones', 'people.phones.0']) {
+        expect(await distinct('phones.0', rule)).toBe('{"values":{"phones.0":"[redacted:field]"}}')
+      }
+      for (const rule of ['people.contacts.phone', 'contacts.phone', '*.phone', 'people.contacts.0.phone']) {
+        expect(await distinct('contacts.0.phone', rule)).toBe(
+          '{"values":{"contacts.0.phone":"[redacted:field]"}}',
+        )
+      }
+      expect(await distinct('contacts.0.name', 'people.contacts.phone')).toContain('eve')
+      expect(await distinct('contacts.0', 'people.contacts.phone')).not.toContain('555')
+      expect(await shown('mongodb.find', { collection: 'people' }, 'people.contacts.phone')).toMatch(
+        /"phones":\["555"\],"contacts":\[\{"phone":"\[redacted:field\]","name":"eve"\}\]/,
+      )
+    })
   })
 
   test('a command whose client went away is given up at once', async () => {

@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)('mysql.query', () => {
       expect(await shop.scalar('select group_concat(id order by id) from events')).toBe('1,9007199254740993')
       expect(
         await shop.scalar('select count(*) from information_schema.tables where table_schema = "test"'),
-      ).toBe(5)
+      ).toBe(6)
       expect(await shop.scalar(locks)).toBe(1)
       expect(await shop.scalar('select next_not_cached_value from numbers')).toBe(1)
       expect(await shop.scalar('select @@global.max_connections')).toBe(50)
@@ -147,6 +147,7 @@ describe.skipIf(missing !== undefined)('mysql.query', () => {
           password: [['test', 'accounts', 'password']],
         },
       ],
+      ['select `home.email` as e from `odd.users`', { e: [['test', 'odd.users', 'home.email']] }],
       ['select name from accounts group by name', { name: [['test', 'accounts', 'name']] }],
     ] as const)('is told where the output is a stored column: %s', async ([sql, wanted]) => {
       expect(await sources(sql)).toEqual(wanted)

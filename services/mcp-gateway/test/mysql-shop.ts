@@ -72,6 +72,7 @@ const CONTENT = `
   create table many as select seq as n from seq_1_to_10000;
   create table accounts (id int primary key, name varchar(20), password varchar(20), unique (password));
   insert into accounts values (1, 'ann', 'hunter2'), (2, 'bob', 'swordfish');
+  create table \`odd.users\` (\`home.email\` varchar(20));
   create view people as select name, password as nick from accounts;
   create sequence numbers;
   create function peek() returns int deterministic reads sql data return (select count(*) from events);

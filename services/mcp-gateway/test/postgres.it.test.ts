@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { preparePostgresql } from '@mcpshield/facts/sql/postgresql'
 import { freshDatabase } from '@mcpshield/testkit/fresh'
+import type { Access } from '@mcpshield/policy/facts'
 import type { Statements } from '../src/connectors/connector.ts'
 import { postgresConnector } from '../src/connectors/postgres.ts'
 import { makeGrant } from './grant.ts'
@@ -22,6 +23,7 @@ beforeAll(async () => {
     create table public.events (id bigint primary key, note text, amount numeric, at timestamptz, raw bytea, ok boolean);
     insert into public.events values (1, 'one', 1.10, '2026-01-02T03:04:05Z', '\\x00ff', true), (9007199254740993, null, 'NaN', null, null, false);
     create table hr.events (id int); insert into hr.events values (666);
+    create table public."odd.users" ("home.email" text);
     create table public.many as select generate_series(1, 10000) as n;
   `)
   connector = postgresConnector({
@@ -141,6 +143,22 @@ test('the source of a column is told where there is one', async () => {
     id: [['public', 'events', 'id']],
     made: [['public', 'events', 'note']],
   })
+})
+
+test('a name with a dot in it stays one name of the source', async () => {
+  const sql = `select "home.email" as e, upper("home.email") as made from "odd.users"`
+  const accesses = [
+    {
+      connection: 'test',
+      operation: 'read',
+      resource: 'public."odd.users"',
+      fields: [],
+      functions: ['upper'],
+    },
+  ] satisfies Access[]
+  const { sources } = await connector.query(sql, grant({ needsSources: true, accesses }))
+  const path = ['public', 'odd.users', 'home.email']
+  expect(sources).toEqual({ e: [path], made: [path] })
 })
 
 test('a database that is not there is said so', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { redactValue } from '@mcpshield/redact/redact-value'
+import type { Grant } from '../src/connectors/connector.ts'
 import { redisConnector } from '../src/connectors/redis.ts'
 import {
   accesses,
@@ -121,8 +122,8 @@ test('a failure is told in Redis’s words, and where a script failed without wh
 })
 
 describe('where a policy redacts by field', () => {
-  const shown = async (command: string[], field: string) => {
-    const { data, sources } = await run(command, reading({ needsSources: true, redacts: true }))
+  const shown = async (command: string[], field: string, of = reading) => {
+    const { data, sources } = await run(command, of({ needsSources: true, redacts: true }))
     const redact = [{ fields: [field], with: 'mask' as const }]
     const values = Object.values(data).map(
       (each) => redactValue(each, redact, { keyedHash: () => '', sources }).value,
@@ -146,6 +147,55 @@ describe('where a policy redacts by field', () => {
     ['DUMP', 'doc'],
   ])('a field of a hash or of a document does not get out: %s %s', async (command) => {
     expect(await shown(command, '*.password')).not.toContain('hunter2')
+  })
+
+  test.for(['user:ann@example.com', 'user:john.doe', 'user:a.b.c'])(
+    'nor where the key has a dot in it: %s',
+    async (key) => {
+      await admin.hset(key, { name: 'ann', password: 'hunter2' })
+      const own = (change: Partial<Grant> = {}) => reading({ accesses: accesses('read', [key]), ...change })
+      for (const command of [
+        ['HGETALL', key],
+        ['HGET', key, 'password'],
+        ['HMGET', key, 'name', 'password'],
+      ]) {
+        expect(await shown(command, 'user:*.password', own)).toContain('[redacted:field]')
+        expect(await shown(command, 'user:*.password', own)).not.toContain('hunter2')
+        expect(await shown(command, 'shop:*.password', own)).toContain('hunter2')
+      }
+      expect(await shown(['HGET', key, 'name'], 'user:*.password', own)).toContain('ann')
+      await admin.set(key, 'hunter2')
+      for (const command of [
+        ['GET', key],
+        ['MGET', key],
+      ]) {
+        expect(await shown(command, 'user:*', own)).toBe(JSON.stringify([{ [key]: '[redacted:field]' }]))
+        expect(await shown(command, 'shop:*', own)).toContain('hunter2')
+      }
+    },
+  )
+
+  test.for([
+    ['GETBIT', 'doc', '7'],
+    ['SETBIT', 'doc', '7', '1'],
+    ['BITPOS', 'doc', '1'],
+    ['BITPOS', 'doc', '1', '7', '7', 'BIT'],
+    ['BITCOUNT', 'doc', '7', '7', 'BIT'],
+    ['BITFIELD', 'doc', 'GET', 'u8', '0'],
+    ['LCS', 'doc', 'a', 'LEN'],
+    ['ZLEXCOUNT', 'z', '[o', '[p'],
+    ['HINCRBY', 'user:1', 'n', '0'],
+  ])('nor does a part of a value as a number: %s', async (command) => {
+    const change = command[0] === 'SETBIT' || command[0]?.startsWith('HINCR') || command[0] === 'BITFIELD'
+    expect(await shown(command, '*.password', change ? writing : reading)).toBe(
+      '[{"reply":"[withheld:redaction_not_possible]"}]',
+    )
+  })
+
+  test('a count of a whole value is told', async () => {
+    expect(await shown(['BITCOUNT', 'a'], '*.password')).toMatch(/^\[\{"a":\d+\}\]$/)
+    expect(await shown(['STRLEN', 'a'], '*.password')).toBe('[{"a":3}]')
+    expect(await shown(['ZCARD', 'z'], '*.password')).toBe('[{"z":2}]')
   })
 
   test('other fields and values do, under the key that they came from', async () => {

@@ -21,6 +21,7 @@ beforeAll(() => {
     insert into products values (1, 'a', 9007199254740993, x'00ff'), (2, 'b', 2, null);
     create table secrets (id integer, name text);
     insert into secrets values (1, 'a');
+    create table "odd.users" ("home.email" text);
     create view shown as select name from products;
     create virtual table searched using fts5 (a); insert into searched values ('hello world');
     create table many (n integer);
@@ -231,6 +232,13 @@ describe('where redaction asks which columns a result shows', () => {
   ])('no branch is left out: %s', async (sql) => {
     const told = (await sources(sql))?.name
     if (told !== 'unknown') expect(told).toContainEqual(['secrets', 'name'])
+  })
+
+  test('a name with a dot in it stays one name', async () => {
+    const odd = grant([access('odd.users'), access('"odd.users"')], { needsSources: true })
+    const sql = 'select "home.email" as e, upper("home.email") as made from "odd.users"'
+    const path = ['odd.users', 'home.email']
+    expect((await connector.query(sql, odd)).sources).toEqual({ e: [path], made: [path] })
   })
 
   test('columns of one name are both shown, each with its own source', async () => {
