@@ -28,7 +28,7 @@ function ruleOf(i: number): Rule {
     { resources: [`u${i}.*`], key: ['bench', 'other'], fields: ['id', 'total', `f${i}`] },
   ]
   const decision = i % PER_TOOL < 3 ? 'deny' : 'allow'
-  return { tool: toolOf(i), decision, conditions: conditions[i % PER_TOOL] as Rule['conditions'] & object }
+  return { tool: toolOf(i), decision, conditions: conditions[i % PER_TOOL] }
 }
 
 const toolOf = (i: number) => `server${Math.floor(i / PER_TOOL)}/act`

@@ -163,7 +163,7 @@ describe('Redis', () => {
 
 describe.skipIf(mariadb === undefined)('MySQL', () => {
   test('tables are read and changed as the rules say, and columns are redacted under any alias', async () => {
-    const database = new URL(mariadb!.url).pathname.slice(1)
+    const database = new URL(mariadb.url).pathname.slice(1)
     await policy(`  - { tool: "mysql.query", decision: allow, conditions: { operations: [schema, write], resources: ["${database}.people"] } }
   - tool: "mysql.query"
     decision: allow
