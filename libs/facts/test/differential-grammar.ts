@@ -26,6 +26,8 @@ export type Dialect = {
   lateral: boolean
   groupings: readonly string[]
   cteOptions: readonly string[]
+  /** A query may read its own name without being said to. */
+  everyCteIsRecursive: boolean
 }
 
 export type Making = {
@@ -156,12 +158,20 @@ function withQuery(
   const parts = Array.from({ length: 1 + random.below(2) }, () => {
     // A name may be that of a table, which it then hides.
     const name = random.pick(['c1', 'c2', 'c3', ...make.tables.map((table) => table.name)].filter(plain))
-    if (bound.some((other) => other.name === name)) return ''
+    // A name that an outer query is being given would read that query.
+    const taken = dialect.everyCteIsRecursive ? [...bound, ...ctes] : bound
+    if (taken.some((other) => other.name === name)) return ''
     const visible = hiding([...bound, ...ctes])
     const part =
       recursive && random.chance(0.6)
         ? recursivePart(make, name, outer, depth - 1, visible)
-        : plainPart(make, name, outer, depth - 1, recursive ? without(visible, name) : visible)
+        : plainPart(
+            make,
+            name,
+            outer,
+            depth - 1,
+            recursive || dialect.everyCteIsRecursive ? without(visible, name) : visible,
+          )
     bound.unshift({ name, columns: part.columns })
     return part.sql
   }).filter((part) => part !== '')

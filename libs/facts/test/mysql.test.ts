@@ -412,7 +412,8 @@ test('what is accepted takes no longer than a second', () => {
     `SELECT 1 FROM t${' JOIN u ON a'.repeat(4_000)}`,
     `SELECT a${', a'.repeat(10_000)} FROM t`,
     `SELECT ${'(SELECT a FROM t WHERE b = '.repeat(12)}1${')'.repeat(12)}`,
-    `SELECT ${'LOWER('.repeat(25)}a${')'.repeat(25)} FROM t`,
+    `SELECT ${'LOWER('.repeat(90)}a${')'.repeat(90)} FROM t`,
+    `SELECT ${'CASE WHEN a THEN '.repeat(200)}1${' END'.repeat(200)} FROM t`,
   ]
   for (const sql of long) {
     const start = performance.now()

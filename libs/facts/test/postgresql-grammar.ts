@@ -271,6 +271,7 @@ export const postgresql: Dialect = {
   sampled: [' TABLESAMPLE system (100)', ' TABLESAMPLE bernoulli (100) REPEATABLE (1)'],
   lateral: true,
   groupings: ['?', '?', 'ROLLUP (?)', 'CUBE (?)', 'GROUPING SETS ((?), ())', 'DISTINCT ?'],
+  everyCteIsRecursive: false,
   cteOptions: ['', '', 'MATERIALIZED ', 'NOT MATERIALIZED '],
 }
 

@@ -163,5 +163,6 @@ export const sqlite: Dialect = {
   sampled: [' NOT INDEXED'],
   lateral: false,
   groupings: ['?'],
+  everyCteIsRecursive: true,
   cteOptions: ['', '', 'MATERIALIZED ', 'NOT MATERIALIZED '],
 }

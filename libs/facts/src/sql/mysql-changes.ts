@@ -1,10 +1,10 @@
 // INSERT, REPLACE, UPDATE and DELETE: which tables they write, and which they only read.
+import { remove } from './mysql-deletions.ts'
 import { CannotTell } from './statement.ts'
 import {
   addDerived,
   addTable,
   inside,
-  resourceOf,
   tableName,
   useAll,
   type Item,
@@ -12,8 +12,9 @@ import {
   type Walk,
 } from './mysql-names.ts'
 import { expression, orderList, tuple } from './mysql-expressions.ts'
-import { columnNames, from, partitions, tableFactor } from './mysql-from.ts'
-import { isQuery, limit, query, selectItems } from './mysql-query.ts'
+import { columnNames, from, partitions } from './mysql-from.ts'
+import { isQuery, query, selectItems } from './mysql-query.ts'
+import { limit } from './mysql-query-end.ts'
 import {
   accept,
   acceptAll,
@@ -45,7 +46,8 @@ export function change(walk: Walk, parent: Scope | null): void {
   else remove(walk, block)
 }
 
-function modifiers(walk: Walk, ...keywords: string[]): void {
+/** Passes over words that change nothing of what is touched. */
+export function modifiers(walk: Walk, ...keywords: string[]): void {
   const { r } = walk
   const start = r.at
   while (accept(r, ...keywords));
@@ -177,7 +179,7 @@ function targetOf(path: string[], tables: Item[]): Item[] {
 }
 
 /** `FOR PORTION OF p FROM a TO b`. */
-function portion(walk: Walk, block: Scope): void {
+export function portion(walk: Walk, block: Scope): void {
   const { r } = walk
   const start = r.at
   if (!acceptAll(r, 'FOR', 'PORTION', 'OF')) return
@@ -189,7 +191,8 @@ function portion(walk: Walk, block: Scope): void {
   hide(r, start)
 }
 
-function condition(walk: Walk, block: Scope): void {
+/** WHERE, ORDER BY and LIMIT of a change. */
+export function condition(walk: Walk, block: Scope): void {
   const { r } = walk
   if (accept(r, 'WHERE')) expression(walk, block)
   if (acceptAll(r, 'ORDER', 'BY')) orderList(walk, block)
@@ -198,66 +201,9 @@ function condition(walk: Walk, block: Scope): void {
   hide(r, start)
 }
 
-function returning(walk: Walk, block: Scope): void {
+/** RETURNING: rows of the tables that are changed. */
+export function returning(walk: Walk, block: Scope): void {
   if (!accept(walk.r, 'RETURNING')) return
   const outputs = selectItems(walk, block)
   if (outputs.some(({ kind }) => kind === 'star')) useAll(block.items)
-}
-
-function remove(walk: Walk, block: Scope): void {
-  const { r } = walk
-  expect(r, 'DELETE')
-  modifiers(walk, 'LOW_PRIORITY', 'QUICK', 'IGNORE')
-  const start = r.at
-  // To one server these are the rows that a table once had, to another a table of that name.
-  if (is(r, 'HISTORY') && isAt(r, 1, 'FROM')) throw new CannotTell('DELETE HISTORY is not known here')
-  const fromFirst = accept(r, 'FROM')
-  const targets = deleteTargets(walk)
-  if (fromFirst && !is(r, 'USING')) {
-    r.at = start + 1
-    tableFactor(walk, block, { alias: true })
-    const [target] = block.items
-    if (target?.resource === undefined) throw new CannotTell('which table is emptied cannot be told')
-    target.operation = 'write'
-    target.allFields = true
-    portion(walk, block)
-  } else {
-    expect(r, fromFirst ? 'USING' : 'FROM')
-    from(walk, block)
-    for (const path of targets) deleteFrom(walk, block, path)
-  }
-  condition(walk, block)
-  returning(walk, block)
-}
-
-function deleteTargets(walk: Walk): string[][] {
-  const { r } = walk
-  const targets: string[][] = []
-  list(r, () => {
-    const path = [name(r)]
-    const end = () => isSign(r, '*', 1)
-    while (isSign(r, '.') && !end()) {
-      next(r)
-      path.push(name(r))
-    }
-    const star = r.at
-    if (acceptSign(r, '.')) expectSign(r, '*')
-    hide(r, star)
-    targets.push(path)
-  })
-  return targets
-}
-
-/** A table to delete from, by the name it has in the list of tables; one that is not there is taken as written. */
-function deleteFrom(walk: Walk, block: Scope, path: string[]): void {
-  const own = (path.at(-1) as string).toLowerCase()
-  walk.otherNames.add(path.join('.'))
-  const tables = block.items.filter((item) => item.resource !== undefined)
-  const named = tables.filter((item) => item.name.toLowerCase() === own)
-  const meant =
-    named.length > 0 ? named : [addTable(walk, block, undefined, { path, resource: resourceOf(walk, path) })]
-  for (const item of meant) {
-    item.operation = 'write'
-    item.allFields = true
-  }
 }

@@ -19,7 +19,7 @@ export type Token = {
 
 /** Beyond these, the parsers that are asked too take longer than anyone waits, or run out of stack. */
 const maxTokens = 25_000
-const maxBrackets = 60
+const maxBrackets = 100
 const maxName = 256
 
 const operators = ['<=>', '->>', '->', '<=', '>=', '<>', '!=', '<<', '>>', '&&', '||', ':=']

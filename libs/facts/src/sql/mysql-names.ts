@@ -47,8 +47,8 @@ export type Walk = {
   functions: Set<string>
   /** Scopes whose tables are joined by columns of which the text says nothing. */
   naturalJoins: Scope[]
-  /** Every name of a table, as written. */
-  tableNames: Set<string>
+  /** Every name that stands where a table may, as written, and the place of its first token. */
+  tableNames: { at: number; name: string }[]
   /** Names of common table expressions and of aliases that stand where a table may: no table of ours is missing. */
   otherNames: Set<string>
   /** The parts of the text that other parsers are shown, each a statement by itself: the places of their tokens. */
@@ -67,7 +67,7 @@ export function createWalk(r: Reader, options: MysqlOptions): Walk {
     effects: [],
     functions: new Set(),
     naturalJoins: [],
-    tableNames: new Set(),
+    tableNames: [],
     otherNames: new Set(),
     cores: [],
     planOnly: false,
@@ -84,12 +84,13 @@ export type TableName = { path: string[]; resource: string }
 
 /** Takes `table` or `database.table`. */
 export function tableName(walk: Walk): TableName {
+  const at = walk.r.at
   const path = [name(walk.r)]
   if (isSign(walk.r, '.')) {
     next(walk.r)
     path.push(name(walk.r))
   }
-  walk.tableNames.add(path.join('.'))
+  walk.tableNames.push({ at, name: path.join('.') })
   return { path, resource: resourceOf(walk, path) }
 }
 

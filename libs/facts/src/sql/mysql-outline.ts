@@ -25,7 +25,7 @@ export function outlineOf(r: Reader, from: number, to: number, quoted: boolean):
       r.after.get(at) ?? '',
     )
   }
-  return { text: parts.filter((part) => part !== '').join(' '), names }
+  return { text: flat(parts.join(' ').split(/ +/)), names }
 
   function shown(token: Token, isName: boolean): string {
     if (token.kind === 'operator') return token.text
@@ -38,4 +38,26 @@ export function outlineOf(r: Reader, from: number, to: number, quoted: boolean):
     names.set(stand, token.text)
     return `\`${stand}\``
   }
+}
+
+/** Calls among the arguments of a call are shown as more arguments, since parsers bound how deep calls may stand. */
+function flat(words: string[]): string {
+  const shown: string[] = []
+  const open: { kind: 'call' | 'inner' | 'other'; before: number }[] = []
+  for (const [at, word] of words.entries()) {
+    const last = open.at(-1)
+    const begins = word === 'f' && words[at + 1] === '('
+    if (begins && last && last.kind !== 'other') continue
+    if (word === '(') {
+      const kind = words[at - 1] !== 'f' ? 'other' : last && last.kind !== 'other' ? 'inner' : 'call'
+      open.push({ kind, before: shown.length })
+      if (kind === 'inner') continue
+    } else if (word === ')') {
+      open.pop()
+      if (last?.kind === 'inner' && last.before === shown.length) shown.push('1')
+      if (last?.kind === 'inner') continue
+    }
+    shown.push(word)
+  }
+  return shown.filter((word) => word !== '').join(' ')
 }

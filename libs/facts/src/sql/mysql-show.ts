@@ -2,7 +2,7 @@
 import { CannotTell } from './statement.ts'
 import { effect, inside, resourceOf, tableName, type Walk } from './mysql-names.ts'
 import { expression } from './mysql-expressions.ts'
-import { limit } from './mysql-query.ts'
+import { limit } from './mysql-query-end.ts'
 import {
   accept,
   acceptAll,

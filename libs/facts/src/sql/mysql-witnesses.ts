@@ -1,6 +1,7 @@
-// A second opinion. What was read here stands only when a parser by others accepts the outline of the statement, and
-// sees no table, no call and no change in it that is missing. sqlparser-rs is asked first; what it does not accept
-// is shown to dt-sql-parser, which takes much longer to load and to get going.
+// A second opinion. What was read here stands only when a parser by others accepts the outline of the statement and
+// sees the same tables in it; none that is asked may see another one, or a call or a change that is missing.
+// sqlparser-rs is asked first; what it does not confirm is shown to dt-sql-parser, which takes much longer to load
+// and to get going.
 import { CannotTell } from './statement.ts'
 import { antlrSighting } from './mysql-antlr.ts'
 import type { Core, Walk } from './mysql-names.ts'
@@ -14,29 +15,35 @@ const witnesses: Witness[] = [
   { sees: antlrSighting, mayBeAsked: isSmall },
 ]
 
-/** Throws when no other parser confirms what a walk has found, or the one that is asked sees more. */
-export function askWitnesses(walk: Walk, known: ReadonlySet<string>): void {
+/** Throws when no other parser confirms what a walk has found, or one that is asked sees more. */
+export function askWitnesses(walk: Walk): void {
+  const known = new Set([...walk.otherNames, ...walk.tableNames.map(({ name }) => name)])
   for (const { from, to, kind } of walk.cores) {
-    const found = sightingOf(walk, from, to)
-    if (found) compare(found.sighting, found.outline, kind, known)
-    else if (kind !== 'schema') throw new CannotTell('no second parser of MySQL reads the statement')
+    const shown = walk.tableNames.filter(({ at }) => at >= from && at < to && !walk.r.shown.has(at))
+    const needed = new Set(kind === 'schema' ? [] : shown.map(({ name }) => name))
+    const confirmed = sightings(walk, from, to).some(({ sighting, outline }) => {
+      const seen = sighting.tables.map((path) =>
+        path.map((part) => outline.names.get(part) ?? part).join('.'),
+      )
+      refuseMore(sighting, seen, kind, known)
+      return needed.isSubsetOf(new Set(seen))
+    })
+    if (!confirmed && kind !== 'schema')
+      throw new CannotTell('no second parser of MySQL confirms what was read')
   }
 }
 
-/** As written first: whether a word is a name is for each parser to say. Then with every name quoted. */
-function sightingOf(
-  walk: Walk,
-  from: number,
-  to: number,
-): { sighting: Sighting; outline: Outline } | undefined {
-  const outlines = [false, true].map((quoted) => () => outlineOf(walk.r, from, to, quoted))
+type Shown = { sighting: Sighting; outline: Outline }
+
+/** What each parser sees, asked one after the other, as long as another answer is wanted. */
+function* sightings(walk: Walk, from: number, to: number): Generator<Shown> {
   for (const { sees, mayBeAsked } of witnesses)
-    for (const outlined of outlines) {
-      const outline = outlined()
+    // As written first: whether a word is a name is for each parser to say. Then with every name quoted.
+    for (const quoted of [false, true]) {
+      const outline = outlineOf(walk.r, from, to, quoted)
       const sighting = mayBeAsked(outline.text) ? sees(outline.text) : undefined
-      if (sighting) return { sighting, outline }
+      if (sighting) yield { sighting, outline }
     }
-  return undefined
 }
 
 const maxOutline = 1_500
@@ -54,19 +61,11 @@ function isSmall(outline: string): boolean {
   return true
 }
 
-function compare(
-  { tables, calls, kind }: Sighting,
-  { names }: Outline,
-  own: Core,
-  known: ReadonlySet<string>,
-): void {
+function refuseMore({ calls, kind }: Sighting, seen: string[], own: Core, known: ReadonlySet<string>): void {
   if (own === 'query' && kind !== 'query')
     throw new CannotTell('another parser sees a change in the statement')
   if (own !== 'schema' && calls.length > 0)
     throw new CannotTell(`another parser sees a call of ${calls[0]?.slice(0, 80)}`)
-  for (const path of tables) {
-    const written = path.map((part) => names.get(part) ?? part).join('.')
-    if (!known.has(written))
-      throw new CannotTell(`another parser sees ${written.slice(0, 80)} in the statement`)
-  }
+  const more = seen.find((name) => !known.has(name))
+  if (more !== undefined) throw new CannotTell(`another parser sees ${more.slice(0, 80)} in the statement`)
 }

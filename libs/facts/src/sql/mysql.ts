@@ -48,8 +48,7 @@ function statements(reader: Reader, options: MysqlOptions): Ledger[] {
 function oneStatement(reader: Reader, options: MysqlOptions): Ledger {
   const walk = createWalk(reader, options)
   statement(walk)
-  const known = new Set([...walk.otherNames, ...walk.tableNames])
-  askWitnesses(walk, known)
+  askWitnesses(walk)
   const ledger = createLedger()
   enter(walk, ledger)
   return ledger

@@ -22,7 +22,10 @@ export function findNumbers(text: string, wanted: ReadonlySet<string>, emit: Emi
     const whole = startsNumber(text, start)
     const end =
       (ibans && report(ibanSpan(text, start), 'iban', emit)) ||
-      (cards && whole && text[start - 1] !== '+' && report(span(start, creditCardEnd(text, start, groupEnd)), 'credit_card', emit)) ||
+      (cards &&
+        whole &&
+        text[start - 1] !== '+' &&
+        report(span(start, creditCardEnd(text, start, groupEnd)), 'credit_card', emit)) ||
       (ssns && whole && report(span(start, ssnEnd(text, start, groupEnd)), 'ssn', emit)) ||
       (phones && report(phoneSpan(text, start, groupEnd), 'phone', emit)) ||
       groupEnd
