@@ -118,6 +118,7 @@ describe('tenancy', () => {
       [rpc.getPolicy, {}],
       [rpc.savePolicy, { policy_yaml: echo, if_match: '*' }],
       [rpc.validatePolicy, { policy_yaml: echo }],
+      [rpc.simulatePolicy, { policy_yaml: echo, days: 1 }],
       [rpc.listPolicyVersions, {}],
       [rpc.getPolicyVersion, { version: 1 }],
       [rpc.diffPolicyVersions, { version: 1 }],
