@@ -1,13 +1,13 @@
 // How fast facts are drawn, beside the bare parser of each dialect on the same statements. `npm run bench -- facts`.
-import { createRequire } from 'node:module'
 import { DatabaseSync } from 'node:sqlite'
 import { table } from '@mcpshield/infra/dev/table.ts'
 import { mongodbFacts } from '@mcpshield/facts/mongodb'
 import { redisFacts } from '@mcpshield/facts/redis'
-import { mysqlFacts, prepareMysql } from '@mcpshield/facts/sql/mysql'
+import { mysqlFacts } from '@mcpshield/facts/sql/mysql'
+import { prepareSqlparser } from '@mcpshield/facts/sql/mysql-sqlparser'
 import { postgresqlFacts, preparePostgresql } from '@mcpshield/facts/sql/postgresql'
 import { sqliteFacts } from '@mcpshield/facts/sql/sqlite'
-import { parseSync } from 'libpg-query'
+import { loadModule, parseSync } from 'libpg-query'
 
 export type FactsRow = {
   dialect: string
@@ -22,8 +22,7 @@ const SLICES = 8
 const SLICE_MS = 150
 
 export async function benchFacts(): Promise<FactsRow[]> {
-  await preparePostgresql()
-  prepareMysql()
+  await Promise.all([preparePostgresql(), loadModule()])
   return cases().map(({ dialect, size, input, ours, bare, bareName }) => {
     const facts = ours() as { unknown?: string }
     if (facts.unknown !== undefined) throw new Error(`${dialect}, ${size}: ${facts.unknown}`)
@@ -67,7 +66,7 @@ function cases(): Case[] {
     const argv = size === 'short' ? ['GET', 'session:1'] : ['MGET', ...names(220, 'cache:session:')]
     const documentText = JSON.stringify(command)
     const argvText = JSON.stringify(argv)
-    const bareMysql = bareMysqlParser()
+    const sqlparser = prepareSqlparser()
     const database = sqliteDatabase()
     return [
       {
@@ -83,8 +82,8 @@ function cases(): Case[] {
         size,
         input: sql,
         ours: () => mysqlFacts(sql),
-        bare: () => bareMysql(sql),
-        bareName: 'dt-sql-parser',
+        bare: () => sqlparser.parse_sql('mysql', sql),
+        bareName: 'sqlparser-rs',
       },
       {
         dialect: 'SQLite',
@@ -149,14 +148,6 @@ function longCommand(): object {
 }
 
 const names = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
-
-/** dt-sql-parser as it comes, once it is loaded by the facts. */
-function bareMysqlParser(): (sql: string) => unknown {
-  const require = createRequire(new URL('../libs/facts/package.json', import.meta.url))
-  const { MySQL } = require('dt-sql-parser') as { MySQL: new () => { parse(sql: string): unknown } }
-  const parser = new MySQL()
-  return (sql) => parser.parse(sql)
-}
 
 /** The figures as a table. */
 export function factsTable(rows: FactsRow[]): string {
