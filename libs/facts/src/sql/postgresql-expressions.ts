@@ -1,7 +1,18 @@
 import { CannotTell } from './statement.ts'
 import { attribute } from './postgresql-attributes.ts'
 import { functionCall, operator, unknownFunction } from './postgresql-calls.ts'
-import { strings, useAll, useQualified, useUnqualified, type Node, type Scope } from './postgresql-names.ts'
+import {
+  isColumn,
+  itemNamed,
+  knownFields,
+  resolveTable,
+  strings,
+  useAll,
+  useQualified,
+  useUnqualified,
+  type Node,
+  type Scope,
+} from './postgresql-names.ts'
 import { query, select } from './postgresql-query.ts'
 import type { Walk } from './postgresql-walk.ts'
 
@@ -86,6 +97,7 @@ function fields(walk: Walk, node: Node, scope: Scope, tag: string): void {
 /** `(value).name`, `(value)[1]`, `(value).*` and what of them follows each other. */
 function indirection(walk: Walk, node: Node, scope: Scope): void {
   expression(walk, node['arg'], scope)
+  fieldsOfRow(walk, node, scope)
   const steps = (node['indirection'] ?? []) as Node[]
   for (const [at, step] of steps.entries()) {
     if ('A_Star' in step) continue
@@ -105,8 +117,35 @@ function columnReference(walk: Walk, node: Node, scope: Scope): void {
     else useUnqualified(scope, column)
     return
   }
-  const found = useQualified(scope, names.at(-3), names.at(-2) as string, column)
+  const fields = knownFields(walk.options.schema)
+  const found = useQualified(scope, names.at(-3), names.at(-2) as string, column, fields)
   // No such table in sight: whatever is meant, no table here may be taken to be used less than fully.
   if (found === 'no column') unknownFunction(walk, column)
   if (found === 'no table') for (let s: Scope | null = scope; s; s = s.parent) s.items.forEach(useAll)
+}
+
+/** Where all tables are known, a field that no row has is a function: `(u).touch`. A column may be a row of any type. */
+function fieldsOfRow(walk: Walk, node: Node, scope: Scope): void {
+  const fields = knownFields(walk.options.schema)
+  if (!fields || isOtherType(walk, node['arg'] as Node | undefined)) return
+  const row = (node['arg'] as Node | undefined)?.['ColumnRef'] as Node | undefined
+  const names = row ? strings(row['fields']) : []
+  const column = names.at(-1)
+  if (column !== undefined && isColumn(scope, names.at(-2), column)) return
+  const table = names.length === 1 ? itemNamed(scope, column as string)?.source : undefined
+  for (const step of (node['indirection'] ?? []) as Node[]) {
+    const name = (step['String'] as { sval?: string } | undefined)?.sval
+    if (name !== undefined && !(table ? table.includes(name) : fields.has(name))) unknownFunction(walk, name)
+    if (table) return
+  }
+}
+
+/** A value cast to a type that is not the row of a known table: its fields are known to nobody here. */
+function isOtherType(walk: Walk, value: Node | undefined): boolean {
+  const type = (value?.['TypeCast'] as Node | undefined)?.['typeName'] as Node | undefined
+  const names = strings(type?.['names'])
+  const table = names.at(-1)
+  if (table === undefined) return value?.['RowExpr'] !== undefined
+  const resources = resolveTable(names.at(-2), table, walk.options)
+  return !resources.some((resource) => Object.hasOwn(walk.options.schema ?? {}, resource))
 }

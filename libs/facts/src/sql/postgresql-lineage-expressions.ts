@@ -1,5 +1,6 @@
 import { withoutCatalogue } from './postgresql-calls.ts'
 import { isTransparent } from './postgresql-expressions.ts'
+import { namesEffect } from './postgresql-attributes.ts'
 import { classifyFunction, isKnownOperator } from './postgresql-functions.ts'
 import { queryShape } from './postgresql-lineage-query.ts'
 import {
@@ -38,6 +39,15 @@ const meanings: Record<string, (trace: Trace, node: Node, scope: Scope) => Linea
   A_Const: () => nothing,
   Alias: () => nothing,
   ColumnRef: column,
+  A_Indirection: (trace, node, scope) => {
+    const names = ((node['indirection'] ?? []) as Node[]).flatMap((step) =>
+      'String' in step ? strings([step]) : [],
+    )
+    // `(x).pg_read_file` is a call where x has no such field.
+    return names.some(namesEffect) ? 'unknown' : lineageOf(trace, [node['arg'], node['indirection']], scope)
+  },
+  A_Star: () => nothing,
+  String: () => nothing,
   FuncCall: call,
   A_Expr: (trace, node, scope) => {
     const sides = union(lineageOf(trace, node['lexpr'], scope), lineageOf(trace, node['rexpr'], scope))

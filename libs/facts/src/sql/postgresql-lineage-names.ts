@@ -1,4 +1,5 @@
 import { CannotTell, qualifiedName } from './statement.ts'
+import { namesEffect } from './postgresql-attributes.ts'
 import { classifyFunction } from './postgresql-functions.ts'
 import { resolveTable, rowFunctions, strings, systemColumns, type Node } from './postgresql-names.ts'
 import { renamed } from './postgresql-from.ts'
@@ -143,7 +144,8 @@ export function qualified(scope: Scope, names: string[]): Lineage {
   if (column === '*') return whole(item)
   const sure = named(item, column)
   if (sure.length > 0) return union(...sure)
-  if (!item.columns) return rowFunctions.has(column) ? 'unknown' : union(...perhaps(item, column))
+  if (!item.columns)
+    return rowFunctions.has(column) || namesEffect(column) ? 'unknown' : union(...perhaps(item, column))
   const maybe = perhaps(item, column)
   if (maybe.length > 0) return union(...maybe)
   // A name that the row does not have is a function of the row.

@@ -130,6 +130,7 @@ export function useQualified(
   schema: string | undefined,
   qualifier: string,
   column: string,
+  fields: ReadonlySet<string> | undefined,
 ): 'used' | 'no table' | 'no column' {
   for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
     const item = s.items.find(
@@ -138,16 +139,36 @@ export function useQualified(
     if (!item) continue
     if (column === '*') useAll(item)
     else useIn(item, column)
-    return column !== '*' && isCalled(item, column) ? 'no column' : 'used'
+    return column !== '*' && isCalled(item, column, fields) ? 'no column' : 'used'
   }
   return 'no table'
 }
 
 /** Whether a name after an item is no column of it, and so a function of the row or of the value. */
-function isCalled(item: Item, column: string): boolean {
+function isCalled(item: Item, column: string, fields: ReadonlySet<string> | undefined): boolean {
   if (item.source) return has(item, column) === false && !systemColumns.has(column)
   if (!item.callable || has(item, column) === true) return false
-  return item.scalar ? classifyFunction(column, 1, false) !== 'pure' : namesEffect(column)
+  if (item.scalar) return classifyFunction(column, 1, false) !== 'pure'
+  return namesEffect(column) || (has(item, column) === undefined && fields?.has(column) === false)
+}
+
+const fieldsOfSchemas = new WeakMap<object, ReadonlySet<string>>()
+
+// What the functions of PostgreSQL that answer rows call their columns.
+const fieldsOfFunctions =
+  `alias abbrev barelabel baredesc catcode catdesc depth description detail dictionaries dictionary
+  grantee grantor hint identity is_dst is_grantable isleaf key level lexeme lexemes message n name option_name option_value
+  ordinality parentrelid positions privilege_type relid schema sql_error_code tokid token type utc_offset value weights word
+  x`.split(/\s+/)
+
+/** Every name a field of a row may have, where the columns of all tables are known; any other is a function of the row. */
+export function knownFields(schema: PostgresqlOptions['schema']): ReadonlySet<string> | undefined {
+  if (!schema) return undefined
+  const found = fieldsOfSchemas.get(schema)
+  if (found) return found
+  const fields = new Set([...Object.values(schema).flat(), ...fieldsOfFunctions])
+  fieldsOfSchemas.set(schema, fields)
+  return fields
 }
 
 /** The columns that every table has. */
@@ -181,4 +202,22 @@ function has(item: Item, column: string): boolean | undefined {
   // A function or sub-query named like the column stands for its own value.
   if (item.entries.length === 0 && item.name === column) return true
   return undefined
+}
+
+/** The nearest item of a name. */
+export function itemNamed(scope: Scope, name: string): Item | undefined {
+  for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    const found = s.items.find((item) => item.name === name)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** Whether a name is a column of a table in sight. */
+export function isColumn(scope: Scope, qualifier: string | undefined, column: string): boolean {
+  for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    const items = s.items.filter((item) => qualifier === undefined || item.name === qualifier)
+    if (items.some((item) => item.source && has(item, column) === true)) return true
+  }
+  return false
 }

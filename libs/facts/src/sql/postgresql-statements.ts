@@ -204,7 +204,8 @@ function objects(walk: Walk, operation: Operation, tag: string, node: Node): boo
   if (kind !== undefined && !withName.test(kind)) return false
   let found = false
   for (const key of namedByList) {
-    const value = node[key]
+    // A domain stands beside the type that it is made of.
+    const value = key === 'typeName' && node['domainname'] ? undefined : node[key]
     const lists = key === 'objects' ? ((value ?? []) as unknown[]) : value === undefined ? [] : [value]
     for (const list of lists) {
       const parts = nameParts(list)
