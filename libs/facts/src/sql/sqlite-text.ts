@@ -65,6 +65,7 @@ export function expandsTooFar(text: string): boolean {
   if (!/\bwith\b/i.test(text)) return false
   const tokens = tokensOf(text).map(({ name }) => name)
   const bodies = cteBodies(tokens)
+  if (bodies === undefined) return true
   const cost = new Map<string, number>()
   const costOf = (cte: string): number => {
     const known = cost.get(cte)
@@ -103,26 +104,40 @@ function unquoted(found: string): string {
   return /^["'`[]/.test(found) && found.length > 1 ? found.slice(1, -1) : found
 }
 
-/** The tokens of every `name AS (…)` and `name (…) AS (…)`, whichever query it stands in. */
-function cteBodies(tokens: string[]): Map<string, string[]> {
+/** All bodies together, in tokens: an inner one is also part of those around it. */
+const maxBodyTokens = 400_000
+
+/** The tokens of every `name AS (…)` and `name (…) AS (…)`, whichever query it stands in; undefined for too many. */
+function cteBodies(tokens: string[]): Map<string, string[]> | undefined {
   const bodies = new Map<string, string[]>()
+  const ends = bracketEnds(tokens)
+  const after = (open: number) => ends.get(open) ?? tokens.length
+  let taken = 0
   for (let i = 0; i + 2 < tokens.length; i++) {
-    let at = tokens[i + 1] === '(' ? afterBrackets(tokens, i + 1) : i + 1
+    let at = tokens[i + 1] === '(' ? after(i + 1) : i + 1
     if (tokens[at] !== 'as') continue
     at++
     while (tokens[at] === 'not' || tokens[at] === 'materialized') at++
     const cte = tokens[i] as string
     if (tokens[at] !== '(' || /^[(),;]$/.test(cte)) continue
-    bodies.set(cte, [...(bodies.get(cte) ?? []), ...tokens.slice(at + 1, afterBrackets(tokens, at) - 1)])
+    const end = after(at) - 1
+    taken += end - at
+    if (taken > maxBodyTokens) return undefined
+    const body = bodies.get(cte) ?? []
+    for (let each = at + 1; each < end; each++) body.push(tokens[each] as string)
+    bodies.set(cte, body)
   }
   return bodies
 }
 
-function afterBrackets(tokens: string[], from: number): number {
-  let depth = 0
-  for (let at = from; at < tokens.length; at++) {
-    if (tokens[at] === '(') depth++
-    if (tokens[at] === ')' && --depth === 0) return at + 1
+/** The place behind each bracket's end, by where it opens. */
+function bracketEnds(tokens: string[]): Map<number, number> {
+  const ends = new Map<number, number>()
+  const open: number[] = []
+  for (const [at, token] of tokens.entries()) {
+    if (token === '(') open.push(at)
+    const opened = token === ')' ? open.pop() : undefined
+    if (opened !== undefined) ends.set(opened, at + 1)
   }
-  return tokens.length
+  return ends
 }
