@@ -1,6 +1,7 @@
 import type { StatementFacts } from '../src/sql/statement.ts'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { expression } from '../src/sql/postgresql-expressions.ts'
+import { inside } from '../src/sql/postgresql-names.ts'
 import type { Walk } from '../src/sql/postgresql-walk.ts'
 import { createLedger } from '../src/sql/statement.ts'
 import {
@@ -125,7 +126,7 @@ describe('what is refused', () => {
 
   test('a node that is not known here is refused, wherever it stands', () => {
     const walk: Walk = { ledger: createLedger(), options: {}, planOnly: false, nested: () => {} }
-    const scope = { parent: null, ctes: new Map(), items: [] }
+    const scope = inside(null)
     const walkThrough = (node: unknown) => () => expression(walk, node, scope)
     expect(walkThrough({ NullTest: { arg: { ParamRef: { number: 1 } } } })).not.toThrow()
     expect(walkThrough({ FutureNode: {} })).toThrow('FutureNode')

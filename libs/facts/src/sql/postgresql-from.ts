@@ -28,10 +28,16 @@ export function renamed(columns: string[] | null, aliases: string[] | null): str
   return columns ? [...aliases, ...columns.slice(aliases.length)] : aliases
 }
 
+const maxTables = 500
+
 /** Puts the items of a FROM list into the scope. `outer`: what sub-queries without LATERAL see. */
 export function from(walk: Walk, list: Node[] | undefined, scope: Scope, outer: Scope): void {
   const conditions: unknown[] = []
-  for (const node of list ?? []) scope.items.push(...fromItem(walk, node, scope, outer, conditions))
+  for (const node of list ?? []) {
+    scope.items.push(...fromItem(walk, node, scope, outer, conditions))
+    // Each column may be one of any of them.
+    if (scope.items.length > maxTables) throw new CannotTell('the statement joins too many tables')
+  }
   for (const condition of conditions) expression(walk, condition, scope)
 }
 

@@ -40,11 +40,22 @@ export type Scope = {
   ctes: Map<string, string[] | null>
   items: Item[]
   barrier?: boolean
+  /** How much looking up is left for the statement as a whole. */
+  work: { left: number }
 }
+
+// Thousands of names looked for in thousands of tables would take minutes.
+const maxWork = 1_000_000
 
 /** A scope inside another. */
 export function inside(parent: Scope | null, barrier = false): Scope {
-  return { parent, ctes: new Map(), items: [], barrier }
+  return { parent, ctes: new Map(), items: [], barrier, work: parent?.work ?? { left: maxWork } }
+}
+
+/** Counts a look into the items of a scope. */
+function look({ items, work }: Scope): void {
+  for (const { columns } of items) work.left -= 1 + (columns?.length ?? 0) / 50
+  if (work.left < 0) throw new CannotTell('the statement has too many tables and columns')
 }
 
 /** The columns of a common table expression that is in scope under this name; undefined when there is none. */
@@ -83,10 +94,16 @@ export function resolveTable(schema: string | undefined, name: string, options: 
       : [qualifiedName(name)]
 }
 
+/** Beyond this a list of columns helps nobody, and all of them are meant. */
+const maxFields = 1_000
+
 /** Notes that one column of an item is used. */
 export function useColumn(item: Item, column: string): void {
   const at = item.source && item.columns ? item.columns.indexOf(column) : -1
-  for (const entry of item.entries) entry.fields.add(at >= 0 ? (item.source?.[at] ?? column) : column)
+  for (const entry of item.entries) {
+    if (entry.fields.size < maxFields) entry.fields.add(at >= 0 ? (item.source?.[at] ?? column) : column)
+    else entry.allFields = true
+  }
 }
 
 /** Notes that all columns of an item, or of the items under its alias, are used. */
@@ -106,6 +123,7 @@ export function useAll(item: Item): void {
 export function useUnqualified(scope: Scope, column: string): void {
   let placed = false
   for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    look(s)
     const sure = s.items.filter((item) => has(item, column) === true)
     for (const item of sure) useIn(item, column)
     if (sure.length > 0) return
@@ -133,6 +151,7 @@ export function useQualified(
   fields: ReadonlySet<string> | undefined,
 ): 'used' | 'no table' | 'no column' {
   for (let s: Scope | null = scope; s; s = s.barrier ? null : s.parent) {
+    look(s)
     const item = s.items.find(
       (i) => i.name === qualifier && (!schema || i.schema === undefined || i.schema === schema),
     )
