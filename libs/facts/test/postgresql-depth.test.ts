@@ -1,6 +1,7 @@
 // A statement that PostgreSQL's parser could not end would harm it for every later one: none may reach it.
 import { beforeAll, describe, expect, test } from 'vitest'
 import { postgresqlFacts, preparePostgresql } from '../src/sql/postgresql.ts'
+import { parse } from '../src/sql/postgresql-parse.ts'
 import { outputSources } from '../src/sql/postgresql-lineage.ts'
 
 beforeAll(preparePostgresql)
@@ -71,6 +72,12 @@ describe('what the parser could not take never reaches it', () => {
       }
     }
   })
+})
+
+test('a parser that ran out of its stack is not asked again, but replaced', async () => {
+  expect(() => parse(`SELECT a${' COLLATE "C"'.repeat(8_000)}`)).toThrow('nested too deeply')
+  expect(postgresqlFacts('SELECT 1')).toEqual({ unknown: 'the parser of PostgreSQL is not ready' })
+  await expect.poll(() => postgresqlFacts('SELECT a FROM b')).toMatchObject({ reads: ['b'], read_only: true })
 })
 
 describe('what people and programs write is not taken for deep', () => {

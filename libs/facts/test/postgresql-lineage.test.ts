@@ -142,6 +142,11 @@ describe('what cannot be told', () => {
     ['a function that reads by a string', "SELECT query_to_xml('TABLE users', true, true, '')", ['unknown']],
     ['an operator of the database', 'SELECT 1 OPERATOR(app.+) 2', ['unknown']],
     ['a function of a row', 'SELECT u.touch FROM users u', ['unknown']],
+    [
+      'a function after a value',
+      "SELECT ('x').pg_read_file, (email).lo_get FROM users",
+      ['unknown', 'unknown'],
+    ],
     ['statistics of other tables', 'SELECT most_common_vals FROM pg_stats', ['unknown']],
     ['a table that is not in sight', 'SELECT stranger.email FROM users', ['unknown']],
     ['a star over a function', 'SELECT * FROM json_to_record($1)', 'unknown'],

@@ -69,7 +69,9 @@ function column(trace: Trace, node: Node, scope: Scope): Lineage {
   const names = reference(node)
   const [first] = names
   if (names.length > 1) return qualified(scope, names)
-  return first === '*' ? union(...scope.items.map(whole)) : (unqualified(scope, first as string) ?? 'unknown')
+  return first === '*'
+    ? union(...scope.items.map(whole))
+    : (unqualified(trace, scope, first as string) ?? 'unknown')
 }
 
 function call(trace: Trace, node: Node, scope: Scope): Lineage {

@@ -62,9 +62,10 @@ export type Trace = {
   views: ReadonlySet<string>
 }
 
-/** One step of the analysis; ends it when there were too many. */
-export function step(trace: Trace): void {
-  if (--trace.budget.left < 0) throw new CannotTell('the statement has too many parts')
+/** So many steps of the analysis; ends it when there were too many. */
+export function step(trace: Trace, count = 1): void {
+  trace.budget.left -= count
+  if (trace.budget.left < 0) throw new CannotTell('the statement has too many parts')
 }
 
 /** A scope inside another. */
@@ -113,9 +114,10 @@ export function whole(item: Item): Lineage {
 }
 
 /** What a name without its table is made of; undefined where no such name is in sight. */
-export function unqualified(scope: Scope, column: string): Lineage | undefined {
+export function unqualified(trace: Trace, scope: Scope, column: string): Lineage | undefined {
   const possible: Lineage[] = []
   for (let s: Scope | null = scope; s; s = s.parent) {
+    step(trace, s.items.length)
     const sure = s.items.flatMap((item) => named(item, column))
     const maybe = s.items.flatMap((item) => perhaps(item, column))
     if (sure.length > 0) return union(...possible, ...sure, ...(s.merged ? maybe : []))

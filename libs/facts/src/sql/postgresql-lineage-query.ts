@@ -97,7 +97,7 @@ function plainShape(trace: Trace, node: Node, outer: Scope): Shape {
   const chosen = node['distinctClause'] || node['limitCount'] || node['limitOffset']
   const selection = union(
     fromSelection,
-    ...clauses.map((key) => lineageOf(trace, withoutOutputNames(node[key], columns, scope), scope)),
+    ...clauses.map((key) => lineageOf(trace, withoutOutputNames(trace, node[key], columns, scope), scope)),
     chosen ? union(everything(columns), sorting(trace, node, columns, scope)) : nothing,
     groupedByOutput(node, columns),
     setReturning(node, columns),
@@ -124,22 +124,24 @@ function callsSetReturning(value: unknown): boolean {
 }
 
 /** A bare name may be an output's, which counts as such where outputs are named at all. */
-function namesOutput(member: Node, columns: Output[] | null, scope: Scope): boolean {
+function namesOutput(trace: Trace, member: Node, columns: Output[] | null, scope: Scope): boolean {
   const column = member['ColumnRef'] as Node | undefined
   const [name, ...others] = column ? reference(column) : []
   if (name === undefined || others.length > 0) return false
-  return columns?.some((output) => output.name === name) === true && unqualified(scope, name) === undefined
+  return (
+    columns?.some((output) => output.name === name) === true && unqualified(trace, scope, name) === undefined
+  )
 }
 
-function withoutOutputNames(clause: unknown, columns: Output[] | null, scope: Scope): unknown {
+function withoutOutputNames(trace: Trace, clause: unknown, columns: Output[] | null, scope: Scope): unknown {
   return Array.isArray(clause)
-    ? clause.filter((member: Node) => !namesOutput(member, columns, scope))
+    ? clause.filter((member: Node) => !namesOutput(trace, member, columns, scope))
     : clause
 }
 
 function sorting(trace: Trace, node: Node, columns: Output[] | null, scope: Scope): Lineage {
   const sorts = ((node['sortClause'] ?? []) as Node[]).map((sort) => untag(sort)[1]['node'])
-  return lineageOf(trace, withoutOutputNames(sorts, columns, scope), scope)
+  return lineageOf(trace, withoutOutputNames(trace, sorts, columns, scope), scope)
 }
 
 function valuesColumns(trace: Trace, rows: Node[], scope: Scope): Output[] {

@@ -11,7 +11,7 @@ export type LineageOptions = Pick<PostgresqlOptions, 'searchPath' | 'schema'> & 
   views?: Record<string, string> | undefined
 }
 
-const maxSteps = 100_000
+const maxSteps = 200_000
 
 /**
  * For each output column of a statement the source columns (`schema.table.column`) its values can be made of:
