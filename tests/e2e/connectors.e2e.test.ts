@@ -19,6 +19,7 @@ let webUrl: string
 const visits: string[] = []
 const mariadb = await startMariadb()
 const mongodb = await startMongodb()
+if (mariadb === undefined) console.warn('SKIPPED: MySQL through the whole product, for want of a MariaDB')
 
 beforeAll(async () => {
   product = await startProduct(21_500)
