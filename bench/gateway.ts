@@ -1,5 +1,5 @@
-// A `tools/call` through the gateway with policy and audit on, beside the same call made directly to the
-// upstream and beside a bare relay. The whole product runs, on stores of its own.
+// A `tools/call` through the gateway with policy and audit on, beside the same call made directly to the upstream, through
+// a bare relay, and through a proxy written with the official SDK. The whole product runs, on stores of its own.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,9 +9,17 @@ import { startStack, type Stack } from '@mcpshield/infra/dev/stack.ts'
 import { startChild } from './child.ts'
 import { compare, type Figures, type Target } from './load.ts'
 
-export type GatewayBench = { startSeconds: number; memoryMiB: Record<string, number>; calls: Figures[] }
+export type GatewayBench = {
+  startSeconds: number
+  memoryMiB: Record<string, number>
+  calls: Figures[]
+  /** What a thousand sessions take that called once and then do nothing. */
+  idleSessions: { name: string; mibPerThousand: number }[]
+}
 
-const SLICES = 8
+const SLICES = 6
+const CLIENTS = [1, 32, 256]
+const IDLE_SESSIONS = 1_000
 const SLICE_SECONDS = 1.5
 
 export async function benchGateway(progress: (line: string) => void): Promise<GatewayBench> {
@@ -34,41 +42,60 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
     const upstream = await startChild('upstream.ts')
     const upstreamUrl = `http://127.0.0.1:${upstream.port}/mcp`
     const relay = await startChild('relay.ts', [upstreamUrl])
+    const proxy = await startChild('sdk-proxy.ts', [upstreamUrl])
     try {
       const at = `/projects/${demo.account.project_id}`
       await demo.api.send('POST', `${at}/upstreams`, { slug: 'floor', transport: 'http', url: upstreamUrl })
       const policy = 'version: 1\nrules:\n  - { tool: "floor/echo", decision: allow }\n'
       await demo.api.send('PUT', `${at}/policy`, { policy_yaml: policy }, { 'if-match': '*' })
       const targets = [
-        target('direct', upstreamUrl, upstream.pid, 'echo'),
-        target('relay', `http://127.0.0.1:${relay.port}/mcp`, relay.pid, 'echo'),
-        target(
+        await target('direct', upstreamUrl, upstream.pid, 'echo'),
+        await target('relay', `http://127.0.0.1:${relay.port}/mcp`, relay.pid, 'echo'),
+        await target('SDK proxy', `http://127.0.0.1:${proxy.port}/mcp`, proxy.pid, 'echo'),
+        await target(
           'gateway',
-          'http://127.0.0.1:18100/mcp',
+          GATEWAY_URL,
           stack.pids()['mcp-gateway'] ?? 0,
           'floor__echo',
           demo.account.api_key,
         ),
       ]
-      await settled(targets[2])
+      await settled(targets.at(-1))
       const calls = []
-      for (const clients of [1, 32]) calls.push(...(await compare(targets, clients, SLICES, SLICE_SECONDS)))
-      return { startSeconds, memoryMiB, calls }
+      for (const clients of CLIENTS) calls.push(...(await compare(targets, clients, SLICES, SLICE_SECONDS)))
+      const idleSessions = []
+      for (const each of targets.slice(2)) idleSessions.push(await idleMemory(each))
+      return { startSeconds, memoryMiB, calls, idleSessions }
     } finally {
       upstream.child.kill()
       relay.child.kill()
+      proxy.child.kill()
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function target(name: string, url: string, pid: number, tool: string, key?: string): Target {
-  const headers = {
+const GATEWAY_URL = 'http://127.0.0.1:18100/mcp'
+
+type McpTarget = Target & { open(): Promise<Record<string, string>> }
+
+/** Each client has a session of its own, where the server gives sessions. */
+async function target(
+  name: string,
+  url: string,
+  pid: number,
+  tool: string,
+  key?: string,
+): Promise<McpTarget> {
+  const plain = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
     ...(key === undefined ? {} : { 'x-api-key': key }),
   }
+  const open = async () => ({ ...plain, ...(await sessionOf(url, plain)) })
+  const headers: Record<string, string>[] = []
+  for (let client = 0; client < Math.max(...CLIENTS); client++) headers.push(await open())
   const body = JSON.stringify({
     jsonrpc: '2.0',
     id: 7,
@@ -84,9 +111,47 @@ function target(name: string, url: string, pid: number, tool: string, key?: stri
     name,
     url,
     pids: [pid],
-    shot: () => ({ headers, body }),
+    open,
+    shot: (client) => ({ headers: headers[client] ?? plain, body }),
     check: (text) => text.includes('says again') && !text.includes('isError":true'),
   }
+}
+
+async function sessionOf(url: string, plain: Record<string, string>): Promise<Record<string, string>> {
+  const params = {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'bench', version: '1' },
+  }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
+  const response = await fetch(url, { method: 'POST', headers: plain, body })
+  await response.text()
+  const id = response.headers.get('mcp-session-id')
+  const headers = {
+    ...plain,
+    'mcp-protocol-version': '2025-11-25',
+    ...(id === null ? {} : { 'mcp-session-id': id }),
+  }
+  const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
+  await (await fetch(url, { method: 'POST', headers, body: initialized })).text()
+  const { 'mcp-protocol-version': version, 'mcp-session-id': session } = headers as Record<string, string>
+  return {
+    'mcp-protocol-version': version ?? '',
+    ...(session === undefined ? {} : { 'mcp-session-id': session }),
+  }
+}
+
+/** Memory before and after a thousand sessions that each call once. */
+async function idleMemory(each: McpTarget): Promise<GatewayBench['idleSessions'][number]> {
+  const [pid = 0] = each.pids
+  const before = residentMiB(pid)
+  const { body } = each.shot(0)
+  for (let session = 0; session < IDLE_SESSIONS; session++) {
+    const headers = await each.open()
+    const response = await fetch(each.url, { method: 'POST', headers, body: body ?? null })
+    if (!each.check(await response.text(), 0)) throw new Error(`${each.name} did not answer a new session`)
+  }
+  return { name: each.name, mibPerThousand: Math.max(0, residentMiB(pid) - before) }
 }
 
 /** The policy is in force within a second; the bench starts when the gateway's first call is allowed. */

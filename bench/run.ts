@@ -42,6 +42,8 @@ if (wants('gateway')) {
   const figures = await benchGateway((line) => console.error(line))
   results.gateway = figures
   console.log(`\nOne tools/call, policy and audit on\n${callTable(figures.calls)}`)
+  const idle = figures.idleSessions.map(({ name, mibPerThousand }) => [name, String(mibPerThousand)])
+  console.log(`\nA thousand sessions that called once\n${table(['server', 'MiB'], idle)}`)
   const memory = Object.entries(figures.memoryMiB).map(([name, mib]) => [name, String(mib)])
   const total = Object.values(figures.memoryMiB).reduce((sum, each) => sum + each, 0)
   console.log(`\nStart of the stack from nothing: ${figures.startSeconds.toFixed(1)} s; memory:`)
@@ -68,7 +70,9 @@ writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\
 
 function callTable(figures: Figures[]): string {
   const rows = figures.map((each) => {
-    const relay = figures.find((other) => other.name === 'relay' && other.clients === each.clients)
+    const beside = (name: string) =>
+      figures.find((other) => other.name === name && other.clients === each.clients)
+    const relay = beside('relay')
     const ratio = (value: number, of: number | undefined) =>
       of === undefined ? '' : `${(value / of).toFixed(2)}`
     return [
@@ -79,6 +83,7 @@ function callTable(figures: Figures[]): string {
       each.p99Ms.toFixed(2),
       each.cpuUsPerCall.toFixed(0),
       ratio(each.cpuUsPerCall, relay?.cpuUsPerCall),
+      ratio(each.cpuUsPerCall, beside('SDK proxy')?.cpuUsPerCall),
       ratio(each.perSecond, relay?.perSecond),
     ]
   })
@@ -90,6 +95,7 @@ function callTable(figures: Figures[]): string {
     'p99 ms',
     'CPU µs/call',
     'CPU ÷ relay',
+    'CPU ÷ SDK proxy',
     'calls/s ÷ relay',
   ]
   return table(head, rows)

@@ -174,6 +174,7 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
     },
     projects: {
       DATABASE_URL: database('projects'),
+      API_URL: env.API_URL ?? `http://localhost:${ports.api}`,
       WEB_URL: webUrl,
       MASTER_KEY: hex('master-key'),
       ...given(['MASTER_KEY_PREVIOUS']),

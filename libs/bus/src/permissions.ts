@@ -23,10 +23,12 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
       `$JS.ACK.${stream}.${durable}.>`,
     ]),
     ...(row.consumes.length > 0 ? ['dead.>'] : []),
+    ...(row.peers ? [`peer.${service}.>`] : []),
     ...(row.replaysDead ? REPLAYS : []),
   ]
   const subscribe = [
     ...(row.followsAudit ? ['audit.>'] : []),
+    ...(row.peers ? [`peer.${service}.>`] : []),
     `${inboxPrefix(service)}.>`,
     ...row.serves.map((served) => `rpc.${served.name}.* ${served.name}`),
   ]

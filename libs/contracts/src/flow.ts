@@ -6,6 +6,7 @@ import { decision } from './decision.ts'
 import type { EvtDef, JobDef, KvDef, RpcDef } from './define.ts'
 import { ingest } from './ingest.ts'
 import { mailer } from './mailer.ts'
+import { mcpGateway } from './mcp-gateway.ts'
 import { projects } from './projects.ts'
 
 export type Consumption = {
@@ -30,6 +31,8 @@ export type FlowRow = {
   audits: boolean
   /** May follow the record as it is written. */
   followsAudit: boolean
+  /** Its instances may ask each other by id (`peer.<service>.<instance>`) and tell all of them. */
+  peers: boolean
   /** May read, take out and send again what is among the dead letters. */
   replaysDead: boolean
   watches: readonly KvDef[]
@@ -111,6 +114,7 @@ const nothing = {
   enqueues: [],
   audits: false,
   followsAudit: false,
+  peers: false,
   replaysDead: false,
   watches: [],
   writes: [],
@@ -128,10 +132,15 @@ export const flow = {
   projects: {
     ...nothing,
     serves: [projects],
-    calls: [billing.rpc.getEntitlements, ingest.rpc.simulatePolicy],
+    calls: [
+      billing.rpc.getEntitlements,
+      ingest.rpc.simulatePolicy,
+      mcpGateway.rpc.tryUpstream,
+      mcpGateway.rpc.tryConnection,
+    ],
     emits: [projects.evt.projectDeleted, projects.evt.organizationDeleted],
     enqueues: [mailer.job.send],
-    writes: [projects.kv.policies, projects.kv.keys],
+    writes: [projects.kv.policies, projects.kv.keys, projects.kv.pins, projects.kv.approvals],
     consumes: [consumption.projectsPeople],
     audits: true,
   },
@@ -185,9 +194,19 @@ export const flow = {
   },
   'mcp-gateway': {
     ...nothing,
-    calls: [projects.rpc.getRuntime, projects.rpc.reportKeyUse],
+    serves: [mcpGateway],
+    calls: [
+      projects.rpc.getRuntime,
+      projects.rpc.reportKeyUse,
+      projects.rpc.reportTools,
+      projects.rpc.getUpstreamToken,
+      projects.rpc.requestApproval,
+      projects.rpc.decideInClient,
+      projects.rpc.useApproval,
+    ],
     audits: true,
-    watches: [projects.kv.policies, projects.kv.keys],
+    peers: true,
+    watches: [projects.kv.policies, projects.kv.keys, projects.kv.pins, projects.kv.approvals],
   },
   /** The operator's hand: makes the demo's people. Its credentials never leave the data folder. */
   operator: { ...nothing, calls: [auth.rpc.createUser, projects.rpc.getMembership] },

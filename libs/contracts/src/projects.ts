@@ -11,6 +11,19 @@ export const Infrastructure = z.enum(['postgresql', 'mysql', 'sqlite', 'mongodb'
 export const Mode = z.enum(['enforce', 'monitor'])
 const Slug = z.string().regex(/^[a-z0-9-]{1,24}$/, 'must be 1 to 24 of a-z, 0-9 and -')
 
+const HttpUrl = z.url({ protocol: /^https?$/ }).max(2_000)
+
+/** An authorisation server whose access tokens, made for this project's MCP endpoint, are taken. */
+export const TokenIssuer = z.strictObject({
+  /** Exactly the `iss` of its tokens; its metadata lies below. */
+  issuer: HttpUrl,
+  /** Where its keys are; looked up in its metadata when absent. */
+  jwks_url: HttpUrl.optional(),
+  /** The claim that names a person's groups. */
+  groups_claim: z.string().min(1).max(100).optional(),
+})
+export type TokenIssuer = z.infer<typeof TokenIssuer>
+
 export const Project = z.object({
   id: Id,
   org_id: Id,
@@ -19,6 +32,10 @@ export const Project = z.object({
   infrastructure: z.array(Infrastructure),
   mode: Mode,
   killed: z.boolean(),
+  /** Whether the person at the client may approve a held call there; else only people who are signed in may. */
+  approve_in_client: z.boolean(),
+  /** Whose bearer tokens the project takes besides API keys; null for nobody's. */
+  token_issuer: TokenIssuer.nullable(),
   policy_version: z.int(),
   created_at: Time,
   updated_at: Time,
@@ -50,6 +67,8 @@ export const ApiKey = z.object({
   prefix: z.string(),
   labels: z.array(z.string()),
   upstreams: z.array(z.string()).nullable(),
+  /** The key's kill switch: every call by it is denied, and it can be turned off again. */
+  killed: z.boolean(),
   expires_at: Time.nullable(),
   last_used_at: Time.nullable(),
   created_at: Time,
@@ -63,7 +82,28 @@ const upstreamFields = {
   command: z.string().min(1).max(1000).optional(),
   args: z.array(z.string().max(4000)).max(100).optional(),
   env: z.record(z.string().max(200), z.string().max(8000)).optional(),
+  /** For an upstream behind OAuth; null takes it away again. */
+  oauth: z
+    .strictObject({
+      /** `authorization_code`: a person authorises once (POST …/authorize). `client_credentials`: the client alone. */
+      grant: z.enum(['authorization_code', 'client_credentials']),
+      /** Of a client that is registered already; without one the gateway registers itself, or names its metadata document. */
+      client_id: z.string().min(1).max(2_000).optional(),
+      client_secret: z.string().min(1).max(8_000).optional(),
+      scope: z.string().min(1).max(2_000).optional(),
+    })
+    .nullable()
+    .optional(),
 }
+
+export const UpstreamOAuth = z.object({
+  grant: z.enum(['authorization_code', 'client_credentials']),
+  client_id: z.string().nullable(),
+  scope: z.string().nullable(),
+  /** `needs_authorization`: a person must open the address that POST …/authorize gives. */
+  state: z.enum(['needs_authorization', 'authorized']),
+  expires_at: Time.nullable(),
+})
 /** Values of headers and env are sealed at rest and never shown again: only their names are. */
 export const Upstream = z.object({
   id: Id,
@@ -74,8 +114,87 @@ export const Upstream = z.object({
   command: z.string().nullable(),
   args: z.array(z.string()),
   env_names: z.array(z.string()),
+  oauth: UpstreamOAuth.nullable(),
   created_at: Time,
 })
+
+/** What trying a system gave. */
+export const Trial = z.object({
+  ok: z.boolean(),
+  /** What was found, or why it does not work and how to mend it. Without secrets. */
+  detail: z.string(),
+  duration_ms: z.number(),
+})
+export type Trial = z.infer<typeof Trial>
+
+export const ToolWarning = z.object({
+  code: z.enum(['hidden_instruction', 'invisible_characters', 'look_alike_name', 'oversized_description']),
+  /** A sentence that says what was found and where. */
+  message: z.string(),
+})
+export type ToolWarning = z.infer<typeof ToolWarning>
+
+/** A tool's definition as it was approved, and as it is offered now where that differs. */
+export const PinnedTool = z.object({
+  name: z.string(),
+  /** `changed`: the tool is quarantined until somebody accepts what is offered now. */
+  state: z.enum(['approved', 'changed']),
+  approved: z.json(),
+  approved_by: Id.nullable(),
+  approved_at: Time,
+  /** Null when it is what was approved. */
+  offered: z.json().nullable(),
+  offered_at: Time.nullable(),
+  /** A unified diff of the two, as sorted and indented JSON; empty when they are the same. */
+  diff: z.string(),
+  warnings: z.array(ToolWarning),
+})
+export type PinnedTool = z.infer<typeof PinnedTool>
+
+/** KV `pins`, key upstream id: the approved definition of each tool by SHA-256 (hex) of its canonical JSON. */
+export const PinSnapshot = z.object({
+  project_id: Id,
+  pins: z.record(z.string(), z.string()),
+})
+export type PinSnapshot = z.infer<typeof PinSnapshot>
+
+export const ApprovalState = z.enum(['pending', 'approved', 'refused', 'expired', 'used'])
+
+/** A call that a rule wants a person's word on. */
+export const Approval = z.object({
+  id: Id,
+  project_id: Id,
+  state: ApprovalState,
+  method: z.string(),
+  tool: z.string(),
+  /** As audits show them: without what the default detectors find. GET …/approvals/{id} has them as they will run. */
+  arguments: z.json(),
+  rule: z.string(),
+  reason: z.string(),
+  policy_version: z.int(),
+  agent: z.string().nullable(),
+  key_id: Id.nullable(),
+  /** Of a verified token. */
+  user: z.string().nullable(),
+  /** The audit record of the decision that asked. */
+  decision_id: Id,
+  created_at: Time,
+  expires_at: Time,
+  decided_at: Time.nullable(),
+  /** The person; null while nobody has decided, and where the person at the client did. */
+  decided_by: Id.nullable(),
+  note: z.string().nullable(),
+})
+export type Approval = z.infer<typeof Approval>
+
+/** KV `approvals`, key approval id: what a gateway that holds the call waits for. Removed when it is over. */
+export const ApprovalSnapshot = z.object({
+  project_id: Id,
+  state: ApprovalState,
+  note: z.string().nullable(),
+  expires_at: Time,
+})
+export type ApprovalSnapshot = z.infer<typeof ApprovalSnapshot>
 
 export const ConnectionKind = Infrastructure
 const ConnectionName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -')
@@ -101,6 +220,10 @@ export const PolicySnapshot = z.object({
   environment: Environment,
   mode: Mode,
   killed: z.boolean(),
+  /** The organisation's kill switch. */
+  organization_killed: z.boolean().exactOptional(),
+  approve_in_client: z.boolean().exactOptional(),
+  token_issuer: TokenIssuer.nullable().exactOptional(),
   policy_version: z.int(),
   policy_hash: z.string(),
   /** The checked policy document as JSON: YAML is parsed once, when it is saved. */
@@ -138,6 +261,7 @@ export const KeySnapshot = z.object({
   name: z.string(),
   labels: z.array(z.string()),
   upstreams: z.array(z.string()).nullable(),
+  killed: z.boolean().exactOptional(),
   expires_at: Time.nullable(),
 })
 export type KeySnapshot = z.infer<typeof KeySnapshot>
@@ -147,9 +271,12 @@ export const Runtime = z.object({
   runtime_version: z.int(),
   upstreams: z.array(
     z.object({
+      id: Id,
       slug: z.string(),
       transport: z.enum(['http', 'sse', 'stdio']),
       url: z.string().nullable(),
+      /** Whether it wants a token of getUpstreamToken. */
+      oauth: z.boolean(),
       headers: z.record(z.string(), z.string()),
       command: z.string().nullable(),
       args: z.array(z.string()),
@@ -182,6 +309,8 @@ export const Organization = z.object({
   role: Role,
   /** Whether this is the one that the person works in now. */
   current: z.boolean(),
+  /** The kill switch: every call of every project is denied. */
+  killed: z.boolean(),
   created_at: Time,
   updated_at: Time,
 })
@@ -223,12 +352,16 @@ export const projects = contract('projects', {
       http: { method: 'GET', path: '/organization', summary: 'The organisation that the person works in' },
     }),
     updateOrganization: rpc({
-      input: z.strictObject({ name: OrganizationName.optional() }),
+      input: z.strictObject({ name: OrganizationName.optional(), killed: z.boolean().optional() }),
       output: Organization,
       errors: ['UNAUTHENTICATED', 'PERMISSION_DENIED'],
       access: 'user',
       right: 'administer',
-      http: { method: 'PATCH', path: '/organization', summary: 'Rename the organisation' },
+      http: {
+        method: 'PATCH',
+        path: '/organization',
+        summary: 'Rename the organisation, or turn its kill switch',
+      },
     }),
     listOrganizations: rpc({
       input: Empty,
@@ -373,6 +506,8 @@ export const projects = contract('projects', {
         infrastructure: z.array(Infrastructure).max(7).optional(),
         mode: Mode.optional(),
         killed: z.boolean().optional(),
+        approve_in_client: z.boolean().optional(),
+        token_issuer: TokenIssuer.nullable().optional(),
       }),
       output: Project,
       errors: [...changed, 'CONFLICT'],
@@ -560,6 +695,7 @@ export const projects = contract('projects', {
         labels: z.array(z.string().min(1).max(100)).max(20).optional(),
         expires_at: Time.nullable().optional(),
         upstreams: z.array(Slug).max(100).nullable().optional(),
+        killed: z.boolean().optional(),
       }),
       output: ApiKey,
       errors: changed,
@@ -568,7 +704,7 @@ export const projects = contract('projects', {
       http: {
         method: 'PATCH',
         path: at('/keys/{key_id}'),
-        summary: 'Change what an API key is called and may reach',
+        summary: 'Change what an API key is called and may reach, or turn its kill switch',
       },
     }),
     revokeKey: rpc({
@@ -637,6 +773,147 @@ export const projects = contract('projects', {
         summary: 'Remove an upstream MCP server',
       },
     }),
+    testUpstream: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id }),
+      output: Trial,
+      errors: [...changed, 'UNAVAILABLE'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'POST',
+        path: at('/upstreams/{upstream_id}/test'),
+        perMinute: 30,
+        summary: 'Try an upstream: start it or connect to it, and count what it offers',
+      },
+      timeoutMs: 30_000,
+    }),
+    authorizeUpstream: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id }),
+      output: z.object({
+        /** For a browser; null when no person is needed (client credentials) and it is done. */
+        authorization_url: z.string().nullable(),
+      }),
+      errors: [...changed, 'UNAVAILABLE'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'POST',
+        path: at('/upstreams/{upstream_id}/authorize'),
+        perMinute: 30,
+        summary: 'Begin the OAuth authorisation of an upstream',
+      },
+      timeoutMs: 30_000,
+    }),
+    finishUpstreamAuthorization: rpc({
+      // Not strict: authorisation servers send parameters of their own along.
+      input: z.object({
+        state: z.string().min(1).max(500),
+        code: z.string().min(1).max(4_000).optional(),
+        iss: z.string().max(2_000).optional(),
+        error: z.string().max(500).optional(),
+        error_description: z.string().max(2_000).optional(),
+        error_uri: z.string().max(2_000).optional(),
+      }),
+      output: z.object({ project_id: Id, upstream: z.string(), authorized: z.boolean(), detail: z.string() }),
+      errors: ['NOT_FOUND', 'EXPIRED', 'INVALID_ARGUMENT', 'UNAVAILABLE'],
+      access: 'public',
+      http: {
+        method: 'GET',
+        path: '/oauth/callback',
+        perMinute: 30,
+        summary: 'Where an authorisation server sends the person back to',
+      },
+      timeoutMs: 30_000,
+    }),
+    /** Only where the API is public under https: other authorisation servers could not read it. */
+    getOAuthClient: rpc({
+      input: Empty,
+      output: z.object({
+        client_id: z.string(),
+        client_name: z.string(),
+        redirect_uris: z.array(z.string()),
+        grant_types: z.array(z.string()),
+        response_types: z.array(z.string()),
+        token_endpoint_auth_method: z.string(),
+      }),
+      errors: ['NOT_FOUND'],
+      access: 'public',
+      http: {
+        method: 'GET',
+        path: '/oauth/client-metadata',
+        summary: 'Who we are to authorisation servers: our client metadata document',
+      },
+    }),
+    listTools: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id, ...Page }),
+      output: pageOf(PinnedTool),
+      errors: seen,
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: at('/upstreams/{upstream_id}/tools'),
+        summary: 'The tools an upstream offered, as they were approved and as they are offered now',
+      },
+    }),
+    acceptTool: rpc({
+      input: z.strictObject({ ...project, upstream_id: Id, name: z.string().min(1).max(200) }),
+      output: PinnedTool,
+      errors: changed,
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'POST',
+        path: at('/upstreams/{upstream_id}/tools/{name}/accept'),
+        summary: 'Accept a tool’s changed definition, which ends its quarantine',
+      },
+    }),
+    listApprovals: rpc({
+      input: z.strictObject({ ...project, state: ApprovalState.optional(), ...Page }),
+      output: pageOf(Approval),
+      errors: seen,
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: at('/approvals'),
+        summary: 'Calls that wait, or waited, for a person; newest first',
+      },
+    }),
+    getApproval: rpc({
+      input: z.strictObject({ ...project, approval_id: Id }),
+      output: Approval,
+      errors: [...seen, 'PERMISSION_DENIED'],
+      access: 'user',
+      right: 'change',
+      http: {
+        method: 'GET',
+        path: at('/approvals/{approval_id}'),
+        summary: 'One held call, with its arguments exactly as they will run',
+      },
+    }),
+    approveCall: rpc({
+      input: z.strictObject({ ...project, approval_id: Id, note: z.string().max(500).optional() }),
+      output: Approval,
+      errors: [...changed, 'CONFLICT', 'EXPIRED'],
+      access: 'user_or_key',
+      right: 'change',
+      http: {
+        method: 'POST',
+        path: at('/approvals/{approval_id}/approve'),
+        summary: 'Let a held call run, once; never by who asked',
+      },
+    }),
+    refuseCall: rpc({
+      input: z.strictObject({ ...project, approval_id: Id, note: z.string().max(500).optional() }),
+      output: Approval,
+      errors: [...changed, 'CONFLICT', 'EXPIRED'],
+      access: 'user_or_key',
+      right: 'change',
+      http: {
+        method: 'POST',
+        path: at('/approvals/{approval_id}/refuse'),
+        summary: 'Refuse a held call; never by who asked',
+      },
+    }),
     listConnections: rpc({
       input: z.strictObject({ ...project, ...Page }),
       output: pageOf(Connection),
@@ -694,6 +971,20 @@ export const projects = contract('projects', {
         summary: 'Remove a connection',
       },
     }),
+    testConnection: rpc({
+      input: z.strictObject({ ...project, connection_id: Id }),
+      output: Trial,
+      errors: [...changed, 'UNAVAILABLE'],
+      access: 'user',
+      right: 'administer',
+      http: {
+        method: 'POST',
+        path: at('/connections/{connection_id}/test'),
+        perMinute: 30,
+        summary: 'Try a connection: reach the system and read nothing of its data',
+      },
+      timeoutMs: 30_000,
+    }),
     checkHealth: rpc({ input: Empty, output: Health, errors: [], access: 'internal' }),
     /** How many projects an organisation has. */
     countProjects: rpc({
@@ -729,6 +1020,94 @@ export const projects = contract('projects', {
       errors: ['NOT_FOUND'],
       access: 'internal',
     }),
+    /**
+     * What an upstream offers now. A tool never seen before is approved as it is; a changed one is kept beside what was
+     * approved, and told to the organisation's administrators once. Answers the pins in force.
+     */
+    reportTools: rpc({
+      input: z.strictObject({
+        ...project,
+        upstream_id: Id,
+        tools: z
+          .array(z.strictObject({ name: z.string(), hash: z.string(), definition: z.json() }))
+          .max(1_000),
+      }),
+      output: z.object({ pins: z.record(z.string(), z.string()) }),
+      errors: ['NOT_FOUND'],
+      access: 'internal',
+    }),
+    /**
+     * The access token for an upstream behind OAuth, renewed when it is over or when it is the one that was refused.
+     * EXPIRED when a person must authorise again.
+     */
+    getUpstreamToken: rpc({
+      input: z.strictObject({
+        ...project,
+        upstream_id: Id,
+        /** SHA-256 (hex) of a token that the upstream refused. */
+        refused_digest: z.string().optional(),
+        /** The WWW-Authenticate header it refused it with. */
+        challenge: z.string().max(4_000).optional(),
+      }),
+      output: z.object({ access_token: z.string(), expires_at: Time.nullable() }),
+      errors: ['NOT_FOUND', 'EXPIRED', 'UNAVAILABLE'],
+      access: 'internal',
+      timeoutMs: 20_000,
+    }),
+    /**
+     * Holds a call. The same call of the same asker under the same policy joins the approval that is open or approved
+     * and not used yet.
+     */
+    requestApproval: rpc({
+      input: z.strictObject({
+        ...project,
+        /** Keyed hash of asker, method, tool, arguments and policy version: what an approval is bound to. */
+        digest: z.string().regex(/^[0-9a-f]{64}$/),
+        method: z.string(),
+        tool: z.string(),
+        arguments: z.json(),
+        rule: z.string(),
+        reason: z.string(),
+        policy_version: z.int(),
+        agent: z.string().nullable(),
+        key_id: Id.nullable(),
+        user: z.string().nullable(),
+        decision_id: Id,
+        /** How long a person may take. */
+        timeout_ms: z
+          .int()
+          .min(1_000)
+          .max(7 * 86_400_000),
+      }),
+      output: z.object({
+        approval_id: Id,
+        state: ApprovalState,
+        expires_at: Time,
+        /** Where a person decides it. */
+        url: z.string(),
+      }),
+      errors: ['NOT_FOUND', 'QUOTA_EXCEEDED'],
+      access: 'internal',
+    }),
+    /** The word of the person at the client, where the project takes it. */
+    decideInClient: rpc({
+      input: z.strictObject({
+        ...project,
+        approval_id: Id,
+        approve: z.boolean(),
+        note: z.string().max(500).optional(),
+      }),
+      output: Empty,
+      errors: ['NOT_FOUND', 'PERMISSION_DENIED', 'CONFLICT', 'EXPIRED'],
+      access: 'internal',
+    }),
+    /** Uses an approval up: whoever comes second, late or with another call gets an error. */
+    useApproval: rpc({
+      input: z.strictObject({ ...project, approval_id: Id, digest: z.string() }),
+      output: z.object({ approved_by: Id.nullable() }),
+      errors: ['NOT_FOUND', 'CONFLICT', 'EXPIRED'],
+      access: 'internal',
+    }),
     /** Times of last use, sent in batches by decision points. */
     reportKeyUse: rpc({
       input: z.strictObject({ uses: z.array(z.strictObject({ key_id: Id, time: Time })).max(10_000) }),
@@ -742,7 +1121,7 @@ export const projects = contract('projects', {
     projectDeleted: z.object({ org_id: Id, project_id: Id }),
     organizationDeleted: z.object({ org_id: Id }),
   },
-  kv: { policies: PolicySnapshot, keys: KeySnapshot },
+  kv: { policies: PolicySnapshot, keys: KeySnapshot, pins: PinSnapshot, approvals: ApprovalSnapshot },
 })
 
 /** What facts need to know of a connection, from its settings. */

@@ -25,10 +25,13 @@ export type AdminChange = {
 /** The topic under which a service's relay finds administrative events. */
 export const AUDIT_TOPIC = 'audit'
 
+/** Who changed it: a person, or nobody who is signed in; then `role` says whose word it was. */
+export type Actor = Pick<SignedIn, 'org_id'> & { user_id: string | null; role: string }
+
 /** Puts the audit event of a change into its transaction. */
 export function recordChange(
   em: EntityManager,
-  by: { caller: SignedIn; requestId: string },
+  by: { caller: Actor; requestId: string },
   change: AdminChange,
   now: Date,
 ): void {
@@ -37,7 +40,7 @@ export function recordChange(
 }
 
 function adminEvent(
-  { caller, requestId }: { caller: SignedIn; requestId: string },
+  { caller, requestId }: { caller: Actor; requestId: string },
   change: AdminChange,
   now: Date,
 ): AuditEvent {

@@ -1,10 +1,12 @@
 // THE decision point: the only way to an allow. Decides one call by the project's policy, takes its rate
 // limits, and hands the record to the audit log. Whatever is missing or fails means deny, with the reason.
 import { randomUUIDv7 } from 'node:crypto'
+import canonicalize from 'canonicalize'
 import { isDeepStrictEqual } from 'node:util'
 import type { AuditPublisher } from '@mcpshield/bus/audit'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { drawFacts } from '@mcpshield/facts/draw'
+import type { CompiledPolicy } from '@mcpshield/policy/compile'
 import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
 import type { Access, Context, Facts, JsonObject, UrlFact } from '@mcpshield/policy/facts'
@@ -38,6 +40,10 @@ export type CallToDecide = {
   /** The client's own name for itself. */
   agent: string | null
   requestId: string | null
+  /** Why the tool's definition is not the approved one; such a call is denied, in monitor mode too. */
+  quarantined?: string | undefined
+  /** A person's word on exactly this call, used up: see `callDigest`. */
+  approval?: { digest: string; approvedBy: string | null } | undefined
 }
 
 export type Verdict = {
@@ -64,6 +70,8 @@ export type Verdict = {
   alsoAllows(touched: Partial<Pick<Facts, 'arguments' | 'paths' | 'urls'>>): boolean
   /** Whether the policy allows this URL by naming its very host: what is not public is open to nothing less. */
   namesHost(url: UrlFact): boolean
+  /** What an approval of this call is bound to: asker, method, tool, arguments and the policy in force. */
+  digest(): string
   /** Settles when the record is stored. Nothing of a call may be released before. */
   recorded: Promise<void>
   /** Sends the second event of the record; never rejects. */
@@ -74,6 +82,15 @@ export type DecisionPoint = {
   decideCall(call: CallToDecide): Promise<Verdict>
   /** Whether some call of this tool could be allowed or asked for: what lists may show. */
   couldShow(credential: Credential, method: string, tool: string): boolean
+  /** Whether an upstream may be asked what it has for this asker at all. */
+  mayList(credential: Credential, slug: string): boolean
+  /**
+   * What is looked for in what belongs to no decided call, such as a server's logs and descriptions: whatever some rule
+   * redacts. Fields are rows' matter.
+   */
+  standing(credential: Credential): Obligations['redact']
+  /** The record of a message that was refused unread: no call, no method, no tool. Resolves when it is stored. */
+  recordMalformed(credential: Credential, refused: { reason: string; requestId: string }): Promise<void>
 }
 
 /** An outcome may be recorded a little late, and is not given up easily. */
@@ -88,19 +105,32 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
       const refused = refuseBeforePolicy(deps.snapshots, project, call)
       const byPolicy = refused ?? decideByPolicy(project, call, facts, time)
-      let decision = refused ?? denySecretArguments(byPolicy, call.arguments)
+      const digest = () => callDigest(deps.keyedHash, project, call)
+      const approved =
+        byPolicy.decision === 'ask' && call.approval !== undefined && call.approval.digest === digest()
+      const asked: Decision = approved ? { ...byPolicy, decision: 'allow' } : byPolicy
+      let decision = refused ?? denySecretArguments(asked, call.arguments)
       let retryAfterMs: number | null = null
       if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
         ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
       }
       const event = decisionEvent(
-        { ...call, id, time, project, facts, decision, requestId: call.requestId },
+        {
+          ...call,
+          id,
+          time,
+          project,
+          facts,
+          decision,
+          approvedBy: approved ? (call.approval?.approvedBy ?? null) : null,
+        },
         deps.keyedHash,
       )
       return {
         id,
         decision,
         facts,
+        digest,
         retryAfterMs,
         forward: refused === null && mayForward(decision, project, facts, call),
         readOnly: facts !== null && onlyReads(facts),
@@ -124,12 +154,44 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
     },
     couldShow(credential, method, tool) {
       const project = deps.snapshots.project(credential.project_id)
-      if (project === undefined || project.snapshot.killed || !deps.snapshots.current()) return false
-      if (!reaches(credential, tool)) return false
+      if (project === undefined || !open(deps.snapshots, project, credential, tool)) return false
       if (project.snapshot.mode === 'monitor') return true
       return couldAllow(project.compiled, method, tool, contextOf(project, credential, null, deps.now()))
     },
+    mayList(credential, slug) {
+      const project = deps.snapshots.project(credential.project_id)
+      return project !== undefined && open(deps.snapshots, project, credential, slug)
+    },
+    standing(credential) {
+      const compiled = deps.snapshots.project(credential.project_id)?.compiled
+      return compiled === undefined ? NO_OBLIGATIONS.redact : standingOf(compiled)
+    },
+    recordMalformed(credential, { reason, requestId }) {
+      const call = { credential, method: '', tool: '', arguments: {}, agent: null, requestId }
+      const project = deps.snapshots.project(credential.project_id)
+      const decision = denied('malformed', reason)
+      const unread = { id: randomUUIDv7(), time: deps.now(), project, facts: null, approvedBy: null }
+      return recordDecision(deps.audit, decisionEvent({ ...call, ...unread, decision }, deps.keyedHash))
+    },
   }
+}
+
+const standing = new WeakMap<CompiledPolicy, Obligations['redact']>()
+
+function standingOf(compiled: CompiledPolicy): Obligations['redact'] {
+  const known = standing.get(compiled)
+  if (known !== undefined) return known
+  const all = compiled.rules.flatMap(({ obligations }) => obligations?.redact ?? [])
+  const unique = new Map(
+    all.filter((each) => !('fields' in each)).map((each) => [JSON.stringify(each), each]),
+  )
+  standing.set(compiled, [...unique.values()])
+  return [...unique.values()]
+}
+
+/** Whether an asker could get anything from there, whatever the policy says. */
+function open(snapshots: Snapshots, project: ProjectPolicy, credential: Credential, tool: string): boolean {
+  return snapshots.current() && killedBy(project, credential) === null && reaches(credential, tool)
 }
 
 function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void> {
@@ -160,12 +222,27 @@ function refuseBeforePolicy(
     return denied('policy_unavailable', 'The policy cannot be read right now; try again in a moment.')
   }
   if (project === undefined) return denied('no_policy', 'This project has no policy in force.')
-  if (project.snapshot.killed)
-    return denied('killed', 'The project’s kill switch is on: every call is denied.')
+  const killed = killedBy(project, call.credential)
+  if (killed !== null) return denied('killed', `The ${killed}’s kill switch is on: every call is denied.`)
+  if (call.quarantined !== undefined) return denied('quarantined', call.quarantined)
   if (!reaches(call.credential, call.tool)) {
     return denied('key_upstreams', 'This API key is not meant for this upstream.')
   }
   return null
+}
+
+function killedBy({ snapshot }: ProjectPolicy, credential: Credential): string | null {
+  if (snapshot.organization_killed === true) return 'organisation'
+  if (snapshot.killed) return 'project'
+  return credential.killed === true ? 'API key' : null
+}
+
+/** Keyed, as arguments may be guessed; in one order of members, as an asker may write them in another next time. */
+function callDigest(keyedHash: KeyedHash, project: ProjectPolicy | undefined, call: CallToDecide): string {
+  const { credential, method, tool, arguments: args } = call
+  const { policy_version, policy_hash } = project?.snapshot ?? {}
+  const bound = [credential.project_id, credential.subject, method, tool, args, policy_version, policy_hash]
+  return keyedHash(`approval ${canonicalize(bound)}`)
 }
 
 /** A key may be meant for some upstreams and connectors only. */
@@ -207,6 +284,7 @@ function contextOf(
     key: credential.name,
     labels: credential.labels,
     time: time.toISOString(),
+    ...(credential.user === undefined ? {} : { user: credential.user, groups: credential.groups ?? [] }),
     ...(agent === null ? {} : { agent }),
   }
 }
@@ -252,7 +330,7 @@ async function takeLimits(
 }
 
 function subjectOf(by: 'key' | 'agent' | 'project' | 'user', call: CallToDecide): string {
-  if (by === 'key') return call.credential.key_id
+  if (by === 'key' || (by === 'user' && call.credential.user !== undefined)) return call.credential.subject
   if (by === 'agent') return call.agent ?? ''
   return call.credential.project_id // One window for all where nobody is told apart.
 }
@@ -264,7 +342,7 @@ function mayForward(
   call: CallToDecide,
 ): boolean {
   if (decision.decision === 'allow') return true
-  if (project?.snapshot.mode !== 'monitor' || project.snapshot.killed) return false
+  if (project?.snapshot.mode !== 'monitor') return false
   // Monitoring forwards what policy would have stopped, never what a connector of ours could not understand.
   return !isConnectorTool(call.tool) || (facts !== null && factsKnown(facts))
 }

@@ -21,7 +21,7 @@ export type OpenDecisionPoint = AsyncDisposable & {
 /** What flow.ts must grant to whoever decides. */
 type DecisionRow = FlowRow & {
   calls: readonly [...FlowRow['calls'], typeof projects.rpc.reportKeyUse]
-  watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys]
+  watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys, ...FlowRow['watches']]
 }
 
 type Options = { redisUrl: string; digestKeyHex: string; log: Log }

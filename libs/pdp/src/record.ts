@@ -25,6 +25,8 @@ export type Decided = {
   decision: Pick<Decision, 'decision' | 'rule' | 'reason'>
   agent: string | null
   requestId: string | null
+  /** The person who approved a call that was asked for. */
+  approvedBy: string | null
 }
 
 /** HMAC-SHA-256 in hex: equal values can be told without being read. `keyHex` is 64 hex digits. */
@@ -59,7 +61,7 @@ export function decisionEvent(decided: Decided, keyedHash: KeyedHash): AuditEven
     user_id: null,
     request_id: requestIdForRecord(decided.requestId, keyedHash),
     trace_id: null,
-    approved_by: null,
+    approved_by: decided.approvedBy,
     outcome: null,
     duration_ms: null,
     rows: null,

@@ -19,21 +19,34 @@ export type ProjectPolicy = {
   cacheId: number
 }
 
-export type Credential = KeySnapshot & { digest: string }
+/** Who asks: an API key, or the person of a verified token. */
+export type Credential = Omit<KeySnapshot, 'key_id'> & {
+  /** Null for a token. */
+  key_id: string | null
+  /** Tells askers apart, for sessions, approvals and limits: the key's id, or a hash of the token's issuer and subject. */
+  subject: string
+  /** Of a verified token. */
+  user?: string
+  groups?: string[]
+}
+
+export type KeyCredential = Credential & { key_id: string; digest: string }
 
 export type Snapshots = AsyncDisposable & {
   /** False while a watch is broken: nothing may be allowed on what may be old. */
   current(): boolean
   project(projectId: string): ProjectPolicy | undefined
   /** The key's snapshot, unless it is unknown, revoked or expired. */
-  credential(apiKey: string, now: Date): Credential | undefined
-  credentialByDigest(digest: string, now: Date): Credential | undefined
+  credential(apiKey: string, now: Date): KeyCredential | undefined
+  credentialByDigest(digest: string, now: Date): KeyCredential | undefined
   /** Calls back whenever a project's snapshot changed or went. */
   onChange(listener: (projectId: string) => void): void
 }
 
 /** What is watched by whoever decides (flow.ts). */
-type DecisionPoint = FlowRow & { watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys] }
+type DecisionPoint = FlowRow & {
+  watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys, ...FlowRow['watches']]
+}
 
 export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise<Snapshots> {
   const policies = new Map<string, ProjectPolicy>()
@@ -71,11 +84,11 @@ export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise
     put: (digest, snapshot) => void keys.set(digest, snapshot),
   })
 
-  const credentialByDigest = (digest: string, now: Date): Credential | undefined => {
+  const credentialByDigest = (digest: string, now: Date): KeyCredential | undefined => {
     const key = keys.get(digest)
     if (key === undefined) return undefined
     if (key.expires_at !== null && Date.parse(key.expires_at) <= now.getTime()) return undefined
-    return { ...key, digest }
+    return { ...key, digest, subject: key.key_id }
   }
   return {
     current: () => policyWatch.current() && keyWatch.current(),

@@ -39,7 +39,7 @@ const key = {
   expires_at: null,
 }
 const apiKey = 'mcps_test'
-const credential = { ...key, digest: keyDigest(apiKey) }
+const credential = { ...key, subject: key.key_id, digest: keyDigest(apiKey) }
 
 beforeAll(async () => {
   await prepareParsers()
@@ -318,4 +318,135 @@ test('keys: known, expired, revoked', async () => {
       interval: 2,
     })
     .toBeUndefined()
+})
+
+describe('a person’s word', () => {
+  const ask = 'version: 1\nrules:\n  - { id: hold, tool: postgres.query, decision: ask }\n'
+  const asked = (
+    args: JsonObject,
+    approval?: { digest: string; approvedBy: string | null },
+    from = credential,
+  ) =>
+    pdp.decideCall({
+      credential: from,
+      method: 'tools/call',
+      tool: 'postgres.query',
+      arguments: args,
+      agent: 'tester',
+      requestId: null,
+      approval,
+    })
+
+  test('lets exactly the call run that it was given for, and says in the record whose it was', async () => {
+    await publish(ask)
+    const held = await asked(sql('delete from orders'))
+    expect(held).toMatchObject({ forward: false, decision: { decision: 'ask', rule: 'hold' } })
+    const approvedBy = randomUUID()
+    const approval = { digest: held.digest(), approvedBy }
+    expect(await asked(sql('delete from orders'), approval)).toMatchObject({
+      forward: true,
+      decision: { decision: 'allow', rule: 'hold' },
+    })
+    expect(await asked(sql('delete from orders '), approval)).toMatchObject({ forward: false })
+    const other = { ...credential, key_id: randomUUID(), subject: randomUUID() }
+    expect(await asked(sql('delete from orders'), approval, other)).toMatchObject({ forward: false })
+  })
+
+  test('does not outlive the policy that asked for it, nor help against a denial', async () => {
+    await publish(ask)
+    const held = await asked(sql('select 1'))
+    const approval = { digest: held.digest(), approvedBy: null }
+    await publish(ask)
+    expect(await asked(sql('select 1'), approval)).toMatchObject({
+      forward: false,
+      decision: { decision: 'ask' },
+    })
+    await publish('version: 1\n')
+    expect(await asked(sql('select 1'), approval)).toMatchObject({
+      forward: false,
+      decision: { decision: 'deny' },
+    })
+  })
+
+  test('the order of the arguments’ members does not matter, their values do', async () => {
+    await publish(ask)
+    const one = await asked({ sql: 'select 1', connection: 'shop' })
+    const other = await asked({ connection: 'shop', sql: 'select 1' })
+    expect(other.digest()).toBe(one.digest())
+    expect((await asked({ connection: 'shop', sql: 'select 2' })).digest()).not.toBe(one.digest())
+  })
+})
+
+describe('above any policy, in monitor mode too', () => {
+  const allow = 'version: 1\nrules:\n  - { id: all, tool: "*", decision: allow }\n'
+
+  test('the kill switches of organisation and key deny by name, and show nothing', async () => {
+    await publish(allow, { mode: 'monitor', organization_killed: true })
+    expect(await decide(sql('select 1'))).toMatchObject({
+      forward: false,
+      decision: { rule: 'killed', reason: 'The organisation’s kill switch is on: every call is denied.' },
+    })
+    expect(pdp.couldShow(credential, 'tools/call', 'postgres.query')).toBe(false)
+    expect(pdp.mayList(credential, 'docs')).toBe(false)
+    await publish(allow, { mode: 'monitor' })
+    const killed = { ...credential, killed: true }
+    expect(await decide(sql('select 1'), { from: killed })).toMatchObject({
+      forward: false,
+      decision: { rule: 'killed' },
+    })
+    expect(await decide(sql('select 1'))).toMatchObject({ forward: true })
+    expect(pdp.mayList(killed, 'docs')).toBe(false)
+    expect(pdp.mayList(credential, 'docs')).toBe(true)
+  })
+
+  test('a tool in quarantine is denied, with the reason', async () => {
+    await publish(allow, { mode: 'monitor' })
+    const call = {
+      credential,
+      method: 'tools/call',
+      tool: 'docs/search',
+      arguments: {},
+      agent: null,
+      requestId: null,
+    }
+    expect(await pdp.decideCall({ ...call, quarantined: 'It changed.' })).toMatchObject({
+      forward: false,
+      decision: { decision: 'deny', rule: 'quarantined', reason: 'It changed.' },
+    })
+    expect(await pdp.decideCall(call)).toMatchObject({ forward: true })
+  })
+})
+
+test('the person of a verified token is known to rules, and has a window of their own', async () => {
+  await publish(
+    'version: 1\nrules:\n  - { id: mine, tool: "docs/*", decision: allow, conditions: { user: ["ann@example.com"], groups: ["staff"] }, limits: { rate_limit: { calls: 1, per: 1m, by: user } } }\n',
+  )
+  const person = (user: string, groups: string[]) => ({
+    ...credential,
+    key_id: null,
+    subject: randomUUID(),
+    user,
+    groups,
+  })
+  const call = (from: ReturnType<typeof person>) =>
+    pdp.decideCall({
+      credential: from,
+      method: 'tools/call',
+      tool: 'docs/search',
+      arguments: {},
+      agent: null,
+      requestId: null,
+    })
+  const ann = person('ann@example.com', ['staff', 'admins'])
+  expect(await call(ann)).toMatchObject({ forward: true })
+  expect(await call(ann)).toMatchObject({ forward: false, decision: { rule: 'mine' } })
+  expect(await call(person('ann@example.com', ['staff']))).toMatchObject({ forward: true })
+  expect(await call(person('ann@example.com', []))).toMatchObject({ forward: false })
+  expect(await call(person('bob@example.com', ['staff']))).toMatchObject({ forward: false })
+})
+
+test('a message that was refused unread leaves a record of its own', async () => {
+  await expect(
+    pdp.recordMalformed(credential, { reason: 'The body is no JSON.', requestId: randomUUID() }),
+  ).resolves.toBeUndefined()
 })

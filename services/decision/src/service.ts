@@ -5,7 +5,7 @@ import type { Handlers } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
-import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
+import type { KeyCredential, Snapshots } from '@mcpshield/pdp/snapshots'
 import { healthOf } from '@mcpshield/runtime/health'
 
 export type DecisionDeps = {
@@ -55,7 +55,7 @@ export function decisionService(deps: DecisionDeps): Handlers<typeof decision.rp
   }
 }
 
-function credentialOf(deps: DecisionDeps, caller: Call['caller']): Credential {
+function credentialOf(deps: DecisionDeps, caller: Call['caller']): KeyCredential {
   const credential =
     caller.kind === 'key' ? deps.snapshots.credentialByDigest(caller.digest, deps.now()) : undefined
   if (credential === undefined)

@@ -74,7 +74,7 @@ export function decider(inForce: InForce, audit: AuditPublisher): Decider {
         labels,
         upstreams,
         expires_at: null,
-        digest: '',
+        subject: key_id,
       }
       const verdict = await point.decideCall({ credential, ...call, requestId: null })
       await verdict.recorded

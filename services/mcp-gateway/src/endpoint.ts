@@ -1,98 +1,115 @@
-// One message at an MCP endpoint → its answer. Every request of every method passes here.
+// One request at an MCP endpoint → its answer. Every request of every method passes here, and every one that acts on
+// something goes on to the choke point (decided.ts).
 import { AppError } from '@mcpshield/contracts/errors'
-import type { Credential } from '@mcpshield/pdp/snapshots'
+import { writeAnswer, type WrittenAnswer } from '@mcpshield/mcp/json-rpc'
+import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, type RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import {
-  INTERNAL_ERROR,
-  INVALID_PARAMS,
-  METHOD_NOT_FOUND,
-  writeAnswer,
-  type Request,
-  type WrittenAnswer,
-} from './json-rpc.ts'
-import { canonicalOf, wireName } from './names.ts'
-import { clientName, initializeResult } from './protocol.ts'
-import type { ListedTool, ProjectRuntime } from './runtimes.ts'
-import type { Sessions } from './session.ts'
-import { serveToolCall, type ToolCallDeps } from './tool-call.ts'
+import type { Client, Exchange } from './client.ts'
+import { serveDecided, type DecidedDeps } from './decided.ts'
+import { introduce, type HandshakeDeps } from './handshake.ts'
+import { list, relist, type ListDeps } from './lists.ts'
+import type { ProjectRuntime } from './runtimes.ts'
+import { listen, type SubscriptionDeps } from './subscriptions.ts'
+import { targetOf, type Target } from './targets.ts'
+import { namesTask, openTask, type TaskTerms } from './tasks.ts'
+import { isListMethod } from './upstream-lists.ts'
 
-export type EndpointDeps = ToolCallDeps & { sessions: Sessions }
-
-export type Asked = {
-  credential: Credential
-  /** The upstream of `/mcp/{upstream}`, whose names stay unchanged on the wire; null at `/mcp`. */
-  only: string | null
-  request: Request
-  agent: string | null
-  requestId: string
-  signal: AbortSignal
+export type EndpointDeps = DecidedDeps & {
+  runtimeOf(projectId: string): Promise<ProjectRuntime>
+  lists: ListDeps
+  handshakes: HandshakeDeps
+  subscriptions: SubscriptionDeps
 }
 
-export type Answered = { answer: WrittenAnswer; sessionId?: string }
-
-/** Answers one request. Failures of ours are JSON-RPC errors; denials are answers. */
-export async function answerRequest(deps: EndpointDeps, asked: Asked): Promise<Answered> {
+/** Answers one request. Failures of ours are JSON-RPC errors; denials are answers. Never rejects. */
+export async function answerRequest(deps: EndpointDeps, exchange: Exchange): Promise<WrittenAnswer> {
+  const { requestId } = exchange
   try {
-    switch (asked.request.method) {
-      case 'initialize':
-        return {
-          answer: result(initializeResult(asked.request.params)),
-          sessionId: deps.sessions.open(asked.credential.key_id, clientName(asked.request.params)),
-        }
-      case 'ping':
-        return { answer: result({}) }
-      case 'tools/list':
-        return { answer: result({ tools: await listTools(deps, asked) }) }
-      case 'tools/call':
-        return { answer: await callTool(deps, asked) }
-      default:
-        return { answer: error(METHOD_NOT_FOUND, 'The gateway does not offer this method.') }
-    }
+    const { method } = exchange.request
+    if (exchange.client.era === 'legacy' ? MODERN_ONLY.has(method) : LEGACY_ONLY.has(method))
+      return unknown(method)
+    if (method === 'ping') return result({})
+    if (method === 'logging/setLevel') return result(await setLevel(exchange))
+    const runtime = await deps.runtimeOf(exchange.client.credential.project_id)
+    if (method === 'initialize' || method === 'server/discover')
+      return written(await introduce(deps.handshakes, runtime, exchange))
+    if (isListMethod(method)) return written(await list(deps.lists, runtime, exchange))
+    if (method === 'subscriptions/listen') return written(await listen(deps.subscriptions, runtime, exchange))
+    return await decided(deps, runtime, exchange)
   } catch (thrown) {
-    if (thrown instanceof AppError) return { answer: error(INTERNAL_ERROR, thrown.message) }
-    deps.log.error({ err: thrown, requestId: asked.requestId }, 'request failed')
-    return { answer: error(INTERNAL_ERROR, `Something went wrong on our side. Request ${asked.requestId}.`) }
+    if (thrown instanceof AppError)
+      return written({ error: { code: codeOf(thrown), message: thrown.message } })
+    deps.log.error({ err: thrown, requestId }, 'request failed')
+    return written({
+      error: { code: INTERNAL_ERROR, message: `Something went wrong on our side. Request ${requestId}.` },
+    })
   }
 }
 
+/** What a legacy client tells outside of its requests and the transport's own matters. */
+export async function answerNotification(deps: EndpointDeps, client: Client, method: string): Promise<void> {
+  if (method !== 'notifications/roots/list_changed' || client.session === null) return
+  await Promise.all(
+    deps.conversations.open(client.session).map((peer) => peer.notify(method).catch(() => undefined)),
+  )
+}
+
+/** What the modern era did away with, and what it brought: the other era's methods are not known. */
+const LEGACY_ONLY = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'tasks/list',
+  'tasks/result',
+])
+const MODERN_ONLY = new Set(['server/discover', 'subscriptions/listen', 'tasks/list'])
+
+const written = (answer: RpcAnswer) => writeAnswer(answer)
 const result = (value: JsonObject) => writeAnswer({ result: value })
-const error = (code: number, message: string) => writeAnswer({ error: { code, message } })
+const unknown = (method: string) =>
+  written({ error: { code: METHOD_NOT_FOUND, message: `The method ${method} is not known here.` } })
 
-/** Lists only what some call could be allowed. */
-async function listTools(deps: EndpointDeps, asked: Asked): Promise<JsonObject[]> {
-  const runtime = await deps.runtimeOf(asked.credential.project_id)
-  const listed = await runtime.listTools()
-  return listed
-    .filter((tool) => asked.only === null || tool.slug === asked.only)
-    .filter((tool) => deps.pdp.couldShow(asked.credential, 'tools/call', tool.canonical))
-    .map((tool) => ({
-      ...tool.definition,
-      name: asked.only === null ? wireName(tool.canonical) : tool.definition.name,
-    }))
-    .sort(byName)
+function codeOf(error: AppError): number {
+  return error.code === 'NOT_FOUND' || error.code === 'INVALID_ARGUMENT' ? INVALID_PARAMS : INTERNAL_ERROR
 }
 
-function byName(left: ListedTool['definition'], right: ListedTool['definition']): number {
-  return left.name < right.name ? -1 : 1
+const LEVELS = new Set(['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'])
+
+/** A matter of the session alone: upstreams learn of it when they are next asked something. */
+async function setLevel({ client, request }: Exchange): Promise<JsonObject> {
+  const { level } = request.params
+  if (typeof level !== 'string' || !LEVELS.has(level))
+    throw new AppError('INVALID_ARGUMENT', `The level must be one of: ${[...LEVELS].join(', ')}.`)
+  await client.session?.setLogLevel(level)
+  return {}
 }
 
-async function callTool(deps: EndpointDeps, asked: Asked): Promise<WrittenAnswer> {
-  // Only these two are judged, so only these two go on: `_meta` and whatever else a client adds stay here.
-  const { name, arguments: args } = asked.request.params
-  if (typeof name !== 'string') return error(INVALID_PARAMS, 'The name of the tool must be a string.')
-  const { credential, agent, requestId, signal } = asked
-  const tool =
-    asked.only === null ? await canonicalName(deps, credential.project_id, name) : `${asked.only}/${name}`
-  const params = args === undefined ? { name } : { name, arguments: args }
-  return serveToolCall(deps, { credential, tool, params, agent, requestId, signal })
+async function decided(
+  deps: EndpointDeps,
+  runtime: ProjectRuntime,
+  exchange: Exchange,
+): Promise<WrittenAnswer> {
+  const { method, params } = exchange.request
+  if (namesTask(method)) {
+    const task = await openTask(deps.states, exchange.client, params['taskId'])
+    if ('problem' in task) return written({ error: { code: INVALID_PARAMS, message: task.problem } })
+    return serveDecided(deps, { exchange, runtime, target: taskTarget(method, params, task), task })
+  }
+  const target = await targetOf(runtime, exchange, () => relist(deps.lists, runtime, exchange))
+  if ('error' in target) {
+    const { message } = target.error
+    await deps.pdp
+      .recordMalformed(exchange.client.credential, { reason: message, requestId: exchange.requestId })
+      .catch(() => undefined)
+    return written(target)
+  }
+  return serveDecided(deps, { exchange, runtime, target })
 }
 
-const HASHED = /_[0-9a-f]{8}$/
-
-/** Most names tell their canonical form; one that carries a hash is looked up among the listed tools. */
-async function canonicalName(deps: EndpointDeps, projectId: string, wire: string): Promise<string> {
-  if (!HASHED.test(wire)) return canonicalOf(wire)
-  const runtime: ProjectRuntime = await deps.runtimeOf(projectId)
-  if (runtime.hashedName(wire) === undefined) await runtime.listTools()
-  return runtime.hashedName(wire) ?? canonicalOf(wire)
+/** A task is decided as what it is of: the tool whose call made it. */
+function taskTarget(method: string, params: JsonObject, { slug, tool }: TaskTerms): Target {
+  const { _meta, ...args } = params
+  return { method, tool, arguments: args, params, at: { slug, tool: null } }
 }

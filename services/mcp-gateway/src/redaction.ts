@@ -7,7 +7,7 @@ import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
 import type { Answer } from './connectors/connector.ts'
 import { failureResult } from './enforce.ts'
-import type { RpcAnswer, RpcError } from './json-rpc.ts'
+import type { Message, RpcAnswer, RpcError } from '@mcpshield/mcp/messages'
 
 type Redactions = Obligations['redact']
 
@@ -30,6 +30,16 @@ export function redactAnswer(
   }
   const { value, count } = redactValue(answer.error, redactions, { keyedHash })
   return { answer: { error: value as RpcError }, count }
+}
+
+/** What an upstream tells or asks on behalf of a call; the call's own redactions hold for it. */
+export function redactMessage(message: Message, redactions: Redactions, keyedHash: KeyedHash): Message {
+  if (redactions.length === 0 || message.params === undefined) return message
+  const { progressToken, ...rest } = message.params
+  const { value } = redactValue(rest, redactions, { keyedHash })
+  // A token that was changed would belong to nothing.
+  const token = progressToken === undefined ? {} : { progressToken }
+  return { method: message.method, params: { ...(value as JsonObject), ...token } }
 }
 
 /**

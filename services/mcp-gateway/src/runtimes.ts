@@ -4,23 +4,25 @@ import type { Runtime } from '@mcpshield/contracts/projects'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Snapshots } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
+import { connectUpstream } from '@mcpshield/upstream/connect'
+import type { TokenSource, Upstream, UpstreamSpec } from '@mcpshield/upstream/upstream'
 import { openConnectors, type Connectors } from './connectors/connectors.ts'
-import { CONNECTOR_TOOLS, connectorTool, type ConnectorToolName } from './connectors/tools.ts'
-import { wireName } from './names.ts'
-import { httpUpstream } from './upstreams/http.ts'
-import { stdioUpstream } from './upstreams/stdio.ts'
-import { listUpstreamTools, type Upstream, type UpstreamTool } from './upstreams/upstream.ts'
+import { resourceNames, type ResourceNames } from './resource-names.ts'
+import { toolCatalog, type Pins, type ToolCatalog } from './tool-catalog.ts'
 
-export type ListedTool = { canonical: string; slug: string | null; definition: UpstreamTool }
+export type RunningUpstream = { slug: string; connection: Upstream; catalog: ToolCatalog }
 
 export type ProjectRuntime = AsyncDisposable & {
+  projectId: string
   version: number
   connectors: Connectors
-  upstream(slug: string): Upstream | undefined
-  /** Every tool of every upstream and connector; an upstream that does not answer is left out. */
-  listTools(): Promise<ListedTool[]>
-  /** The canonical name behind a wire name that carries a hash. */
-  hashedName(wire: string): string | undefined
+  /** By slug. */
+  upstreams: readonly RunningUpstream[]
+  upstream(slug: string): RunningUpstream | undefined
+  /** Which upstream a resource is of. */
+  resources: ResourceNames
+  /** Canonical names behind wire names that carry a hash, as lists told them. */
+  hashedNames: Map<string, string>
 }
 
 export type Runtimes = AsyncDisposable & { of(projectId: string): Promise<ProjectRuntime> }
@@ -28,14 +30,15 @@ export type Runtimes = AsyncDisposable & { of(projectId: string): Promise<Projec
 type RuntimesDeps = {
   snapshots: Snapshots
   load(projectId: string): Promise<Runtime>
+  pins(upstreamId: string): Pins | undefined
+  reportTools(projectId: string, upstreamId: string, tools: Parameters<Report>[0]): ReturnType<Report>
+  tokens(projectId: string, upstreamId: string): TokenSource
   upstreamPath: string
-  upstreamTimeoutMs: number
   log: Log
 }
 
-/** How old a list of tools may be. */
-const LIST_FRESH_MS = 5_000
-const LIST_TIMEOUT_MS = 10_000
+type Report = Parameters<typeof toolCatalog>[0]['report']
+
 /** A closed runtime's calls in progress may end before its connections do. */
 const CLOSE_AFTER_MS = 1_000
 
@@ -61,7 +64,7 @@ export function connectRuntimes(deps: RuntimesDeps): Runtimes {
     of(projectId) {
       const known = open.get(projectId)
       if (known !== undefined) return known
-      const opening = deps.load(projectId).then((runtime) => openRuntime(runtime, deps))
+      const opening = deps.load(projectId).then((runtime) => openRuntime(projectId, runtime, deps))
       open.set(projectId, opening)
       opening.catch(() => {
         if (open.get(projectId) === opening) open.delete(projectId)
@@ -74,77 +77,45 @@ export function connectRuntimes(deps: RuntimesDeps): Runtimes {
   }
 }
 
-function openRuntime(runtime: Runtime, deps: RuntimesDeps): ProjectRuntime {
+function openRuntime(projectId: string, runtime: Runtime, deps: RuntimesDeps): ProjectRuntime {
   const connectors = openConnectors(runtime.connections, (message) => deps.log.warn(message))
-  const upstreams = new Map(runtime.upstreams.map((spec) => [spec.slug, connectUpstream(spec, deps)]))
-  const lists = new Map<string, { tools: UpstreamTool[]; readAtMs: number }>()
-  const hashed = new Map<string, string>()
-
-  const toolsOf = async (upstream: Upstream): Promise<UpstreamTool[]> => {
-    const known = lists.get(upstream.slug)
-    if (known !== undefined && Date.now() - known.readAtMs < LIST_FRESH_MS) return known.tools
-    try {
-      const tools = await listUpstreamTools(upstream, LIST_TIMEOUT_MS)
-      lists.set(upstream.slug, { tools, readAtMs: Date.now() })
-      return tools
-    } catch (error) {
-      deps.log.warn({ upstream: upstream.slug, err: error }, 'upstream left out of the list')
-      return []
-    }
-  }
+  const upstreams = runtime.upstreams
+    .map((spec): RunningUpstream => {
+      const { id, slug } = spec
+      return {
+        slug,
+        connection: connectUpstream(specOf(projectId, spec, deps), deps.log),
+        catalog: toolCatalog({
+          slug,
+          pins: () => deps.pins(id),
+          report: (tools) => deps.reportTools(projectId, id, tools),
+          nowMs: () => performance.now(),
+        }),
+      }
+    })
+    .sort((left, right) => (left.slug < right.slug ? -1 : 1))
+  const bySlug = new Map(upstreams.map((each) => [each.slug, each]))
   return {
+    projectId,
     version: runtime.runtime_version,
     connectors,
-    upstream: (slug) => upstreams.get(slug),
-    hashedName: (wire) => hashed.get(wire),
-    async listTools() {
-      const perUpstream = await Promise.all(
-        [...upstreams.values()].map(async (each) => ({ each, tools: await toolsOf(each) })),
-      )
-      const listed: ListedTool[] = [
-        ...connectorTools(connectors),
-        ...perUpstream.flatMap(({ each, tools }) =>
-          tools.map((definition) => ({
-            canonical: `${each.slug}/${definition.name}`,
-            slug: each.slug,
-            definition,
-          })),
-        ),
-      ]
-      for (const { canonical } of listed) hashed.set(wireName(canonical), canonical)
-      return listed
-    },
+    upstreams,
+    upstream: (slug) => bySlug.get(slug),
+    resources: resourceNames(),
+    hashedNames: new Map(),
     async [Symbol.asyncDispose]() {
       await connectors[Symbol.asyncDispose]()
-      await Promise.all([...upstreams.values()].map((upstream) => upstream[Symbol.asyncDispose]()))
+      await Promise.all(upstreams.map(({ connection }) => connection[Symbol.asyncDispose]()))
     },
   }
 }
 
-function connectorTools(connectors: Connectors): ListedTool[] {
-  return (Object.keys(CONNECTOR_TOOLS) as ConnectorToolName[])
-    .map((name) => ({ name, connections: connectors.of(name) }))
-    .filter(({ connections }) => connections.length > 0)
-    .map(({ name, connections }) => ({
-      canonical: name,
-      slug: null,
-      definition: connectorTool(name, connections),
-    }))
-}
-
-function connectUpstream(spec: Runtime['upstreams'][number], deps: RuntimesDeps): Upstream {
-  if (spec.transport === 'stdio' && spec.command !== null) {
-    return stdioUpstream(
-      { slug: spec.slug, command: spec.command, args: spec.args, env: spec.env, path: deps.upstreamPath },
-      deps.log,
-    )
+function specOf(projectId: string, spec: Runtime['upstreams'][number], deps: RuntimesDeps): UpstreamSpec {
+  const { id, slug, transport, url, headers, command, args, env, oauth } = spec
+  if (transport === 'stdio') {
+    if (command === null) throw new AppError('INTERNAL', `The upstream ${slug} has no command.`)
+    return { slug, transport, command, args, env, path: deps.upstreamPath }
   }
-  if (spec.transport === 'http' && spec.url !== null) {
-    return httpUpstream({ slug: spec.slug, url: spec.url, headers: spec.headers })
-  }
-  const failed = new AppError(
-    'UNAVAILABLE',
-    `The upstream ${spec.slug} has a transport that this gateway does not speak.`,
-  )
-  return { slug: spec.slug, send: () => Promise.reject(failed), [Symbol.asyncDispose]: async () => undefined }
+  if (url === null) throw new AppError('INTERNAL', `The upstream ${slug} has no URL.`)
+  return { slug, transport, url, headers, ...(oauth ? { tokens: deps.tokens(projectId, id) } : {}) }
 }

@@ -9,6 +9,11 @@ export const Config = z.object({
   MASTER_KEY: hexKey,
   /** The master key before the present one: it still opens what it wrapped, until that is wrapped anew at the start. */
   MASTER_KEY_PREVIOUS: hexKey.optional(),
+  /** Where clients reach the API: authorisation servers of upstreams send people back there. */
+  API_URL: z
+    .url({ protocol: /^https?$/ })
+    .default('http://localhost:8000')
+    .transform((url) => url.replace(/\/+$/, '')),
   /** Where people reach the dashboard: links in mails lead there. */
   WEB_URL: z
     .url({ protocol: /^https?$/ })

@@ -1,11 +1,13 @@
 // The tables of the projects schema.
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import type { Role } from '@mcpshield/contracts/caller'
-import type { Diagnostic, Project } from '@mcpshield/contracts/projects'
+import type { Diagnostic, Project, TokenIssuer } from '@mcpshield/contracts/projects'
 import type { DbOptions } from '@mcpshield/db/connect'
 import { OutboxRow } from '@mcpshield/db/outbox'
 import type { z } from 'zod'
+import { ApprovalRow } from './approval-entity.ts'
 import { migrations } from './migrations/index.ts'
+import { ToolPinRow } from './tool-pin-entity.ts'
 
 export const OrganizationRow = defineEntity({
   name: 'OrganizationRow',
@@ -15,6 +17,8 @@ export const OrganizationRow = defineEntity({
     name: p.string().length(200),
     /** Whose own it is: made when they registered. Null once they have left it. */
     owner_user_id: p.uuid().unique().nullable(),
+    /** The kill switch of all its projects. */
+    killed: p.boolean().default(false),
     created_at: p.datetime(),
     updated_at: p.datetime(),
   },
@@ -104,6 +108,10 @@ export const ProjectRow = defineEntity({
     infrastructure: p.json<Project['infrastructure']>(),
     mode: p.string().length(16).$type<Project['mode']>(),
     killed: p.boolean(),
+    approve_in_client: p.boolean().default(false),
+    token_issuer: p.json<TokenIssuer>().nullable(),
+    /** When its people were last told by mail that a call waits for them. */
+    approvals_mailed_at: p.datetime().nullable(),
     /** The version in force. */
     policy_version: p.integer(),
     /** Grows with every change of upstreams and connections. */
@@ -163,6 +171,7 @@ export const ApiKeyRow = defineEntity({
     digest: p.string().length(64).unique(),
     labels: p.json<string[]>(),
     upstreams: p.json<string[]>().nullable(),
+    killed: p.boolean().default(false),
     expires_at: p.datetime().nullable(),
     last_used_at: p.datetime().nullable(),
     created_at: p.datetime(),
@@ -192,10 +201,34 @@ export const UpstreamRow = defineEntity({
     /** What facts need to know: which public server it is, and its root folder. */
     server: p.string().length(64).nullable(),
     root: p.text().nullable(),
+    oauth_grant: p.text().$type<'authorization_code' | 'client_credentials'>().nullable(),
+    oauth_client_id: p.text().nullable(),
+    oauth_scope: p.text().nullable(),
+    oauth_state: p.text().$type<'needs_authorization' | 'authorized'>().nullable(),
+    oauth_expires_at: p.datetime().nullable(),
+    /** Secrets and tokens of its authorisation, sealed. */
+    sealed_oauth: p.text().nullable(),
     created_at: p.datetime(),
   },
 })
 export type UpstreamRow = InferEntity<typeof UpstreamRow>
+
+/** An authorisation that a person has begun and not finished. */
+export const UpstreamAuthorizationRow = defineEntity({
+  name: 'UpstreamAuthorizationRow',
+  tableName: 'upstream_authorizations',
+  properties: {
+    /** SHA-256 of the state that comes back with the person. */
+    state_digest: p.string().length(64).primary(),
+    project_id: p.uuid(),
+    org_id: p.uuid(),
+    upstream_id: p.uuid().index(),
+    sealed: p.text(),
+    created_at: p.datetime(),
+    expires_at: p.datetime(),
+  },
+})
+export type UpstreamAuthorizationRow = InferEntity<typeof UpstreamAuthorizationRow>
 
 export const ConnectionRow = defineEntity({
   name: 'ConnectionRow',
@@ -233,6 +266,9 @@ export function database(url: string): DbOptions {
       OrganizationPolicyRow,
       ApiKeyRow,
       UpstreamRow,
+      UpstreamAuthorizationRow,
+      ToolPinRow,
+      ApprovalRow,
       ConnectionRow,
       OutboxRow,
     ],

@@ -40,6 +40,7 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
           digest: createHash('sha256').update(apiKey).digest('hex'),
           labels,
           upstreams: upstreams ?? null,
+          killed: false,
           expires_at: futureTime(expires_at, at),
           last_used_at: null,
           created_at: at,
@@ -74,6 +75,7 @@ export function keyHandlers({ store, now }: Deps): Pick<Handlers<typeof projects
         if (given.name !== undefined) key.name = given.name
         if (given.labels !== undefined) key.labels = given.labels
         if (given.upstreams !== undefined) key.upstreams = given.upstreams
+        if (given.killed !== undefined) key.killed = given.killed
         if (given.expires_at !== undefined) key.expires_at = futureTime(given.expires_at, at)
         publishKey(em, key.digest)
         record(
@@ -157,6 +159,7 @@ function asKey(row: ApiKeyRow): Output<typeof projects.rpc.updateKey> {
     prefix: row.prefix,
     labels: row.labels,
     upstreams: row.upstreams ?? null,
+    killed: row.killed,
     expires_at: text(row.expires_at),
     last_used_at: text(row.last_used_at),
     created_at: row.created_at.toISOString(),

@@ -10,6 +10,7 @@ import { ApiKeyRow, MemberRow, OrganizationRow, ProjectRow } from './entities.ts
 import {
   found,
   lockOrganization,
+  publishBelongings,
   publishKey,
   publishProject,
   record,
@@ -37,11 +38,12 @@ export function organizationHandlers({ store, now }: Deps): Pick<Handlers<typeof
       return asOrganization(found(row, 'organisation'), { role, current: true })
     },
 
-    async updateOrganization({ name }, call) {
+    async updateOrganization({ name, killed }, call) {
       const { org_id, role } = signedIn(call.caller)
       return store.of(org_id).change(async (em) => {
         const row = await lockOrganization(em, org_id)
         if (name !== undefined && name !== row.name) rename(em, call, row, name, now())
+        if (killed !== undefined && killed !== row.killed) await turnSwitch(em, call, row, killed, now())
         await em.flush()
         return asOrganization(row, { role, current: true })
       })
@@ -139,6 +141,7 @@ export async function giveOrganization(
 /** Deletes an organisation with everything in it, at decision points and in the record too. */
 export async function deleteOrganization(em: EntityManager, org_id: string): Promise<void> {
   for (const { id } of await em.find(ProjectRow, { org_id }, { fields: ['id'] })) publishProject(em, id)
+  await publishBelongings(em, { org_id })
   for (const { digest } of await em.find(ApiKeyRow, { org_id }, { fields: ['digest'] }))
     publishKey(em, digest)
   tellOrganizationDeleted(em, { org_id })
@@ -152,9 +155,33 @@ function rename(em: EntityManager, call: Call, row: OrganizationRow, name: strin
   record(em, call, { method: 'updateOrganization', projectId: null, reason, arguments: { name } }, at)
 }
 
+/** Turns the kill switch, in every project of the organisation. */
+async function turnSwitch(
+  em: EntityManager,
+  call: Call,
+  row: OrganizationRow,
+  killed: boolean,
+  at: Date,
+): Promise<void> {
+  em.assign(row, { killed, updated_at: at })
+  for (const { id } of await em.find(ProjectRow, { org_id: row.id }, { fields: ['id'] }))
+    publishProject(em, id)
+  const reason = killed
+    ? 'Turned the kill switch on: every call of every project is denied.'
+    : 'Turned the kill switch off.'
+  record(em, call, { method: 'updateOrganization', projectId: null, reason, arguments: { killed } }, at)
+}
+
 function asOrganization(
-  { id, name, created_at, updated_at }: OrganizationRow,
+  { id, name, killed, created_at, updated_at }: OrganizationRow,
   of: { role: Role; current: boolean },
 ): Organization {
-  return { id, name, ...of, created_at: created_at.toISOString(), updated_at: updated_at.toISOString() }
+  return {
+    id,
+    name,
+    ...of,
+    killed,
+    created_at: created_at.toISOString(),
+    updated_at: updated_at.toISOString(),
+  }
 }

@@ -1,4 +1,4 @@
-// Lists, newest first, in pages: a cursor is the place of a row, as text that means nothing to its holder.
+// Lists, newest first or by name, in pages: a cursor is the place of a row, as text that means nothing to its holder.
 import type { EntityManager, EntityName, FilterQuery, FindOptions } from '@mikro-orm/postgresql'
 import { decodeCursor, encodeCursor } from '@mcpshield/contracts/cursors'
 import { z } from 'zod'
@@ -10,10 +10,17 @@ const side = z.enum(['older', 'newer'])
 /** Ids are UUIDv7: their order is that of creation. Versions are numbers. A cursor of another list is none of this one's. */
 const OfId = z.tuple([side, z.uuid()])
 const OfVersion = z.tuple([side, z.int32()])
+const OfName = z.tuple([side, z.string().max(200)])
 type Place = z.infer<typeof OfId> | z.infer<typeof OfVersion>
-const placeOf = (key: string): z.ZodType<Place> => (key === 'version' ? OfVersion : OfId)
+function placeOf(key: string): z.ZodType<Place> {
+  if (key === 'name') return OfName
+  return key === 'version' ? OfVersion : OfId
+}
 
-/** One page of the rows that `where` names, in descending order of `key`. */
+/** An answer has to fit into a message of the bus, with room to spare. */
+const MAX_PAGE_UNITS = 2 * 1024 * 1024
+
+/** One page of the rows that `where` names, in descending order of `key`, or in ascending order of names. */
 export async function readPage<Row extends object, T>(
   em: EntityManager,
   entity: EntityName<Row>,
@@ -26,20 +33,35 @@ export async function readPage<Row extends object, T>(
 ): Promise<PageOf<T>> {
   const place = cursor === undefined ? undefined : decodeCursor(placeOf(key), cursor)
   const older = place?.[0] !== 'newer'
-  const beyond = place === undefined ? {} : { [key]: older ? { $lt: place[1] } : { $gt: place[1] } }
+  const down = older === (key !== 'name')
+  const beyond = place === undefined ? {} : { [key]: down ? { $lt: place[1] } : { $gt: place[1] } }
   const rows = await em.find(
     entity,
     { $and: [where, beyond] } as never,
-    { orderBy: { [key]: older ? 'desc' : 'asc' }, limit: limit + 1, exclude } as unknown as FindOptions<Row>,
+    { orderBy: { [key]: down ? 'desc' : 'asc' }, limit: limit + 1, exclude } as unknown as FindOptions<Row>,
   )
-  const page = rows.slice(0, limit) as Row[]
-  const more = rows.length > limit
-  if (!older) page.reverse()
+  const shown = fitting((rows as Row[]).slice(0, limit), show)
+  const page = (rows as Row[]).slice(0, shown.length)
+  const more = rows.length > page.length
+  if (!older) [page, shown].forEach((each) => each.reverse())
   const at = (row: Row | undefined, direction: Place[0], there: boolean) =>
     there && row !== undefined ? encodeCursor([direction, row[key] as Place[1]]) : null
   return {
-    items: page.map(show),
+    items: shown,
     next_cursor: at(page.at(-1), 'older', older ? more : true),
     prev_cursor: at(page[0], 'newer', older ? place !== undefined : more),
   }
+}
+
+/** As many of the first rows, shown, as fit into a page; one at least. */
+function fitting<Row, T>(rows: Row[], show: (row: Row) => T): T[] {
+  const shown: T[] = []
+  let units = 0
+  for (const row of rows) {
+    const item = show(row)
+    units += JSON.stringify(item).length
+    if (units > MAX_PAGE_UNITS && shown.length > 0) break
+    shown.push(item)
+  }
+  return shown
 }

@@ -5,6 +5,7 @@ import type { StreamMessage } from '@mcpshield/bus/stream'
 import { auth } from '@mcpshield/contracts/auth'
 import { AppError } from '@mcpshield/contracts/errors'
 import { z } from 'zod'
+import { ApprovalRow } from './approval-entity.ts'
 import {
   InvitationRow,
   MemberRow,
@@ -15,6 +16,7 @@ import {
 } from './entities.ts'
 import { deleteOrganization, giveOrganization } from './organizations.ts'
 import type { Rows, Store } from './store.ts'
+import { ToolPinRow } from './tool-pin-entity.ts'
 
 type Deps = { store: Store; now(): Date }
 
@@ -107,6 +109,8 @@ async function forget(
   await em.nativeDelete(InvitationRow, { email: email.toLowerCase() })
   await em.nativeUpdate(OrganizationRow, { owner_user_id: user_id }, { owner_user_id: null })
   await em.nativeUpdate(InvitationRow, { invited_by: user_id }, { invited_by: null })
+  await em.nativeUpdate(ToolPinRow, { approved_by: user_id }, { approved_by: null })
+  await em.nativeUpdate(ApprovalRow, { decided_by: user_id }, { decided_by: null })
   await em.nativeUpdate(PolicyVersionRow, { author_id: user_id }, { author_id: null })
   await em.nativeUpdate(OrganizationPolicyRow, { author_id: user_id }, { author_id: null })
 }

@@ -7,7 +7,7 @@ import type { Entitlements } from '@mcpshield/contracts/billing'
 import { AppError } from '@mcpshield/contracts/errors'
 import { PLANS } from '@mcpshield/contracts/plans'
 import type { Project, projects } from '@mcpshield/contracts/projects'
-import { signedIn } from '@mcpshield/contracts/rights'
+import { requireRight, signedIn } from '@mcpshield/contracts/rights'
 import type { CheckPolicy } from './check-policy.ts'
 import { defaultPolicy } from './default-policy.ts'
 import { ApiKeyRow, ProjectRow } from './entities.ts'
@@ -17,12 +17,14 @@ import {
   lockOrganization,
   lockProject,
   projectOf,
+  publishBelongings,
   publishKey,
   publishProject,
   record,
   tellProjectDeleted,
   type Store,
 } from './store.ts'
+import { checkedIssuer } from './token-issuers.ts'
 
 type Names =
   'listProjects' | 'createProject' | 'getProject' | 'updateProject' | 'deleteProject' | 'countProjects'
@@ -84,12 +86,12 @@ export function projectHandlers({
 
     async updateProject({ project_id, ...given }, call) {
       const { org_id } = signedIn(call.caller)
+      // Whoever chooses the issuer makes credentials, as who makes keys does.
+      if (given.token_issuer !== undefined) requireRight(call.caller, 'administer')
       const at = now()
       const project = await store.of(org_id).change(async (em) => {
         const row = await lockProject(em, org_id, project_id)
-        const changes = Object.fromEntries(
-          Object.entries(given).filter(([, value]) => value !== undefined),
-        ) as Partial<Pick<Project, 'name' | 'environment' | 'infrastructure' | 'mode' | 'killed'>>
+        const changes = checkedChanges(row, given)
         em.assign(row, { ...changes, updated_at: at })
         publishProject(em, row.id)
         record(
@@ -99,7 +101,7 @@ export function projectHandlers({
             method: 'updateProject',
             projectId: row.id,
             reason: `Changed ${Object.keys(changes).join(', ') || 'nothing'} of the project ${row.name}.`,
-            arguments: changes,
+            arguments: changes as Record<string, never>,
           },
           at,
         )
@@ -114,6 +116,7 @@ export function projectHandlers({
       await store.of(org_id).change(async (em) => {
         const row = await lockProject(em, org_id, project_id)
         const keys = await em.find(ApiKeyRow, { project_id })
+        await publishBelongings(em, { project_id })
         await em.nativeDelete(ProjectRow, { id: row.id })
         for (const { digest } of keys) publishKey(em, digest)
         publishProject(em, row.id)
@@ -140,6 +143,23 @@ export function projectHandlers({
   }
 }
 
+type Changes = Partial<
+  Pick<
+    Project,
+    'name' | 'environment' | 'infrastructure' | 'mode' | 'killed' | 'approve_in_client' | 'token_issuer'
+  >
+>
+
+/** What is to change. A project that becomes one of production asks people who are signed in, unless told otherwise. */
+function checkedChanges(row: ProjectRow, given: { [K in keyof Changes]: Changes[K] | undefined }): Changes {
+  const changes = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as Changes
+  if (changes.token_issuer !== undefined) changes.token_issuer = checkedIssuer(changes.token_issuer)
+  const becomesProd = changes.environment === 'prod' && row.environment !== 'prod'
+  return becomesProd ? { approve_in_client: false, ...changes } : changes
+}
+
 function newProject(
   em: EntityManager,
   given: Pick<ProjectRow, 'org_id' | 'name' | 'environment' | 'infrastructure'>,
@@ -150,6 +170,9 @@ function newProject(
     id: randomUUIDv7(),
     mode: 'enforce',
     killed: false,
+    approve_in_client: given.environment !== 'prod',
+    token_issuer: null,
+    approvals_mailed_at: null,
     policy_version: 0,
     runtime_version: 1,
     created_at: at,
@@ -177,6 +200,12 @@ function requireRoom({ plan, limits: { max_projects: max } }: Entitlements, coun
   )
 }
 
-function asProject({ runtime_version: _, created_at, updated_at, ...row }: ProjectRow): Project {
-  return { ...row, created_at: created_at.toISOString(), updated_at: updated_at.toISOString() }
+function asProject(row: ProjectRow): Project {
+  const { runtime_version: _version, approvals_mailed_at: _time, created_at, updated_at, ...shown } = row
+  return {
+    ...shown,
+    token_issuer: row.token_issuer ?? null,
+    created_at: created_at.toISOString(),
+    updated_at: updated_at.toISOString(),
+  }
 }

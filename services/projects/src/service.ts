@@ -4,11 +4,15 @@ import type { Entitlements } from '@mcpshield/contracts/billing'
 import type { Handlers } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
+import { approvalRequestHandlers } from './approval-requests.ts'
+import { approvalHandlers } from './approvals.ts'
 import type { CheckPolicy } from './check-policy.ts'
 import { connectionHandlers } from './connections.ts'
 import { invitationHandlers } from './invitations.ts'
 import { keyHandlers } from './keys.ts'
 import { memberHandlers } from './members.ts'
+import { oauthHandlers } from './oauth.ts'
+import { oauthTokenHandlers } from './oauth-tokens.ts'
 import { organizationHandlers } from './organizations.ts'
 import { organizationPolicyHandlers } from './organization-policies.ts'
 import { policyHandlers } from './policies.ts'
@@ -17,6 +21,9 @@ import type { Secrets } from './secrets.ts'
 import { runtimeHandlers } from './snapshots.ts'
 import { simulationHandlers, type Simulate } from './simulate.ts'
 import type { Store } from './store.ts'
+import { toolPinHandlers } from './tool-pins.ts'
+import { toolReportHandlers } from './tool-reports.ts'
+import { trialHandlers, type Try } from './trials.ts'
 import { turnsOfOrganizations } from './turns.ts'
 import { upstreamHandlers } from './upstreams.ts'
 
@@ -28,6 +35,10 @@ export type ProjectsDeps = {
   entitlements(orgId: string, requestId: string): Promise<Entitlements>
   /** Decides recorded calls by a draft, where they are stored. */
   simulate: Simulate
+  /** Tries systems, where they would be used. */
+  trial: Try
+  /** Where clients reach the API, without a slash at its end. */
+  apiUrl: string
   /** Where people reach the dashboard, without a slash at its end. */
   webUrl: string
   now(): Date
@@ -47,7 +58,14 @@ export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rp
     ...organizationPolicyHandlers({ ...deps, turns }),
     ...keyHandlers(deps),
     ...upstreamHandlers(deps),
+    ...oauthHandlers(deps),
+    ...oauthTokenHandlers(deps),
     ...connectionHandlers(deps),
+    ...trialHandlers(deps),
+    ...toolPinHandlers(deps),
+    ...toolReportHandlers(deps),
+    ...approvalHandlers(deps),
+    ...approvalRequestHandlers(deps),
     ...runtimeHandlers(deps),
 
     checkHealth: () => healthOf(deps.checks),

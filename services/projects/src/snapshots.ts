@@ -6,13 +6,23 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Handlers, Input } from '@mcpshield/contracts/define'
 import {
   connectionForFacts,
+  type ApprovalSnapshot,
   type KeySnapshot,
   type PolicySnapshot,
   type projects,
 } from '@mcpshield/contracts/projects'
 import type { Systems } from '@mcpshield/pdp/draw-options'
+import { ApprovalRow } from './approval-entity.ts'
+import { snapshotAt } from './approval-states.ts'
 import { openUrl } from './connections.ts'
-import { ApiKeyRow, ConnectionRow, PolicyVersionRow, ProjectRow, UpstreamRow } from './entities.ts'
+import {
+  ApiKeyRow,
+  ConnectionRow,
+  OrganizationRow,
+  PolicyVersionRow,
+  ProjectRow,
+  UpstreamRow,
+} from './entities.ts'
 import type { Secrets } from './secrets.ts'
 import { newestOrganizationPolicy } from './organization-policies.ts'
 import { found, type Store } from './store.ts'
@@ -26,12 +36,16 @@ export async function policySnapshot(em: EntityManager, id: string): Promise<Pol
   const { policy, hash } = await em.findOneOrFail(PolicyVersionRow, version)
   const above = await newestOrganizationPolicy(em, project.org_id)
   const { org_id, environment, mode, killed, policy_version, runtime_version } = project
+  const organization = await em.findOneOrFail(OrganizationRow, { id: org_id })
   return {
     project_id: id,
     org_id,
     environment,
     mode,
     killed,
+    organization_killed: organization.killed,
+    approve_in_client: project.approve_in_client,
+    token_issuer: project.token_issuer ?? null,
     policy_version,
     // What decides is named by one hash, whichever document changed.
     policy_hash: above === null ? hash : createHash('sha256').update(`${above.hash}\n${hash}`).digest('hex'),
@@ -67,8 +81,19 @@ export async function keySnapshot(em: EntityManager, digest: string): Promise<Ke
     name: key.name,
     labels: key.labels,
     upstreams: key.upstreams ?? null,
+    killed: key.killed,
     expires_at: key.expires_at?.toISOString() ?? null,
   }
+}
+
+/** The held call's snapshot, or undefined when there is none, or nothing can come of it any more. */
+export async function approvalSnapshot(
+  em: EntityManager,
+  id: string,
+  at: Date,
+): Promise<ApprovalSnapshot | undefined> {
+  const row = await em.findOne(ApprovalRow, { id })
+  return row === null ? undefined : snapshotAt(row, at)
 }
 
 /** What only the enforcing gateway may ask for: how a project's systems are reached, secrets included. */
@@ -90,7 +115,9 @@ export function runtimeHandlers({
           runtime_version: project.runtime_version,
           upstreams: await Promise.all(
             upstreams.map(async (row) => ({
+              id: row.id,
               slug: row.slug,
+              oauth: typeof row.oauth_grant === 'string',
               ...(await openReach(em, secrets, project.org_id, row)),
             })),
           ),

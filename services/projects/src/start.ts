@@ -5,20 +5,23 @@ import { billing } from '@mcpshield/contracts/billing'
 import { consumption, flow } from '@mcpshield/contracts/flow'
 import { ingest } from '@mcpshield/contracts/ingest'
 import { mailer } from '@mcpshield/contracts/mailer'
+import { mcpGateway } from '@mcpshield/contracts/mcp-gateway'
 import { projects } from '@mcpshield/contracts/projects'
 import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
 import { connectDb } from '@mcpshield/db/connect'
 import { relayOutbox, type Deliverers, type Relay } from '@mcpshield/db/outbox'
 import { masterSealer } from '@mcpshield/db/seal'
 import type { Log } from '@mcpshield/runtime/log'
+import { sweepApprovals } from './approval-sweep.ts'
 import { preparePolicyCheck } from './check-policy.ts'
 import type { Config } from './config.ts'
 import { database } from './entities.ts'
 import { giveHome, learnOfPeople } from './people.ts'
 import { secretStore, wrapAnew } from './secrets.ts'
 import { projectsService } from './service.ts'
-import { keySnapshot, policySnapshot } from './snapshots.ts'
+import { approvalSnapshot, keySnapshot, policySnapshot } from './snapshots.ts'
 import { projectsStore, type Store } from './store.ts'
+import { pinSnapshot } from './tool-pins.ts'
 
 /** How long billing may take to say what a plan includes: less than our own callers wait. */
 const ENTITLEMENTS_WITHIN_MS = 3_000
@@ -47,11 +50,17 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     entitlements: (org_id, requestId) =>
       bus.call(billing.rpc.getEntitlements, { org_id }, { requestId, timeoutMs: ENTITLEMENTS_WITHIN_MS }),
     simulate: (input, requestId) => bus.call(ingest.rpc.simulatePolicy, input, { requestId }),
+    trial: {
+      upstream: (input, requestId) => bus.call(mcpGateway.rpc.tryUpstream, input, { requestId }),
+      connection: (input, requestId) => bus.call(mcpGateway.rpc.tryConnection, input, { requestId }),
+    },
+    apiUrl: config.API_URL,
     webUrl: config.WEB_URL,
     now,
     checks: { postgres: () => store.ping(), nats: () => bus.ping() },
   })
   await bus.serve('projects', projects.rpc, service)
+  stack.use(sweepApprovals(store.everywhere, now, log))
   stack.use(await bus.consume(consumption.projectsPeople, learnOfPeople({ store, now })))
   return stack.move()
 }
@@ -63,11 +72,15 @@ async function deliverers(
   now: () => Date,
 ): Promise<Deliverers> {
   const [policies, keys] = [await bus.writer(projects.kv.policies), await bus.writer(projects.kv.keys)]
+  const [pins, approvals] = [await bus.writer(projects.kv.pins), await bus.writer(projects.kv.approvals)]
   const { projectDeleted, organizationDeleted } = projects.evt
   const { read } = store.everywhere
   return {
     policies: async ({ key }) => putOrRemove(policies, key, await read((em) => policySnapshot(em, key))),
     keys: async ({ key }) => putOrRemove(keys, key, await read((em) => keySnapshot(em, key))),
+    pins: async ({ key }) => putOrRemove(pins, key, await read((em) => pinSnapshot(em, key))),
+    approvals: async ({ key }) =>
+      putOrRemove(approvals, key, await read((em) => approvalSnapshot(em, key, now()))),
     homes: ({ key }) => giveHome({ store, now }, key),
     mail: ({ payload, messageId }) =>
       bus.enqueue(mailer.job.send, mailer.job.send.payload.parse(payload), messageId),

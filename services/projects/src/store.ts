@@ -9,7 +9,8 @@ import { recordChange, type AdminChange } from '@mcpshield/db/admin-audit'
 import type { Db } from '@mcpshield/db/connect'
 import { enqueue } from '@mcpshield/db/outbox'
 import { tenancy } from '@mcpshield/db/tenancy'
-import { OrganizationRow, ProjectRow } from './entities.ts'
+import { ApprovalRow } from './approval-entity.ts'
+import { OrganizationRow, ProjectRow, UpstreamRow } from './entities.ts'
 
 /** Work on rows, each piece one transaction. */
 export type Rows = {
@@ -92,6 +93,13 @@ export async function lockOrganization(em: EntityManager, id: string): Promise<O
   return found(await em.findOne(OrganizationRow, { id }), 'organisation')
 }
 
+/** A project's rows, for what another service asks: it knows no organisation. */
+export async function rowsOfProject(store: Store, id: string): Promise<{ rows: Rows; org_id: string }> {
+  const project = await store.everywhere.read((em) => em.findOne(ProjectRow, { id }, { fields: ['org_id'] }))
+  const { org_id } = found(project, 'project')
+  return { rows: store.of(org_id), org_id }
+}
+
 /** The row, or NOT_FOUND. */
 export function found<T>(row: T | null | undefined, what: string): T {
   if (row === null || row === undefined) throw new AppError('NOT_FOUND', `There is no such ${what}.`)
@@ -105,6 +113,25 @@ export function publishProject(em: EntityManager, projectId: string): void {
 
 export function publishKey(em: EntityManager, digest: string): void {
   enqueue(em, 'keys', digest)
+}
+
+/** Says that an upstream's pins are to be told anew. */
+export function publishPins(em: EntityManager, upstreamId: string): void {
+  enqueue(em, 'pins', upstreamId)
+}
+
+export function publishApproval(em: EntityManager, approvalId: string): void {
+  enqueue(em, 'approvals', approvalId)
+}
+
+/** Says that all pins and held calls of what is about to be deleted are to be told anew: as gone. */
+export async function publishBelongings(
+  em: EntityManager,
+  of: { org_id: string } | { project_id: string },
+): Promise<void> {
+  for (const { id } of await em.find(UpstreamRow, of, { fields: ['id'] })) publishPins(em, id)
+  const open = { ...of, open: true }
+  for (const { id } of await em.find(ApprovalRow, open, { fields: ['id'] })) publishApproval(em, id)
 }
 
 export function tellProjectDeleted(em: EntityManager, payload: { org_id: string; project_id: string }): void {
@@ -122,6 +149,18 @@ export function askForMail(em: EntityManager, job: MailJob): void {
 /** Says that a person has left an organisation: if they are in none now, one is made for them. */
 export function askForHome(em: EntityManager, userId: string): void {
   enqueue(em, 'homes', userId)
+}
+
+/** Puts the audit event of what no signed-in person did into its transaction: `role` says whose word it was. */
+export function recordOf(
+  em: EntityManager,
+  call: Call,
+  by: { org_id: string; role: string },
+  change: Omit<AdminChange, 'service'>,
+  now: Date,
+): void {
+  const caller = { ...by, user_id: null }
+  recordChange(em, { caller, requestId: call.requestId }, { service: 'projects', ...change }, now)
 }
 
 /** Puts the audit event of what a signed-in person changed into its transaction. */

@@ -7,7 +7,15 @@ import { AppError, type FieldError } from '@mcpshield/contracts/errors'
 import type { projects, Upstream } from '@mcpshield/contracts/projects'
 import { signedIn } from '@mcpshield/contracts/rights'
 import type { z } from 'zod'
-import { UpstreamRow } from './entities.ts'
+import { UpstreamAuthorizationRow, UpstreamRow } from './entities.ts'
+import {
+  changedSettings,
+  checkSettings,
+  oauthColumns,
+  openOAuth,
+  sameSettings,
+  shownOAuth,
+} from './oauth-settings.ts'
 import { readPage } from './pages.ts'
 import { requireRoom, takesMoreThan } from './room.ts'
 import type { Secrets } from './secrets.ts'
@@ -65,13 +73,15 @@ export function upstreamHandlers({
       })
     },
 
-    async createUpstream({ project_id, slug, ...given }, call) {
+    async createUpstream({ project_id, slug, oauth, ...given }, call) {
       const { org_id } = signedIn(call.caller)
       const at = now()
       return store.of(org_id).change(async (em) => {
         const project = await lockProject(em, org_id, project_id)
         requireRoom(await em.count(UpstreamRow, { project_id }), MAX_UPSTREAMS, 'upstreams')
         const reach = checkedReach(slug, withDefaults(given))
+        const settings = changedSettings(null, oauth)
+        checkSettings(reach, settings)
         const id = randomUUIDv7()
         const row = em.create(UpstreamRow, {
           id,
@@ -79,6 +89,7 @@ export function upstreamHandlers({
           org_id,
           slug,
           ...(await stored(em, secrets, org_id, id, reach)),
+          ...(await oauthColumns(em, secrets, { id, org_id }, settings && { settings, authorization: {} })),
           created_at: at,
         })
         runtimeChanged(em, project, at)
@@ -88,7 +99,7 @@ export function upstreamHandlers({
       })
     },
 
-    async updateUpstream({ project_id, upstream_id, slug, ...given }, call) {
+    async updateUpstream({ project_id, upstream_id, slug, oauth, ...given }, call) {
       const { org_id } = signedIn(call.caller)
       const at = now()
       return store.of(org_id).change(async (em) => {
@@ -99,6 +110,7 @@ export function upstreamHandlers({
         const reach = checkedReach(slug ?? row.slug, changed)
         em.assign(row, {
           slug: slug ?? row.slug,
+          ...(await changedOAuth(em, secrets, row, { before, reach, oauth })),
           ...(await stored(em, secrets, org_id, row.id, reach)),
         })
         runtimeChanged(em, project, at)
@@ -174,6 +186,25 @@ function checkedReach(slug: string, reach: Reach): Reach {
   return reach
 }
 
+/**
+ * The columns of an upstream's authorisation after a change. Tokens are for one URL, by one client: at another they would
+ * be told to a stranger.
+ */
+async function changedOAuth(
+  em: EntityManager,
+  secrets: Secrets,
+  row: UpstreamRow,
+  { before, reach, oauth }: { before: Reach; reach: Reach; oauth: Parameters<typeof changedSettings>[1] },
+) {
+  const now = await openOAuth(em, secrets, row)
+  const left = before.transport !== 'stdio' && reach.transport === 'stdio'
+  const settings = changedSettings(left ? null : (now?.settings ?? null), oauth)
+  checkSettings(reach, settings)
+  if (before.url === reach.url && sameSettings(now?.settings ?? null, settings)) return {}
+  await em.nativeDelete(UpstreamAuthorizationRow, { upstream_id: row.id })
+  return oauthColumns(em, secrets, row, settings && { settings, authorization: {} })
+}
+
 /** An upstream's columns: what may be shown, what facts need, and the rest sealed. */
 async function stored(em: EntityManager, secrets: Secrets, orgId: string, id: string, reach: Reach) {
   const { transport, command, url, headers, args, env } = reach
@@ -218,6 +249,7 @@ function asUpstream(row: UpstreamRow): z.infer<typeof Upstream> {
     command: command ?? null,
     args: shown_args,
     env_names,
+    oauth: shownOAuth(row),
     created_at: created_at.toISOString(),
   }
 }

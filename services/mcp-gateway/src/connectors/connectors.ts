@@ -16,6 +16,9 @@ export type Connectors = AsyncDisposable & {
   of(tool: ConnectorToolName): string[]
   /** The connector a call means: by its `connection` argument, or the only one of its kind. */
   choose(tool: ConnectorToolName, args: JsonObject): Connector
+  kindOf(connection: string): ConnectionSpec['kind'] | undefined
+  /** The folder of a connection to files. */
+  rootOf(connection: string): string | null
 }
 
 /** Says what an operator should know of a connection; there is nobody to tell where it is absent. */
@@ -43,7 +46,10 @@ export function openConnectors(connections: ConnectionSpec[], warn: Warn = () =>
   const open = new Map<string, Connector>()
   const ofKind = (tool: ConnectorToolName) =>
     connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind && OPEN[each.kind] !== undefined)
+  const named = (name: string) => connections.find((each) => each.name === name)
   return {
+    kindOf: (name) => named(name)?.kind,
+    rootOf: (name) => named(name)?.path ?? null,
     of: (tool) => ofKind(tool).map((each) => each.name),
     choose(tool, args) {
       const candidates = ofKind(tool)

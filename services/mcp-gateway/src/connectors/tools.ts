@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import type { UpstreamTool } from '../upstreams/upstream.ts'
+import type { ToolDefinition } from '../tool-catalog.ts'
 import type { ConnectionSpec } from './connector.ts'
 
 const Sql = z.strictObject({ sql: z.string().describe('One SQL statement.') })
@@ -145,7 +145,7 @@ export function isConnectorToolName(name: string): name is ConnectorToolName {
 }
 
 /** The definition a client sees; `connection` only matters where there is more than one of the kind. */
-export function connectorTool(name: ConnectorToolName, connections: string[]): UpstreamTool {
+export function connectorTool(name: ConnectorToolName, connections: string[]): ToolDefinition {
   const { $schema: _, ...schema } = z.toJSONSchema(CONNECTOR_TOOLS[name].args) as JsonObject & {
     properties: JsonObject
     required: string[]

@@ -3,6 +3,7 @@ import { OrganizationPolicies } from './0002-organization-policies.ts'
 import { RowsOfOrganizations } from './0003-rows-of-organizations.ts'
 import { PeopleAndInvitations } from './0004-people-and-invitations.ts'
 import { InvitationMails } from './0005-invitation-mails.ts'
+import { KillSwitchesPinsAndApprovals } from './0006-kill-switches-pins-and-approvals.ts'
 
 /** In order; each runs once. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   { name: '0003-rows-of-organizations', class: RowsOfOrganizations },
   { name: '0004-people-and-invitations', class: PeopleAndInvitations },
   { name: '0005-invitation-mails', class: InvitationMails },
+  { name: '0006-kill-switches-pins-and-approvals', class: KillSwitchesPinsAndApprovals },
 ]

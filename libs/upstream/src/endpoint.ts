@@ -1,0 +1,106 @@
+// The HTTP side of one upstream: its connections, and the credentials that the project named for it. Nothing of a
+// client's own requests gets here but what the protocol sends.
+import { Pool } from 'undici'
+import { exchange, type HttpAnswer, type HttpCall } from './exchange.ts'
+import { tooLate } from './failures.ts'
+import type { TokenSource, UpstreamSpec } from './upstream.ts'
+
+export type EndpointCall = Omit<HttpCall, 'path'> & {
+  /** Another path of the same origin. */
+  path?: string
+}
+
+export type Endpoint = AsyncDisposable & {
+  slug: string
+  url: URL
+  /** Headers of every request, names and values by turns. */
+  headers: string[]
+  send(call: EndpointCall): Promise<HttpAnswer>
+}
+
+/** Calls are many and short; streams are held open, and may not take the calls' connections. */
+const MAX_CALL_CONNECTIONS = 256
+const MAX_STREAM_CONNECTIONS = 4_096
+const KEEP_ALIVE_MS = 30_000
+/** How often a request is sent in all while its token is refused. */
+const MAX_SENDS = 3
+
+/** Set by the protocol itself. */
+const OURS = new Set([
+  'accept',
+  'connection',
+  'content-length',
+  'content-type',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'transfer-encoding',
+])
+
+export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endpoint {
+  const { slug, tokens } = spec
+  const url = new URL(spec.url)
+  const path = url.pathname + url.search
+  const calls = openPool(url.origin, MAX_CALL_CONNECTIONS)
+  const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS)
+  const send = (call: EndpointCall) =>
+    exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path })
+  return {
+    slug,
+    url,
+    headers: namedHeaders(spec.headers, tokens !== undefined),
+    send: tokens === undefined ? send : (call) => sendWithToken(send, tokens, slug, call),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([calls.destroy(), streams.destroy()])
+    },
+  }
+}
+
+function openPool(origin: string, connections: number): Pool {
+  return new Pool(origin, {
+    connections,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Each request has a deadline of its own; a stream has none.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  })
+}
+
+function namedHeaders(headers: Record<string, string>, withToken: boolean): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => !OURS.has(name.toLowerCase()))
+    .filter(([name]) => !withToken || name.toLowerCase() !== 'authorization')
+    .flat()
+}
+
+/** Without a token the request goes as it is: the refusal tells where one is to be had. */
+async function sendWithToken(
+  send: (call: EndpointCall) => Promise<HttpAnswer>,
+  tokens: TokenSource,
+  slug: string,
+  call: EndpointCall,
+): Promise<HttpAnswer> {
+  const startedMs = performance.now()
+  let token = await tokens.token()
+  for (let sends = 1; ; sends++) {
+    const timeoutMs = call.timeoutMs === 0 ? 0 : call.timeoutMs - (performance.now() - startedMs)
+    if (timeoutMs < 0) throw tooLate(slug, call.timeoutMs)
+    const headers = token === '' ? call.headers : [...call.headers, 'authorization', `Bearer ${token}`]
+    const answer = await send({ ...call, headers, timeoutMs })
+    if (!isRefused(answer) || sends === MAX_SENDS) return answer
+    token = await tokens.renew(token, challengeOf(answer))
+  }
+}
+
+function isRefused(answer: HttpAnswer): boolean {
+  if (answer.status === 401) return true
+  return answer.status === 403 && /\berror="?insufficient_scope\b/.test(challengeOf(answer) ?? '')
+}
+
+function challengeOf({ headers }: HttpAnswer): string | undefined {
+  const challenge = headers['www-authenticate']
+  return Array.isArray(challenge) ? challenge.join(', ') : challenge
+}

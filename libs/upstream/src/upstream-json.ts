@@ -1,0 +1,31 @@
+// What upstreams answer, read so that it can be written again unchanged.
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import { isObject } from '@mcpshield/mcp/messages'
+
+/** A number, where one can stand, of more digits than a JavaScript number may hold, or with an exponent. */
+const MAY_BE_ROUNDED = /[:,[\s]-?(?:[\d.]{16}|\d[\d.]*[eE])/
+
+type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
+// In the language since ES2026; TypeScript does not know it yet.
+const json = JSON as unknown as {
+  parse(text: string, reviver: Reviver): JsonValue
+  rawJSON(text: string): unknown
+}
+
+/** The value of a JSON text, or undefined when it is none. Numbers that would be rounded stay as written. */
+export function parseUpstreamJson(text: string): JsonValue | undefined {
+  try {
+    return MAY_BE_ROUNDED.test(text) ? json.parse(text, keepNumber) : (JSON.parse(text) as JsonValue)
+  } catch {
+    return undefined
+  }
+}
+
+/** The message of a JSON text, or undefined when it is no object. */
+export function parseMessage(text: string): JsonObject | undefined {
+  const value = parseUpstreamJson(text)
+  return isObject(value) ? value : undefined
+}
+
+const keepNumber: Reviver = (_key, value, { source }) =>
+  typeof value === 'number' && source !== undefined && String(value) !== source ? json.rawJSON(source) : value

@@ -1,0 +1,107 @@
+// What answers requests, put together from what it stands on.
+import type { gatewayPeers } from '@mcpshield/contracts/mcp-gateway'
+import { AppError } from '@mcpshield/contracts/errors'
+import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
+import type { Snapshots } from '@mcpshield/pdp/snapshots'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { KeyedHash } from '@mcpshield/redact/marker'
+import type { Log } from '@mcpshield/runtime/log'
+import type { Message } from '@mcpshield/mcp/messages'
+import type { z } from 'zod'
+import type { Client, Exchange } from './client.ts'
+import { conversations } from './conversations.ts'
+import type { EndpointDeps } from './endpoint.ts'
+import type { HeldCallDeps } from './held-calls.ts'
+import { legacyListening } from './legacy-listening.ts'
+import { openCalls, type OpenCalls, type Step } from './open-calls.ts'
+import { redactMessage } from './redaction.ts'
+import type { Runtimes } from './runtimes.ts'
+import { sealedStates } from './sealed-state.ts'
+
+export type CoreDeps = {
+  /** This instance's id, in states and between instances. */
+  instance: string
+  pdp: DecisionPoint
+  snapshots: Pick<Snapshots, 'project' | 'credentialByDigest'>
+  runtimes: Pick<Runtimes, 'of'>
+  held: Omit<HeldCallDeps, 'approvesInClient'>
+  /** Asks another instance to go on with a call that it holds open. */
+  askToResume(instance: string, input: z.input<Resume['input']>): Promise<z.output<Resume['output']>>
+  once(id: string, forMs: number): Promise<boolean>
+  isValid(exchange: Exchange): boolean
+  stateKey: Buffer
+  upstreamTimeoutMs: number
+  keyedHash: KeyedHash
+  log: Log
+}
+
+type Resume = (typeof gatewayPeers)['ask']['resume']
+
+export type Core = { endpoint: EndpointDeps; openCalls: OpenCalls }
+
+const RESUME_TIMEOUT_MS = 10 * 60_000
+
+export function gatewayCore(deps: CoreDeps): Core {
+  const { pdp, snapshots, keyedHash, log, upstreamTimeoutMs } = deps
+  const standing = (client: Client, message: Message) =>
+    redactMessage(message, pdp.standing(client.credential), keyedHash)
+  const standingProse = (exchange: Exchange, entry: JsonObject) =>
+    withRedactedProse(exchange, entry, standing)
+  const listening = legacyListening()
+  const talk = conversations({ standing, listening })
+  const calls = openCalls({
+    instance: deps.instance,
+    async elsewhere({ instance, call }, owner, responses) {
+      const input = { call, owner, responses, timeout_ms: RESUME_TIMEOUT_MS }
+      const { known, next } = await deps.askToResume(instance, input).catch(notThere)
+      return known ? (next as Step | undefined) : undefined
+    },
+  })
+  const endpoint: EndpointDeps = {
+    pdp,
+    conversations: talk,
+    openCalls: calls,
+    listening,
+    standing,
+    held: {
+      ...deps.held,
+      approvesInClient: (projectId) => snapshots.project(projectId)?.snapshot.approve_in_client === true,
+    },
+    states: sealedStates(deps.stateKey),
+    once: deps.once,
+    upstreamTimeoutMs,
+    keyedHash,
+    log,
+    runtimeOf: (projectId) => deps.runtimes.of(projectId),
+    lists: { pdp, conversations: talk, standing: standingProse, upstreamTimeoutMs, log },
+    handshakes: { pdp, conversations: talk, standing: standingProse },
+    subscriptions: {
+      pdp,
+      conversations: talk,
+      standing: (exchange, message) => standing(exchange.client, message),
+      isValid: deps.isValid,
+      log,
+    },
+  }
+  return { endpoint, openCalls: calls }
+}
+
+/** An instance that is gone has taken its open calls with it. */
+function notThere(error: unknown): { known: false; next?: undefined } {
+  if (error instanceof AppError && error.code === 'UNAVAILABLE') return { known: false }
+  throw error
+}
+
+/** Only prose: a name, a schema or a cursor would no longer work. */
+const PROSE = ['description', 'title', 'instructions'] as const
+
+function withRedactedProse(
+  { client }: Exchange,
+  entry: JsonObject,
+  standing: (client: Client, message: Message) => Message,
+): JsonObject {
+  const prose = PROSE.filter((key) => typeof entry[key] === 'string')
+  if (prose.length === 0) return entry
+  const params = Object.fromEntries(prose.map((key) => [key, entry[key]])) as JsonObject
+  return { ...entry, ...standing(client, { method: '', params }).params }
+}

@@ -1,0 +1,181 @@
+// What a client is shown of what there is: only what some call could be allowed, and no tool in quarantine.
+import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
+import { INVALID_PARAMS, type RpcAnswer } from '@mcpshield/mcp/messages'
+import { wireName } from '@mcpshield/mcp/names'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { Log } from '@mcpshield/runtime/log'
+import { inEraOf, modernResult } from './bridge.ts'
+import type { Exchange } from './client.ts'
+import { CONNECTOR_TOOLS, connectorTool, type ConnectorToolName } from './connectors/tools.ts'
+import type { Conversations } from './conversations.ts'
+import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
+import { entriesOf, everyEntry, isListMethod, LISTS, type ListMethod } from './upstream-lists.ts'
+
+export type ListDeps = {
+  pdp: Pick<DecisionPoint, 'couldShow' | 'mayList'>
+  conversations: Conversations
+  /** Prose of a list that belongs to no decided call. */
+  standing(exchange: Exchange, entry: JsonObject): JsonObject
+  upstreamTimeoutMs: number
+  log: Log
+}
+
+/** By which method an entry of a list would be asked for. */
+const ASKED_BY: Record<ListMethod, string> = {
+  'tools/list': 'tools/call',
+  'prompts/list': 'prompts/get',
+  'resources/list': 'resources/read',
+  'resources/templates/list': 'resources/read',
+}
+
+export async function list(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<RpcAnswer> {
+  const { method } = exchange.request
+  if (!isListMethod(method)) throw new Error(`${method} is no list`)
+  return exchange.only === null
+    ? listAll(deps, runtime, exchange, method)
+    : listOne(deps, runtime, exchange, method)
+}
+
+/** One upstream's list, page by page as it gives it. */
+async function listOne(
+  deps: ListDeps,
+  runtime: ProjectRuntime,
+  exchange: Exchange,
+  method: ListMethod,
+): Promise<RpcAnswer> {
+  const slug = exchange.only ?? ''
+  const upstream = runtime.upstream(slug)
+  const { client, request, signal } = exchange
+  if (upstream === undefined || !deps.pdp.mayList(client.credential, slug))
+    return { error: { code: INVALID_PARAMS, message: `There is no upstream ${slug} for this key.` } }
+  const peer = await deps.conversations.with(runtime, slug, exchange)
+  const { cursor, _meta } = request.params
+  const params = { ...(cursor === undefined ? {} : { cursor }), ...(_meta === undefined ? {} : { _meta }) }
+  const answer = await peer.request(method, params, { timeoutMs: deps.upstreamTimeoutMs, signal })
+  if ('error' in answer) return inEraOf(client, peer, method, answer)
+  const entries = entriesOf(answer.result, method)
+  await learn(upstream, runtime, method, entries)
+  const shown = entries.filter((entry) => isShown(deps, exchange, upstream, method, entry))
+  const result = {
+    ...answer.result,
+    [LISTS[method].member]: shown.map((entry) => deps.standing(exchange, entry)),
+  }
+  return inEraOf(client, peer, method, { result })
+}
+
+/** Everything of everybody, in one page, ordered by name. An upstream that does not answer hides nobody else. */
+async function listAll(
+  deps: ListDeps,
+  runtime: ProjectRuntime,
+  exchange: Exchange,
+  method: ListMethod,
+): Promise<RpcAnswer> {
+  const ofUpstreams = await Promise.all(
+    runtime.upstreams
+      .filter(({ slug }) => deps.pdp.mayList(exchange.client.credential, slug))
+      .map((upstream) => entriesOn(deps, runtime, exchange, upstream, method)),
+  )
+  const entries = [
+    ...(method === 'tools/list' ? connectorTools(deps, runtime, exchange) : []),
+    ...ofUpstreams.flat(),
+  ]
+  const { member, name } = LISTS[method]
+  const result = {
+    [member]: entries.sort((left, right) => (String(left[name]) < String(right[name]) ? -1 : 1)),
+  }
+  return { result: exchange.client.era === 'modern' ? modernResult(method, result, SERVER_INFO) : result }
+}
+
+const SERVER_INFO = { name: 'mcpshield', version: '0.1.0' }
+
+async function entriesOn(
+  deps: ListDeps,
+  runtime: ProjectRuntime,
+  exchange: Exchange,
+  upstream: RunningUpstream,
+  method: ListMethod,
+): Promise<JsonObject[]> {
+  try {
+    const peer = await deps.conversations.with(runtime, upstream.slug, exchange)
+    if (peer.server.capabilities[LISTS[method].capability] === undefined) return []
+    const entries = await everyEntry(peer, method)
+    const names = await learn(upstream, runtime, method, entries)
+    return entries
+      .map((entry, index) => ({ entry, name: names[index] }))
+      .filter(({ entry }) => isShown(deps, exchange, upstream, method, entry))
+      .map(({ entry, name }) => ({
+        ...deps.standing(exchange, entry),
+        ...(name === undefined ? {} : { [LISTS[method].name]: name }),
+      }))
+  } catch (error) {
+    deps.log.warn({ upstream: upstream.slug, method, err: error }, 'upstream left out of the list')
+    return []
+  }
+}
+
+/** Takes in what was listed; the names that the entries have where many upstreams stand behind one endpoint. */
+async function learn(
+  { slug, catalog }: RunningUpstream,
+  runtime: ProjectRuntime,
+  method: ListMethod,
+  entries: JsonObject[],
+): Promise<string[]> {
+  const names = entries.map((entry) => String(entry[LISTS[method].name]))
+  switch (method) {
+    case 'tools/list':
+      await catalog.learn(entries as { name: string }[] & JsonObject[])
+      return names.map((name) => shownName(runtime, `${slug}/${name}`))
+    case 'prompts/list':
+      return names.map((name) => shownName(runtime, `${slug}/${name}`))
+    case 'resources/list':
+      return runtime.resources.learn(slug, names)
+    case 'resources/templates/list':
+      runtime.resources.learnTemplates(slug, names)
+      return names
+  }
+}
+
+/** The name on the wire; one that had to be changed is remembered. */
+function shownName({ hashedNames }: ProjectRuntime, canonical: string): string {
+  const name = wireName(canonical)
+  hashedNames.set(name, canonical)
+  return name
+}
+
+function isShown(
+  { pdp }: ListDeps,
+  { client }: Exchange,
+  { slug, catalog }: RunningUpstream,
+  method: ListMethod,
+  entry: JsonObject,
+): boolean {
+  const name = String(entry[LISTS[method].name])
+  if (method === 'tools/list' && catalog.quarantine(name) !== undefined) return false
+  // A template stands for many resources: rules are asked about each when it is read.
+  if (method === 'resources/templates/list') return pdp.mayList(client.credential, slug)
+  return pdp.couldShow(client.credential, ASKED_BY[method], `${slug}/${name}`)
+}
+
+function connectorTools(
+  { pdp }: ListDeps,
+  { connectors }: ProjectRuntime,
+  { client }: Exchange,
+): JsonObject[] {
+  return (Object.keys(CONNECTOR_TOOLS) as ConnectorToolName[])
+    .map((name) => ({ name, connections: connectors.of(name) }))
+    .filter(
+      ({ name, connections }) =>
+        connections.length > 0 && pdp.couldShow(client.credential, 'tools/call', name),
+    )
+    .map(({ name, connections }) => ({ ...connectorTool(name, connections), name: wireName(name) }))
+}
+
+/** Reads every list again, so that names newer than the last one are known. */
+export async function relist(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<void> {
+  const methods: ListMethod[] = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
+  await Promise.all(
+    runtime.upstreams
+      .filter(({ slug }) => deps.pdp.mayList(exchange.client.credential, slug))
+      .flatMap((upstream) => methods.map((method) => entriesOn(deps, runtime, exchange, upstream, method))),
+  )
+}

@@ -1,0 +1,156 @@
+// Calls of modern clients that run on legacy servers: the server's call stays open while its questions travel to the
+// client as input-required results, and come back with the retry, to whichever instance.
+import { randomUUID } from 'node:crypto'
+import { isObject, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import { canAnswer, cannotAnswer, type Crossing } from './bridge.ts'
+import { pausableDeadline } from './deadline.ts'
+
+/** What a call gave so far. */
+export type Step = { answer: RpcAnswer } | { asks: JsonObject; open: { instance: string; call: string } }
+
+export type OpenCalls = {
+  start(crossing: Crossing): Promise<Step>
+  /** Goes on with an open call; undefined when there is none of that owner any more. */
+  resume(
+    open: Opened,
+    responses: JsonObject,
+    crossing: Pick<Crossing, 'tell' | 'exchange'>,
+  ): Promise<Step | undefined>
+  /** The same for another instance, which gets what comes next and tells its client. */
+  resumeHere(
+    call: string,
+    owner: string,
+    responses: JsonObject,
+    signal: AbortSignal,
+  ): Promise<Step | undefined>
+}
+
+export type Opened = { instance: string; call: string }
+
+type OpenCall = {
+  owner: string
+  answer(responses: JsonObject): void
+  next(signal: AbortSignal): Promise<Step>
+  tellOn(tell: Crossing['tell']): void
+  end(): void
+}
+
+type OpenCallDeps = {
+  instance: string
+  /** Asks the instance that has the call; undefined when it is not there or does not know it. */
+  elsewhere(open: Opened, owner: string, responses: JsonObject): Promise<Step | undefined>
+}
+
+/** How long a client may take to come back with its input. */
+const WAITS_MS = 10 * 60_000
+const MAX_OPEN = 10_000
+/** Questions that a server asks in one breath travel together. */
+const GATHER_MS = 20
+
+export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
+  const open = new Map<string, OpenCall>()
+
+  /** What comes next of a call; it is kept only as long as it waits for its client. */
+  const step = async (id: string, call: OpenCall, signal: AbortSignal): Promise<Step> => {
+    const next = await call.next(signal)
+    if ('answer' in next) open.delete(id)
+    return next
+  }
+  const resumeHere: OpenCalls['resumeHere'] = async (id, owner, responses, signal) => {
+    const call = open.get(id)
+    if (call === undefined || call.owner !== owner) return undefined
+    call.answer(responses)
+    return step(id, call, signal)
+  }
+  return {
+    async start(crossing) {
+      const id = randomUUID()
+      const call = openCall(crossing, { instance, call: id }, () => open.delete(id))
+      if (open.size >= MAX_OPEN) open.values().next().value?.end()
+      open.set(id, call)
+      return step(id, call, crossing.exchange.signal)
+    },
+    async resume(opened, responses, { tell, exchange }) {
+      const owner = exchange.client.credential.subject
+      if (opened.instance !== instance) return elsewhere(opened, owner, responses)
+      open.get(opened.call)?.tellOn(tell)
+      return resumeHere(opened.call, owner, responses, exchange.signal)
+    },
+    resumeHere,
+  }
+}
+
+type Question = { message: Message; settle(answer: RpcAnswer): void }
+
+function openCall(crossing: Crossing, opened: Opened, onEnd: () => void): OpenCall {
+  const { peer, method, params, timeoutMs, exchange } = crossing
+  const { client } = exchange
+  const gone = new AbortController()
+  const deadline = pausableDeadline(timeoutMs, gone.signal)
+  const questions = new Map<string, Question>()
+  let asked = Promise.withResolvers<void>()
+  let tell = crossing.tell
+  let nextKey = 1
+  let idle: NodeJS.Timeout | undefined
+
+  const ask = (message: Message, signal: AbortSignal): Promise<RpcAnswer> => {
+    if (!canAnswer(client, message)) return Promise.resolve(cannotAnswer(message))
+    return deadline.paused(
+      () =>
+        new Promise<RpcAnswer>((settle) => {
+          const key = `question_${nextKey++}`
+          questions.set(key, { message, settle })
+          signal.addEventListener('abort', () => questions.delete(key), { once: true })
+          asked.resolve()
+        }),
+    )
+  }
+  const answered = deadline.guard(
+    peer.request(method, params, {
+      timeoutMs: deadline.maxMs,
+      signal: deadline.signal,
+      onNotification: (message) => tell(message),
+      onRequest: ask,
+    }),
+  )
+  answered.catch(() => undefined).finally(() => deadline[Symbol.dispose]())
+  const end = () => {
+    clearTimeout(idle)
+    gone.abort()
+    onEnd()
+  }
+  return {
+    owner: client.credential.subject,
+    end,
+    tellOn: (given) => void (tell = given),
+    answer(responses) {
+      clearTimeout(idle)
+      for (const [key, { settle }] of questions) {
+        const response = Object.hasOwn(responses, key) ? responses[key] : undefined
+        if (!isObject(response)) continue
+        questions.delete(key)
+        settle({ result: response })
+      }
+      asked = Promise.withResolvers()
+      if (questions.size > 0) asked.resolve()
+    },
+    async next(signal) {
+      // A client that closes its stream takes its request back.
+      signal.addEventListener('abort', end, { once: true })
+      try {
+        const answer = await Promise.race([answered, asked.promise.then(() => undefined)])
+        if (answer !== undefined) return { answer }
+        await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
+        idle = setTimeout(end, WAITS_MS)
+        idle.unref()
+        return {
+          asks: Object.fromEntries([...questions].map(([key, { message }]) => [key, { ...message }])),
+          open: opened,
+        }
+      } finally {
+        signal.removeEventListener('abort', end)
+      }
+    },
+  }
+}

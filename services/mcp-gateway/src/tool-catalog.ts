@@ -1,0 +1,124 @@
+// What an upstream's tools are defined as, as far as it was read, beside what was approved. A tool whose definition is
+// not the approved one is quarantined: it is not shown, and calls of it are denied.
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import { isObject } from '@mcpshield/mcp/messages'
+import { headerParams, type HeaderParam } from '@mcpshield/mcp/param-headers'
+
+export type ToolDefinition = { name: string } & JsonObject
+
+export type ToolCatalog = {
+  /** Takes in definitions as a list told them, and reports what is new. Resolves once pins for all of them are known. */
+  learn(definitions: ToolDefinition[]): Promise<void>
+  /** Why calls of the tool are denied, or undefined. What no list ever named has no definition that could have changed. */
+  quarantine(name: string): string | undefined
+  /** The arguments of a tool that a client of the modern era says in headers too. */
+  headerParams(name: string): readonly HeaderParam[]
+  /** Reads the list again where what is known is too old to be relied on; `list` is asked at most once at a time. */
+  refresh(list: () => Promise<ToolDefinition[]>): Promise<void>
+  /** The upstream said that its list changed. */
+  outdated(): void
+}
+
+type Reported = { name: string; hash: string; definition: JsonValue }
+export type Pins = Record<string, string>
+
+type CatalogDeps = {
+  slug: string
+  /** The pins in force, or undefined while none were ever told. */
+  pins(): Pins | undefined
+  /** Tells what is offered; answers the pins in force. */
+  report(tools: Reported[]): Promise<Pins>
+  nowMs(): number
+}
+
+/** A list this old is read again beside the call; one older than the second figure, before it. */
+const REFRESH_AFTER_MS = 1_000
+const UNRELIABLE_AFTER_MS = 5_000
+
+export function toolCatalog(deps: CatalogDeps): ToolCatalog {
+  const known = new Map<string, { hash: string; params: readonly HeaderParam[] }>()
+  const reported = new Map<string, string>()
+  /** Of the last report: the watched pins may come a little later. */
+  let answered: Pins = {}
+  let readAtMs = -Infinity
+  let refreshing: Promise<void> | undefined
+  let changesTold = 0
+
+  const pinOf = (name: string) => {
+    const watched = deps.pins()
+    return (
+      (watched !== undefined && Object.hasOwn(watched, name) ? watched[name] : undefined) ??
+      (Object.hasOwn(answered, name) ? answered[name] : undefined)
+    )
+  }
+  const catalog: ToolCatalog = {
+    async learn(definitions) {
+      const offered = definitions.map((definition) => ({
+        name: definition.name,
+        hash: definitionHash(definition),
+        definition,
+      }))
+      for (const { name, hash, definition } of offered)
+        known.set(name, { hash, params: headerParams(definition) })
+      const news = offered.filter(({ name, hash }) => reported.get(name) !== hash && pinOf(name) !== hash)
+      const ended = offered.filter(
+        ({ name, hash }) => pinOf(name) === hash && (reported.get(name) ?? hash) !== hash,
+      )
+      const telling = [...news, ...ended]
+      if (telling.length > 0) answered = { ...answered, ...(await deps.report(telling)) }
+      for (const { name, hash } of telling) reported.set(name, hash)
+    },
+    quarantine(name) {
+      const offered = known.get(name)
+      if (offered === undefined) return undefined
+      const pin = pinOf(name)
+      if (pin === offered.hash) return undefined
+      return pin === undefined
+        ? `The definition of ${name} could not be recorded yet; try again in a moment.`
+        : `The definition of ${name} changed since it was approved: someone must look at the difference and accept it.`
+    },
+    headerParams: (name) => known.get(name)?.params ?? [],
+    async refresh(list) {
+      const ageMs = deps.nowMs() - readAtMs
+      if (ageMs < REFRESH_AFTER_MS) return
+      refreshing ??= reading(list)
+      if (ageMs >= UNRELIABLE_AFTER_MS) return refreshing
+      refreshing.catch(() => undefined)
+    },
+    outdated() {
+      changesTold++
+      readAtMs = -Infinity
+      refreshing = undefined
+    },
+  }
+  async function reading(list: () => Promise<ToolDefinition[]>): Promise<void> {
+    const startedMs = deps.nowMs()
+    const changes = changesTold
+    try {
+      await catalog.learn(await list())
+      // One that was under way when a change was told may have been answered before it.
+      if (changes === changesTold) readAtMs = startedMs
+    } finally {
+      if (changes === changesTold) refreshing = undefined
+    }
+  }
+  return catalog
+}
+
+/** SHA-256 (hex) of the definition's canonical JSON (RFC 8785). */
+export function definitionHash(definition: JsonValue): string {
+  return createHash('sha256')
+    .update(canonicalize(definition) ?? '')
+    .digest('hex')
+}
+
+export function toolsOf(result: JsonObject): ToolDefinition[] {
+  const { tools } = result
+  return Array.isArray(tools) ? tools.filter(isToolDefinition) : []
+}
+
+function isToolDefinition(value: JsonValue): value is ToolDefinition {
+  return isObject(value) && typeof value['name'] === 'string'
+}
