@@ -14,6 +14,8 @@ export default defineConfig({
             'cli/**/*.test.ts',
             'infra/**/*.test.ts',
             'tests/*.test.ts',
+            'tests/mcp/*.test.ts',
+            'tests/conformance/*.test.ts',
             'bench/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/*.it.test.ts'],

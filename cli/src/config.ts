@@ -1,10 +1,13 @@
 // What the command takes from its environment.
+import { isAbsolute, join } from 'node:path'
 
 export type Environment = {
   /** NO_COLOR is set, or the terminal is too simple for colours. */
   noColor: boolean
   /** Where the REST API is, when no option says it. */
-  apiUrl: string
+  apiUrl: string | undefined
+  /** Where programs of this user keep their settings; undefined without a home. */
+  configFolder: string | undefined
   /** An access token of the API. */
   token: string | undefined
   /** Of the account that `--email` names. */
@@ -13,13 +16,19 @@ export type Environment = {
   forPrograms: NodeJS.ProcessEnv
 }
 
-const DEFAULT_API_URL = 'http://localhost:8000'
+function configFolder({ XDG_CONFIG_HOME, APPDATA, HOME }: NodeJS.ProcessEnv): string | undefined {
+  // By the specification a path that is not absolute is to be passed over.
+  if (XDG_CONFIG_HOME !== undefined && isAbsolute(XDG_CONFIG_HOME)) return XDG_CONFIG_HOME
+  if (process.platform === 'win32') return APPDATA || undefined
+  return HOME ? join(HOME, '.config') : undefined
+}
 
 export function environment(variables: NodeJS.ProcessEnv): Environment {
   const { MCPSHIELD_TOKEN, MCPSHIELD_PASSWORD, MCPSHIELD_NODE_FOUND: _, ...forPrograms } = variables
   return {
     noColor: Boolean(variables['NO_COLOR']) || variables['TERM'] === 'dumb',
-    apiUrl: variables['MCPSHIELD_API'] || DEFAULT_API_URL,
+    apiUrl: variables['MCPSHIELD_API'] || undefined,
+    configFolder: configFolder(variables),
     token: MCPSHIELD_TOKEN || undefined,
     password: MCPSHIELD_PASSWORD || undefined,
     forPrograms,

@@ -6,9 +6,10 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { InspectOptions } from './commands/inspect.ts'
 import type { PolicyCheckOptions } from './commands/policy-check.ts'
 import type { PolicyEvalOptions } from './commands/policy-eval.ts'
-import type { SimulateOptions } from './commands/policy-simulate.ts'
 import type { RedactOptions } from './commands/redact.ts'
 import type { WrapOptions } from './commands/wrap.ts'
+import { example, type Finish } from './command-help.ts'
+import { addAccount, addApprovals, addPolicySimulate } from './server-commands.ts'
 import { CommandError, DONE, OutputClosed, USAGE, written, type World } from './world.ts'
 
 /** Runs one command line; answers with the exit code. */
@@ -36,8 +37,6 @@ export async function run(argv: readonly string[], world: World): Promise<number
 /** As sysexits.h has it for an internal software error: none of the answers a command can give. */
 const FAULT = 70
 
-type Finish = (code: Promise<number>) => Promise<void>
-
 function commands(world: World, finish: Finish): Command {
   const program = new Command('mcpshield')
     .description('Rules on what an agent’s calls really touch: check them, try them, enforce them.')
@@ -56,6 +55,8 @@ function commands(world: World, finish: Finish): Command {
   addInspect(program, world, finish)
   addRedact(program, world, finish)
   addWrap(program, world, finish)
+  addAccount(program, world, finish)
+  addApprovals(program, world, finish)
   return program
 }
 
@@ -113,37 +114,6 @@ function addPolicyEval(policy: Command, world: World, finish: Finish): void {
       const { policyEval } = await import('./commands/policy-eval.ts')
       await finish(policyEval(world, file, options))
     })
-}
-
-function addPolicySimulate(policy: Command, world: World, finish: Finish): void {
-  policy
-    .command('simulate')
-    .description('decide a project’s recorded calls by a draft')
-    .argument('<file>', 'the draft; - is standard input')
-    .requiredOption('--project <id>', 'the project')
-    .option('--days <number>', 'how many days back', wholeNumber, 7)
-    .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
-    .option(
-      '--email <address>',
-      'log in as, with the password in MCPSHIELD_PASSWORD; else MCPSHIELD_TOKEN is used',
-    )
-    .option('--json', 'the API’s answer as it is')
-    .addHelpText(
-      'after',
-      example(
-        'MCPSHIELD_PASSWORD=… mcpshield policy simulate draft.yaml --project 0193… --email you@example.com',
-        'Exit 1 when the draft has an error; calls that would change are no error.',
-      ),
-    )
-    .action(async (file: string, options: SimulateOptions) => {
-      const { policySimulate } = await import('./commands/policy-simulate.ts')
-      await finish(policySimulate(world, file, options))
-    })
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.')
-  return Number(text)
 }
 
 function addInspect(program: Command, world: World, finish: Finish): void {
@@ -205,8 +175,4 @@ function addWrap(program: Command, world: World, finish: Finish): void {
       const { wrap } = await import('./commands/wrap.ts')
       await finish(wrap(world, command, options))
     })
-}
-
-function example(command: string, note?: string): string {
-  return `\nExample:\n  ${command}\n${note === undefined ? '' : `\n${note}\n`}`
 }

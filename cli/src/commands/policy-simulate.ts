@@ -4,7 +4,9 @@ import { MAX_BYTES } from '@mcpshield/policy/yaml-document'
 import { colorsFor, diagnosticText, linesOf } from '../diagnostics-text.ts'
 import { readBeginning } from '../files.ts'
 import { printable } from '../printable.ts'
-import { member, openRestApi, refused } from '../rest-api.ts'
+import { openRestApi } from '../rest-api.ts'
+import { member, refused } from '../rest-client.ts'
+import { tableText } from '../table.ts'
 import { DONE, NEGATIVE, write, type World } from '../world.ts'
 
 export type SimulateOptions = { project: string; days: number; api?: string; email?: string; json?: boolean }
@@ -37,7 +39,12 @@ export async function policySimulate(world: World, file: string, options: Simula
   const { text } = await readBeginning(world, file, MAX_BYTES)
   const api = await openRestApi(world, options)
   const path = `/projects/${encodeURIComponent(options.project)}/policy/simulate`
-  const { status, body } = await api.post(path, { policy_yaml: text, days: options.days }, WITHIN_MS)
+  const { status, body } = await api.request(
+    'POST',
+    path,
+    { policy_yaml: text, days: options.days },
+    WITHIN_MS,
+  )
   const diagnostics = member(body, 'diagnostics')
   if (status === 422 && Array.isArray(diagnostics)) {
     const asJson = `${JSON.stringify({ file, diagnostics })}\n`
@@ -80,27 +87,16 @@ function summary({ days, calls, unchanged, changed, not_replayable, outside_poli
   return `${calls} calls of the last ${days} days\n${shown.join('')}`
 }
 
-/** The calls that would change, newest first. What agents wrote is shown as text and nothing else. */
+/** The calls that would change, newest first. */
 function table(examples: Example[]): string {
   if (examples.length === 0) return ''
-  const rows = [
-    ['time', 'tool', 'agent', 'before', 'after', 'why'],
-    ...examples.map(({ time, tool, agent, before, after }) =>
-      [
-        time,
-        tool,
-        agent ?? '-',
-        `${before.decision} (${before.rule})`,
-        `${after.decision} (${after.rule})`,
-        after.reason,
-      ].map(printable),
-    ),
-  ]
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return `\n${rows.map(line).join('\n')}\n`
+  const rows = examples.map(({ time, tool, agent, before, after }) => [
+    time,
+    tool,
+    agent ?? '-',
+    `${before.decision} (${before.rule})`,
+    `${after.decision} (${after.rule})`,
+    after.reason,
+  ])
+  return `\n${tableText(['time', 'tool', 'agent', 'before', 'after', 'why'], rows)}`
 }

@@ -4,11 +4,13 @@ import type { ConsumptionOf, EmittedBy, EnqueuedBy, RpcCalledBy } from './limits
 import type { Consumption, FlowRow } from '@mcpshield/contracts/flow'
 import type { Handlers, Input, KvDef, Output, RpcDef } from '@mcpshield/contracts/define'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
+import { gatewayPeers } from '@mcpshield/contracts/mcp-gateway'
 import type { z } from 'zod'
 import { auditPublisher, type AuditPublisher } from './audit.ts'
 import { kvWriter, watchBucket, type BucketWatcher, type KvWriter, type Watching } from './kv.ts'
 import { deadLetters, type DeadLetters } from './dead-letters.ts'
 import type { Log } from './log.ts'
+import { peersOf, type Peers } from './peers.ts'
 import { inboxPrefix } from './permissions.ts'
 import { serveRpc, type Call } from './rpc.ts'
 import { rpcClient, type CallOptions } from './rpc-client.ts'
@@ -39,6 +41,8 @@ export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
   ): Promise<Watching>
   writer<D extends R['writes'][number]>(def: D): Promise<KvWriter<z.input<D['value']>>>
   audit: AuditPublisher
+  /** For a service whose instances speak with each other (flow.ts): the voice of one, by its id. */
+  peers: R['peers'] extends true ? (instance: string) => Peers : undefined
   /** For who may send dead letters again (flow.ts). */
   deadLetters: R['replaysDead'] extends true ? DeadLetters : undefined
   /** Milliseconds a round trip to the server takes; throws when it does not answer. */
@@ -72,6 +76,9 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
     watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),
     writer: (def: KvDef) => kvWriter(connection, def),
     audit: row.audits ? auditPublisher(connection, options.name, options.log) : noAudit(options.name),
+    peers: (row.peers
+      ? peersOf(connection, options.name, gatewayPeers, options.log)
+      : undefined) as Bus<R>['peers'],
     deadLetters: (row.replaysDead ? deadLetters(connection) : undefined) as Bus<R>['deadLetters'],
     async ping() {
       return connection.rtt()

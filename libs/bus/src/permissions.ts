@@ -23,7 +23,8 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
       `$JS.ACK.${stream}.${durable}.>`,
     ]),
     ...(row.consumes.length > 0 ? ['dead.>'] : []),
-    ...(row.peers ? [`peer.${service}.>`] : []),
+    // To answer one another however long it takes: the right to answer a request ends after a minute.
+    ...(row.peers ? [`peer.${service}.>`, `${inboxPrefix(service)}.>`] : []),
     ...(row.replaysDead ? REPLAYS : []),
   ]
   const subscribe = [

@@ -8,10 +8,11 @@ import {
 import type { Authorization, ClientConfig, Pending, ProtectedBy } from './authorization.ts'
 import { parseChallenge, probe } from './challenge.ts'
 import { discover } from './discovery.ts'
-import { asFailure, OAuthFailure, plain } from './failures.ts'
+import { OAuthFailure, plain } from './failures.ts'
 import { clientFor } from './registration.ts'
 import { scopeToAsk } from './scopes.ts'
 import { clientOptions, ownTokens, tokensFrom } from './tokens.ts'
+import { asFailure } from './sdk-errors.ts'
 
 /**
  * `authorizationUrl` is for the person's browser, and null when none is needed. Without a challenge the server is asked

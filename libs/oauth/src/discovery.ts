@@ -11,8 +11,9 @@ import {
 import { sameIssuer, type ClientConfig, type ProtectedBy } from './authorization.ts'
 import type { Challenge } from './challenge.ts'
 import type { Fetch } from './egress.ts'
-import { asFailure, OAuthFailure } from './failures.ts'
+import { OAuthFailure } from './failures.ts'
 import { namesLoopback } from './neighbourhoods.ts'
+import { asFailure } from './sdk-errors.ts'
 
 /** `preferred` is the issuer that something is known of already: taken where several are offered. */
 export async function discover(
@@ -71,8 +72,11 @@ async function serverMetadata(
   issuer: string,
   { serverUrl, fetch }: ClientConfig,
 ): Promise<AuthorizationServerMetadata> {
-  if (!URL.canParse(issuer))
-    throw new OAuthFailure('refused', 'The upstream names an authorisation server that is no URL.')
+  if (!URL.canParse(issuer) || !/^https?:$/.test(new URL(issuer).protocol))
+    throw new OAuthFailure(
+      'refused',
+      'The upstream names an authorisation server that is no http or https URL.',
+    )
   let found: AuthorizationServerMetadata | undefined
   try {
     found = await discoverAuthorizationServerMetadata(issuer, { fetchFn: fetch })

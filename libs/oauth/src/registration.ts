@@ -7,8 +7,9 @@ import {
   type ProtectedBy,
   type Registration,
 } from './authorization.ts'
-import { asFailure, OAuthFailure } from './failures.ts'
+import { OAuthFailure } from './failures.ts'
 import { namesLoopback } from './neighbourhoods.ts'
+import { asFailure } from './sdk-errors.ts'
 
 /** The client for this server: `known` where it is one of this server's, else a new one. */
 export async function clientFor(

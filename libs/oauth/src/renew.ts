@@ -4,10 +4,10 @@ import type { Authorization, ClientConfig, ProtectedBy } from './authorization.t
 import { issuerOf, ofServer } from './authorize.ts'
 import { parseChallenge, type Challenge } from './challenge.ts'
 import { discover } from './discovery.ts'
-import { asFailure } from './failures.ts'
 import { clientFor } from './registration.ts'
 import { isCovered, scopeToAsk } from './scopes.ts'
 import { clientOptions, ownTokens, tokensFrom } from './tokens.ts'
+import { asFailure } from './sdk-errors.ts'
 
 export type Renewal = {
   /** To be kept in either case. Without tokens when those there were are worth nothing any more. */

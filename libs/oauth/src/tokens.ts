@@ -7,7 +7,8 @@ import {
   type OAuthTokens,
 } from '@modelcontextprotocol/client'
 import type { ClientConfig, ProtectedBy, Registration, Tokens } from './authorization.ts'
-import { asFailure, OAuthFailure } from './failures.ts'
+import { OAuthFailure } from './failures.ts'
+import { asFailure } from './sdk-errors.ts'
 
 /** Longer lives are taken for this one: a number that is no time would be no end at all. */
 const LONGEST_LIFE_SECONDS = 10 * 365 * 86_400

@@ -10,13 +10,16 @@ import {
   type RpcAnswer,
   type RpcError,
 } from '@mcpshield/mcp/messages'
-import type { JsonObject } from '@mcpshield/policy/facts'
 import { unavailable } from './failures.ts'
 import { refusal } from './link.ts'
 import type { ServerIdentity } from './upstream.ts'
 
 /** Who answered. Throws a Refusal when the server is not of the modern era, an AppError when it is but does not answer. */
-export function discovered(slug: string, answer: RpcAnswer | undefined, status: number | null): ServerIdentity {
+export function discovered(
+  slug: string,
+  answer: RpcAnswer | undefined,
+  status: number | null,
+): ServerIdentity {
   if (answer === undefined) throw refusal(slug, 'did not answer server/discover', status)
   if ('error' in answer) throw failed(slug, answer.error, status)
   const { supportedVersions, capabilities, serverInfo, instructions } = answer.result
@@ -42,6 +45,6 @@ function failed(slug: string, error: RpcError, status: number | null): Error {
 export function offersOurVersion(answer: RpcAnswer | undefined): boolean {
   if (answer === undefined || !('error' in answer) || answer.error.code !== UNSUPPORTED_VERSION) return false
   const data: unknown = answer.error.data
-  const supported = isObject(data) ? (data as JsonObject)['supported'] : undefined
+  const supported = isObject(data) ? data['supported'] : undefined
   return Array.isArray(supported) && supported.includes(MODERN_VERSION)
 }

@@ -1,8 +1,9 @@
 // The HTTP side of one upstream: its connections, and the credentials that the project named for it. Nothing of a
 // client's own requests gets here but what the protocol sends.
 import { Pool } from 'undici'
+import { AppError } from '@mcpshield/contracts/errors'
 import { exchange, type HttpAnswer, type HttpCall } from './exchange.ts'
-import { tooLate } from './failures.ts'
+import { tooLate, unavailable } from './failures.ts'
 import type { TokenSource, UpstreamSpec } from './upstream.ts'
 
 export type EndpointCall = Omit<HttpCall, 'path'> & {
@@ -84,14 +85,23 @@ async function sendWithToken(
   call: EndpointCall,
 ): Promise<HttpAnswer> {
   const startedMs = performance.now()
-  let token = await tokens.token()
+  let token = await granted(slug, tokens.token())
   for (let sends = 1; ; sends++) {
     const timeoutMs = call.timeoutMs === 0 ? 0 : call.timeoutMs - (performance.now() - startedMs)
     if (timeoutMs < 0) throw tooLate(slug, call.timeoutMs)
     const headers = token === '' ? call.headers : [...call.headers, 'authorization', `Bearer ${token}`]
     const answer = await send({ ...call, headers, timeoutMs })
     if (!isRefused(answer) || sends === MAX_SENDS) return answer
-    token = await tokens.renew(token, challengeOf(answer))
+    token = await granted(slug, tokens.renew(token, challengeOf(answer)))
+  }
+}
+
+/** Why there is no token is for the log: it may tell of the authorisation server. */
+async function granted(slug: string, token: Promise<string>): Promise<string> {
+  try {
+    return await token
+  } catch (error) {
+    throw error instanceof AppError ? error : unavailable(slug, 'is not authorised', error)
   }
 }
 

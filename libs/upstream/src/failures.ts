@@ -9,8 +9,8 @@ export class Refusal extends Error {
   readonly status: number | null
   readonly error: RpcError | undefined
 
-  constructor(message: string, status: number | null, error?: RpcError) {
-    super(message)
+  constructor(message: string, status: number | null, error?: RpcError, cause?: unknown) {
+    super(message, { cause })
     this.status = status
     this.error = error
   }
@@ -31,6 +31,11 @@ export function tooLate(slug: string, timeoutMs: number): AppError {
     'DEADLINE_EXCEEDED',
     `The upstream ${slug} did not answer within ${Math.round(timeoutMs)} ms.`,
   )
+}
+
+/** As what a failed handshake means: that the server is not of the tried era. */
+export function asRefusal(error: unknown): unknown {
+  return error instanceof AppError ? new Refusal(error.message, null, undefined, error) : error
 }
 
 export function clientGone(): AppError {

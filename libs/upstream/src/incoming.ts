@@ -25,3 +25,15 @@ export function answerTo(id: number, message: JsonObject | undefined): RpcAnswer
     ? { error: rpcError(message['error']) }
     : undefined
 }
+
+/** What a client says to servers of the legacy era alone. Ids in it mean something else to the server than to the client. */
+const LEGACY_ALONE = new Set([
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+])
+
+export function isLegacyAlone(method: string): boolean {
+  return LEGACY_ALONE.has(method)
+}

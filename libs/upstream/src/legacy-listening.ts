@@ -45,7 +45,8 @@ export function openLegacyListening(
     if (known === undefined) return
     if (--known.listeners > 0) return
     subscriptions.delete(uri)
-    if ((await known.taken) && !isOwn(uri) && !subscriptions.has(uri)) await no(send('resources/unsubscribe', uri))
+    if ((await known.taken) && !isOwn(uri) && !subscriptions.has(uri))
+      await no(send('resources/unsubscribe', uri))
   }
   return {
     async listen(filter, { signal, onNotification }): Promise<Listening> {

@@ -1,16 +1,15 @@
 // A conversation with a server of the legacy era: sessions come and go below it, and are begun anew where they are lost.
 import { setTimeout as wait } from 'node:timers/promises'
+import { AppError } from '@mcpshield/contracts/errors'
 import type { RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
-import { SessionLost, unavailable } from './failures.ts'
+import { Refusal, SessionLost, unavailable } from './failures.ts'
 import { openLegacyListening, type LegacyListening } from './legacy-listening.ts'
 import type { Link, LinkEvents, OpenLink } from './link.ts'
 import { openSessionState, type SessionState } from './session-state.ts'
-import type { Peer, RequestOptions, Speaker } from './upstream.ts'
-
-/** A peer that is given up for good by `close`. */
-export type OwnedPeer = Peer & { close(): Promise<void> }
+import type { OwnedPeer } from './peers.ts'
+import type { RequestOptions, Speaker } from './upstream.ts'
 
 const REOPEN_FIRST_MS = 1_000
 const REOPEN_MAX_MS = 30_000
@@ -26,6 +25,7 @@ type Conversation = {
   closed: boolean
   followed: boolean
   reopening: boolean
+  underWay: number
   state: SessionState
   listening: LegacyListening
 }
@@ -49,6 +49,7 @@ export async function connectLegacyPeer(
       conversation.link?.follow()
     },
     listen: listening.listen,
+    isBusy: () => conversation.underWay > 0 || isFollowed(conversation),
     close: () => close(conversation),
   }
   const conversation: Conversation = {
@@ -62,6 +63,7 @@ export async function connectLegacyPeer(
     closed: false,
     followed: false,
     reopening: false,
+    underWay: 0,
     state,
     listening,
   }
@@ -79,7 +81,10 @@ function linked(conversation: Conversation): Promise<Link> | Link {
 async function begin(conversation: Conversation): Promise<Link> {
   const { slug, speaker, peer, state, listening, log } = conversation
   if (conversation.closed) throw unavailable(slug, 'was left')
-  const link = await conversation.open(speaker, eventsOf(conversation))
+  const link = await conversation.open(speaker, eventsOf(conversation)).catch((error: unknown) => {
+    // Only a first session tells the server's era.
+    throw error instanceof Refusal && isKnown(peer) ? new AppError('UNAVAILABLE', error.message) : error
+  })
   if (conversation.closed) {
     await link.close()
     throw unavailable(slug, 'was left')
@@ -89,8 +94,13 @@ async function begin(conversation: Conversation): Promise<Link> {
   await state.restore(link, listening.uris()).catch((error: unknown) => {
     log.warn({ upstream: slug, err: error }, 'what a session held could not be restored')
   })
-  if (conversation.followed || listening.isWanted()) link.follow()
+  if (isFollowed(conversation)) link.follow()
   return link
+}
+
+/** True after the first session. */
+function isKnown({ server }: OwnedPeer): boolean {
+  return server.protocolVersion !== ''
 }
 
 function eventsOf(conversation: Conversation): LinkEvents {
@@ -99,6 +109,7 @@ function eventsOf(conversation: Conversation): LinkEvents {
     onNotification: (message) => speaker.onNotification(message),
     onRequest: (message, signal) => speaker.onRequest(message, signal),
     onChange: (message) => listening.hear(message),
+    isListened: () => listening.isWanted(),
     onEnd(lost) {
       conversation.link = undefined
       if (lost) void reopen(conversation)
@@ -106,14 +117,15 @@ function eventsOf(conversation: Conversation): LinkEvents {
   }
 }
 
+function isFollowed({ followed, listening }: Conversation): boolean {
+  return followed || listening.isWanted()
+}
+
 /** A session that somebody listens to is begun anew at once, any other by its next request. */
 async function reopen(conversation: Conversation): Promise<void> {
   if (conversation.reopening) return
   conversation.reopening = true
-  const isWanted = () =>
-    !conversation.closed &&
-    conversation.link === undefined &&
-    (conversation.followed || conversation.listening.isWanted())
+  const isWanted = () => !conversation.closed && conversation.link === undefined && isFollowed(conversation)
   for (let pauseMs = REOPEN_FIRST_MS; isWanted(); pauseMs = Math.min(REOPEN_MAX_MS, pauseMs * 2)) {
     await wait(pauseMs, undefined, { ref: false })
     if (isWanted()) await Promise.resolve(linked(conversation)).catch(() => undefined)
@@ -129,16 +141,29 @@ async function request(
   params: JsonObject,
   options: RequestOptions,
 ): Promise<RpcAnswer> {
-  const link = conversation.link ?? (await linked(conversation))
-  let answer: RpcAnswer
+  conversation.underWay++
   try {
-    answer = await link.request(method, params, options)
+    const answer = await requestInSession(conversation, method, params, options)
+    if (HOLDS_STATE.has(method) && 'result' in answer) conversation.state.note(method, params)
+    return answer
+  } finally {
+    conversation.underWay--
+  }
+}
+
+async function requestInSession(
+  conversation: Conversation,
+  method: string,
+  params: JsonObject,
+  options: RequestOptions,
+): Promise<RpcAnswer> {
+  const link = conversation.link ?? (await linked(conversation))
+  try {
+    return await link.request(method, params, options)
   } catch (error) {
     const fresh = await another(conversation, link, error)
-    answer = await fresh.request(method, params, options).catch(asUnavailable(conversation))
+    return fresh.request(method, params, options).catch(asUnavailable(conversation))
   }
-  if (HOLDS_STATE.has(method) && 'result' in answer) conversation.state.note(method, params)
-  return answer
 }
 
 async function notify(conversation: Conversation, method: string, params?: JsonObject): Promise<void> {

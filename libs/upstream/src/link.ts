@@ -20,6 +20,8 @@ export type LinkEvents = {
   onChange(message: Message): void
   /** The session is over. `lost`: not by our own will. */
   onEnd(lost: boolean): void
+  /** True while somebody waits for changes. */
+  isListened(): boolean
 }
 
 export type Link = {

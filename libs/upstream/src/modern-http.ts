@@ -16,10 +16,10 @@ import type { HttpAnswer } from './exchange.ts'
 import { unavailable } from './failures.ts'
 import { headerValue, isPlain } from './header-value.ts'
 import { ACCEPT_BOTH, askOnce } from './http-session.ts'
-import { answerTo } from './incoming.ts'
-import type { OwnedPeer } from './legacy-peer.ts'
+import { answerTo, isLegacyAlone } from './incoming.ts'
 import { listenOverHttp } from './modern-listening.ts'
 import { modernStream, type ModernStream } from './modern-stream.ts'
+import type { OwnedPeer } from './peers.ts'
 import { modernMeta, modernParams, nextRequestId, notificationText, requestText } from './request-params.ts'
 import { openToolDefinitions, type ToolDefinitions } from './tool-definitions.ts'
 import { mirrored } from './tool-headers.ts'
@@ -41,7 +41,14 @@ export type ModernHttp = {
 }
 
 export function openModernHttp(endpoint: Endpoint, log: Log): ModernHttp {
-  const named = ['content-type', 'application/json', 'accept', ACCEPT_BOTH, 'mcp-protocol-version', MODERN_VERSION]
+  const named = [
+    'content-type',
+    'application/json',
+    'accept',
+    ACCEPT_BOTH,
+    'mcp-protocol-version',
+    MODERN_VERSION,
+  ]
   return {
     endpoint,
     headers: [...endpoint.headers, ...named],
@@ -60,6 +67,7 @@ export async function connectModernHttpPeer(
   const meta = modernMeta(speaker.clientInfo, speaker.capabilities)
   const server = await identityOf(modern, meta)
   const gone = new AbortController()
+  let listened = 0
   const caller: Caller = {
     modern,
     meta,
@@ -74,7 +82,13 @@ export async function connectModernHttpPeer(
     request: (method, params, options) => request(caller, method, params, options),
     notify: (method, params) => notify(caller, method, params),
     follow: () => undefined, // Nothing is told outside of requests.
-    listen: (filter, options) => listenOverHttp(modern, meta, filter, options, gone.signal),
+    async listen(filter, options) {
+      const listening = await listenOverHttp(modern, meta, filter, options, gone.signal)
+      listened++
+      void listening.ended.then(() => listened--)
+      return listening
+    },
+    isBusy: () => listened > 0,
     async close() {
       gone.abort()
     },
@@ -156,7 +170,8 @@ async function sendAgain(
   options: RequestOptions,
   failed: RpcAnswer & { error: { code: number } },
 ): Promise<RpcAnswer> {
-  if (offersOurVersion(failed)) return send(caller, method, params, options, linesOf(headersOfCall(caller, params)))
+  if (offersOurVersion(failed))
+    return send(caller, method, params, options, linesOf(headersOfCall(caller, params)))
   if (failed.error.code !== HEADER_MISMATCH || method !== 'tools/call') return failed
   await refreshTools(caller)
   const headers = headersOfCall(caller, params) ?? NONE
@@ -185,7 +200,7 @@ async function send(
   const reader = () => (stream = modernStream(id, params, options, log))
   const body = requestText(id, method, modernParams(params, id, meta))
   const http = await endpoint.send({ method: 'POST', headers, body, timeoutMs, signal, reader })
-  const answer = stream === undefined ? answerTo(id, http.message) : (stream as ModernStream).answer
+  const answer = stream === undefined ? answerTo(id, http.message) : stream.answer
   if (answer !== undefined) return answer
   if (!http.events && http.status >= 400 && http.status < 500) forget()
   throw noAnswer(endpoint.slug, http)
@@ -213,16 +228,8 @@ const NAMED_BY: Record<string, string | undefined> = Object.assign(Object.create
   'tasks/cancel': 'taskId',
 })
 
-/** Of the legacy era alone. */
-const LEGACY_NOTIFICATIONS = new Set([
-  'notifications/initialized',
-  'notifications/cancelled',
-  'notifications/progress',
-  'notifications/roots/list_changed',
-])
-
 async function notify({ modern, meta }: Caller, method: string, params: JsonObject = {}): Promise<void> {
-  if (LEGACY_NOTIFICATIONS.has(method) || !isPlain(method)) return
+  if (isLegacyAlone(method) || !isPlain(method)) return
   const given = params['_meta']
   const body = notificationText(method, { ...params, _meta: { ...meta, ...(isObject(given) ? given : {}) } })
   const { endpoint } = modern

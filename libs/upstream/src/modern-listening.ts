@@ -3,7 +3,7 @@ import { META, metaOf, type Message, type RpcAnswer } from '@mcpshield/mcp/messa
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { filteredUris, isAskedFor, isChange } from './change-filter.ts'
 import type { EventReader } from './events.ts'
-import { clientGone, tooLate, unavailable } from './failures.ts'
+import { tooLate, unavailable } from './failures.ts'
 import { answerTo, messageOf } from './incoming.ts'
 import type { ModernHttp } from './modern-http.ts'
 import { tellSafely } from './modern-stream.ts'
@@ -11,7 +11,7 @@ import { modernParams, nextRequestId, requestText } from './request-params.ts'
 import type { Listening, Peer } from './upstream.ts'
 
 export const LISTEN = 'subscriptions/listen'
-const ACKNOWLEDGE_TIMEOUT_MS = 15_000
+export const ACKNOWLEDGE_TIMEOUT_MS = 15_000
 
 type ListenOptions = Parameters<Peer['listen']>[1]
 
@@ -37,7 +37,10 @@ export async function listenOverHttp(
     },
   })
   const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), ACKNOWLEDGE_TIMEOUT_MS)
+  const timer = setTimeout(() => {
+    acknowledged.fail(tooLate(slug, ACKNOWLEDGE_TIMEOUT_MS))
+    late.abort()
+  }, ACKNOWLEDGE_TIMEOUT_MS)
   const ended = endpoint
     .send({
       method: 'POST',
@@ -53,7 +56,7 @@ export async function listenOverHttp(
         if (answer !== undefined) acknowledged.answer(answer)
         acknowledged.fail(unavailable(slug, `answered with status ${http.status} and no subscription`))
       },
-      (error: Error) => acknowledged.fail(late.signal.aborted ? tooLate(slug, ACKNOWLEDGE_TIMEOUT_MS) : error),
+      (error: Error) => acknowledged.fail(error),
     )
   try {
     return { honored: await acknowledged.honored, ended }
@@ -71,10 +74,10 @@ export function openAcknowledgement(slug: string) {
     fail: reject,
     /** Of the listening request itself: its end, or that it is refused. */
     answer(answer: RpcAnswer) {
-      const why = 'error' in answer ? `refused to be listened to: ${answer.error.message}` : 'ended the subscription'
+      const why =
+        'error' in answer ? `refused to be listened to: ${answer.error.message}` : 'ended the subscription'
       reject(unavailable(slug, why.replace(/\.$/, '')))
     },
-    gone: () => reject(clientGone()),
   }
 }
 
@@ -91,7 +94,9 @@ export function changeOf(
   const { _meta, ...rest } = params
   if (method === 'notifications/subscriptions/acknowledged') {
     const { notifications } = rest
-    acknowledge(typeof notifications === 'object' && notifications !== null ? (notifications as JsonObject) : {})
+    acknowledge(
+      typeof notifications === 'object' && notifications !== null ? (notifications as JsonObject) : {},
+    )
     return undefined
   }
   const change = { method, params: Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta } }

@@ -1,74 +1,120 @@
 // The conversations of one upstream: one for each speaker, in the era that suits both it and the server.
-import type { Era } from '@mcpshield/mcp/messages'
 import { AppError } from '@mcpshield/contracts/errors'
+import type { Era } from '@mcpshield/mcp/messages'
 import { Refusal, unavailable } from './failures.ts'
-import type { OwnedPeer } from './legacy-peer.ts'
 import type { Peer, Speaker, Upstream } from './upstream.ts'
 
-/** Each throws a Refusal when the server is not of the era. */
-export type OpenPeer = Record<Era, (speaker: Speaker) => Promise<OwnedPeer>>
+/** A conversation that is given up for good by `close`. */
+export type OwnedPeer = Peer & {
+  /** True while something is under way, or listened for. */
+  isBusy(): boolean
+  close(): Promise<void>
+}
+
+/**
+ * Each throws a Refusal when the server is not of the era. `forget`: what was found out about the server has turned out
+ * wrong, so that the speaker's next conversation finds out anew.
+ */
+export type OpenPeer = Record<Era, (speaker: Speaker, forget: () => void) => Promise<OwnedPeer>>
+
+type Entry = { opening: Promise<OwnedPeer>; peer: OwnedPeer | undefined; usedAtMs: number }
 
 /** What a server cannot do is tried again after this: servers are brought up to date. */
 const REFUSED_FOR_MS = 10 * 60_000
+/** Clients without a session never say that they are gone. */
+const IDLE_MS = 60 * 60_000
+const SWEEP_MS = 60_000
 /** The longest unused make room. */
 const MAX_PEERS = 10_000
 
-export function upstreamOf(slug: string, open: OpenPeer, dispose: () => Promise<void>): Upstream {
-  const peers = new Map<string, Promise<OwnedPeer>>()
+export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseLike<void>): Upstream {
+  const entries = new Map<string, Entry>()
   const openInEra = eraChooser(slug, open)
   let disposed = false
 
-  const closePeer = (id: string) => {
-    const peer = peers.get(id)
-    peers.delete(id)
-    return peer?.then((each) => each.close()).catch(() => undefined)
+  const remove = async (id: string): Promise<void> => {
+    const entry = entries.get(id)
+    entries.delete(id)
+    await entry?.opening.then((peer) => peer.close()).catch(() => undefined)
   }
-  const begin = (speaker: Speaker): Promise<OwnedPeer> => {
-    const opening = openInEra(speaker)
-    peers.set(speaker.id, opening)
-    opening.catch(() => {
-      if (peers.get(speaker.id) === opening) peers.delete(speaker.id)
-    })
-    for (const longest of peers.keys()) {
-      if (peers.size <= MAX_PEERS) break
-      void closePeer(longest)
+  const sweep = () => {
+    const before = performance.now() - IDLE_MS
+    for (const [id, { usedAtMs, peer }] of entries)
+      if (usedAtMs < before && peer?.isBusy() === false) void remove(id)
+  }
+  const timer = setInterval(sweep, SWEEP_MS)
+  timer.unref()
+
+  const begin = (speaker: Speaker): Entry => {
+    const { id } = speaker
+    if (entries.size >= MAX_PEERS) void remove(longestUnused(entries))
+    const forget = () => {
+      if (entries.get(id) === entry) entries.delete(id)
     }
-    return opening
+    const entry: Entry = {
+      opening: openInEra(speaker, forget),
+      peer: undefined,
+      usedAtMs: performance.now(),
+    }
+    entries.set(id, entry)
+    entry.opening.then((peer) => (entry.peer = peer), forget)
+    return entry
   }
   return {
     slug,
-    peer(speaker): Promise<Peer> {
+    peer(speaker) {
       if (disposed) return Promise.reject(unavailable(slug, 'was removed'))
-      return peers.get(speaker.id) ?? begin(speaker)
+      const entry = entries.get(speaker.id) ?? begin(speaker)
+      entry.usedAtMs = performance.now()
+      return entry.opening
     },
-    leave: (speakerId) => void closePeer(speakerId),
+    leave: (speakerId) => void remove(speakerId),
     async [Symbol.asyncDispose]() {
       disposed = true
-      await Promise.all([...peers.keys()].map(closePeer))
+      clearInterval(timer)
+      await Promise.all([...entries.keys()].map(remove))
       await dispose()
     },
   }
 }
 
+function longestUnused(entries: Map<string, Entry>): string {
+  let found = ''
+  let usedAtMs = Infinity
+  for (const [id, entry] of entries) if (entry.usedAtMs < usedAtMs) [found, usedAtMs] = [id, entry.usedAtMs]
+  return found
+}
+
 /** The speaker's own era where the server has it, else the other one. What a server refused is remembered. */
-function eraChooser(slug: string, open: OpenPeer): (speaker: Speaker) => Promise<OwnedPeer> {
+function eraChooser(
+  slug: string,
+  open: OpenPeer,
+): (speaker: Speaker, forget: () => void) => Promise<OwnedPeer> {
   const refusedAtMs: Record<Era, number> = { legacy: -Infinity, modern: -Infinity }
   const isRefused = (era: Era) => performance.now() - refusedAtMs[era] < REFUSED_FOR_MS
-  return async (speaker) => {
+  const allow = () => {
+    refusedAtMs.legacy = refusedAtMs.modern = -Infinity
+  }
+  return async (speaker, forget) => {
     const eras: Era[] = speaker.era === 'legacy' ? ['legacy', 'modern'] : ['modern', 'legacy']
-    const likely = eras.filter((era) => !isRefused(era))
+    const forgetAll = () => {
+      allow()
+      forget()
+    }
     let first: Refusal | undefined
-    for (const era of likely.length === 0 ? eras : likely) {
+    for (const era of eras.some(isRefused) ? eras.filter((each) => !isRefused(each)) : eras) {
       try {
-        return await open[era](speaker)
+        return await open[era](speaker, forgetAll)
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         first ??= error
         if (isFinal(error)) refusedAtMs[era] = performance.now()
       }
     }
-    refusedAtMs.legacy = refusedAtMs.modern = -Infinity
-    throw new AppError('UNAVAILABLE', first?.message ?? `The upstream ${slug} did not answer.`, { cause: first })
+    allow()
+    throw new AppError('UNAVAILABLE', first?.message ?? `The upstream ${slug} did not answer.`, {
+      cause: first,
+    })
   }
 }
 

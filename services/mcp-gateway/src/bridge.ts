@@ -11,6 +11,7 @@ import {
   type Message,
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
+import { canAnswer, canBeAsked } from '@mcpshield/mcp/questions'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Peer } from '@mcpshield/upstream/upstream'
 import type { Client, Exchange } from './client.ts'
@@ -36,7 +37,7 @@ const MAX_ROUNDS = 16
 export function cross(crossing: Crossing, openCalls: OpenCalls): Promise<Step> {
   const { peer, exchange, method } = crossing
   if (exchange.client.era === 'modern')
-    return peer.era === 'legacy' && TAKES_INPUT.has(method) && canBeAsked(exchange.client)
+    return peer.era === 'legacy' && TAKES_INPUT.has(method) && canBeAsked(exchange.client.capabilities)
       ? openCalls.start(crossing)
       : plainly(crossing)
   return peer.era === 'modern' ? inRounds(crossing) : answeringItsQuestions(crossing)
@@ -51,7 +52,7 @@ async function plainly({ peer, method, params, timeoutMs, exchange, tell }: Cros
 /** Legacy to legacy: the server's questions go to the client as they are. The time a person takes is not the server's. */
 async function answeringItsQuestions(crossing: Crossing): Promise<Step> {
   const { peer, method, params, timeoutMs, exchange, tell, ask } = crossing
-  if (!canBeAsked(exchange.client)) {
+  if (!canBeAsked(exchange.client.capabilities)) {
     const { signal } = exchange
     return {
       answer: await peer.request(method, params, { timeoutMs, signal, onNotification: tell, onRequest: ask }),
@@ -106,7 +107,8 @@ async function answersTo(
   const answers = await Promise.all(
     Object.entries(requests).map(async ([key, request]): Promise<[string, RpcAnswer]> => {
       const message = messageOf(request)
-      if (message === undefined || !canAnswer(client, message)) return [key, cannotAnswer(message)]
+      if (message === undefined || !canAnswer(client.capabilities, message))
+        return [key, cannotAnswer(message)]
       return [key, await ask(message, signal)]
     }),
   )
@@ -128,29 +130,6 @@ function messageOf(value: unknown): Message | undefined {
   if (!isObject(value) || typeof value['method'] !== 'string') return undefined
   const { method, params } = value
   return { method, ...(isObject(params) ? { params } : {}) }
-}
-
-/** Question → the capability that a client must have declared for it. */
-const NEEDS: Record<string, string> = {
-  'elicitation/create': 'elicitation',
-  'sampling/createMessage': 'sampling',
-  'roots/list': 'roots',
-}
-
-export function canAnswer({ capabilities }: Client, { method, params }: Message): boolean {
-  const needed = Object.hasOwn(NEEDS, method) ? NEEDS[method] : undefined
-  if (needed === undefined || !isObject(capabilities[needed])) return false
-  return needed !== 'elicitation' || takesMode(capabilities[needed] as JsonObject, params?.['mode'])
-}
-
-/** An empty declaration is of forms, as it was before there were modes. */
-function takesMode(elicitation: JsonObject, mode: unknown): boolean {
-  if (mode === 'url') return isObject(elicitation['url'])
-  return isObject(elicitation['form']) || !isObject(elicitation['url'])
-}
-
-function canBeAsked(client: Client): boolean {
-  return Object.values(NEEDS).some((capability) => client.capabilities[capability] !== undefined)
 }
 
 export function cannotAnswer(message: Message | undefined): RpcAnswer {

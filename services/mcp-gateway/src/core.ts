@@ -3,10 +3,10 @@ import type { gatewayPeers } from '@mcpshield/contracts/mcp-gateway'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { Snapshots } from '@mcpshield/pdp/snapshots'
-import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Log } from '@mcpshield/runtime/log'
 import type { Message } from '@mcpshield/mcp/messages'
+import { redactMessage, redactProse } from '@mcpshield/mcp/redact-answer'
 import type { z } from 'zod'
 import type { Client, Exchange } from './client.ts'
 import { conversations } from './conversations.ts'
@@ -14,7 +14,6 @@ import type { EndpointDeps } from './endpoint.ts'
 import type { HeldCallDeps } from './held-calls.ts'
 import { legacyListening } from './legacy-listening.ts'
 import { openCalls, type OpenCalls, type Step } from './open-calls.ts'
-import { redactMessage } from './redaction.ts'
 import type { Runtimes } from './runtimes.ts'
 import { sealedStates } from './sealed-state.ts'
 
@@ -45,8 +44,8 @@ export function gatewayCore(deps: CoreDeps): Core {
   const { pdp, snapshots, keyedHash, log, upstreamTimeoutMs } = deps
   const standing = (client: Client, message: Message) =>
     redactMessage(message, pdp.standing(client.credential), keyedHash)
-  const standingProse = (exchange: Exchange, entry: JsonObject) =>
-    withRedactedProse(exchange, entry, standing)
+  const standingProse = ({ client }: Exchange, entry: Parameters<typeof redactProse>[0]) =>
+    redactProse(entry, pdp.standing(client.credential), keyedHash)
   const listening = legacyListening()
   const talk = conversations({ standing, listening })
   const calls = openCalls({
@@ -90,18 +89,4 @@ export function gatewayCore(deps: CoreDeps): Core {
 function notThere(error: unknown): { known: false; next?: undefined } {
   if (error instanceof AppError && error.code === 'UNAVAILABLE') return { known: false }
   throw error
-}
-
-/** Only prose: a name, a schema or a cursor would no longer work. */
-const PROSE = ['description', 'title', 'instructions'] as const
-
-function withRedactedProse(
-  { client }: Exchange,
-  entry: JsonObject,
-  standing: (client: Client, message: Message) => Message,
-): JsonObject {
-  const prose = PROSE.filter((key) => typeof entry[key] === 'string')
-  if (prose.length === 0) return entry
-  const params = Object.fromEntries(prose.map((key) => [key, entry[key]])) as JsonObject
-  return { ...entry, ...standing(client, { method: '', params }).params }
 }

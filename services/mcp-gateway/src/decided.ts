@@ -13,6 +13,8 @@ import {
   type Message,
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
+import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
+import { failure, refusal } from '@mcpshield/mcp/refusal'
 import type { DecisionPoint, Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -22,11 +24,9 @@ import { cross, inEraOf, modernResult, type Crossing } from './bridge.ts'
 import type { Client, Exchange } from './client.ts'
 import { runConnector } from './connector-call.ts'
 import type { Conversations } from './conversations.ts'
-import { failure, refusal } from './enforce.ts'
 import { hold, type HeldCallDeps } from './held-calls.ts'
 import type { LegacyListening } from './legacy-listening.ts'
 import type { OpenCalls, Opened, Step } from './open-calls.ts'
-import { redactAnswer, redactMessage } from './redaction.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
 import type { Bound, SealedStates } from './sealed-state.ts'
 import type { Target } from './targets.ts'
@@ -251,7 +251,13 @@ function failed(deps: DecidedDeps, error: unknown, { exchange, target }: Running
   // Fields are rows' matter: a rule about them would withhold every sentence.
   const detectors = verdict.owes.redact.filter((each) => !('fields' in each))
   const code = known && error.code === 'NOT_FOUND' ? INVALID_PARAMS : INTERNAL_ERROR
-  const redacted = redactAnswer(failure(target.method, code, message), detectors, deps.keyedHash, [])
+  const redacted = redactAnswer(
+    target.method,
+    failure(target.method, code, message),
+    detectors,
+    deps.keyedHash,
+    [],
+  )
   return {
     answer: redacted.answer,
     outcome: outcomeOf(error, exchange),
@@ -307,7 +313,7 @@ async function runUpstream(
   if (step === undefined) throw new AppError('NOT_FOUND', 'The call is not held open any more: make it anew.')
   const answer = inEraOf(exchange.client, peer, exchange.request.method, answerOf(step))
   const accesses = verdict.facts?.accesses ?? []
-  const shown = redactAnswer(answer, obligations.redact, deps.keyedHash, accesses)
+  const shown = redactAnswer(target.method, answer, obligations.redact, deps.keyedHash, accesses)
   const isError = 'error' in answer || answer.result['isError'] === true
   return {
     answer: await carrying(deps, running, step, shown.answer, { slug, ...obligations }),

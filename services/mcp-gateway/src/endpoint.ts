@@ -2,7 +2,9 @@
 // something goes on to the choke point (decided.ts).
 import { AppError } from '@mcpshield/contracts/errors'
 import { writeAnswer, type WrittenAnswer } from '@mcpshield/mcp/json-rpc'
+import { isListMethod } from '@mcpshield/mcp/lists'
 import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, type RpcAnswer } from '@mcpshield/mcp/messages'
+import { namesTask } from '@mcpshield/mcp/task-methods'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Client, Exchange } from './client.ts'
 import { serveDecided, type DecidedDeps } from './decided.ts'
@@ -11,8 +13,7 @@ import { list, relist, type ListDeps } from './lists.ts'
 import type { ProjectRuntime } from './runtimes.ts'
 import { listen, type SubscriptionDeps } from './subscriptions.ts'
 import { targetOf, type Target } from './targets.ts'
-import { namesTask, openTask, type TaskTerms } from './tasks.ts'
-import { isListMethod } from './upstream-lists.ts'
+import { openTask, type TaskTerms } from './tasks.ts'
 
 export type EndpointDeps = DecidedDeps & {
   runtimeOf(projectId: string): Promise<ProjectRuntime>

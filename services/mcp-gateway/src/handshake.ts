@@ -2,6 +2,7 @@
 // all of them together can be asked.
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import { DENIED, LEGACY_VERSIONS, MODERN_VERSION, type RpcAnswer } from '@mcpshield/mcp/messages'
+import { withoutTaskLists } from '@mcpshield/mcp/task-methods'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { ServerIdentity } from '@mcpshield/upstream/upstream'
 import { modernResult } from './bridge.ts'
@@ -65,12 +66,4 @@ function ownIdentity({ upstreams }: ProjectRuntime): ServerIdentity {
     instructions: INSTRUCTIONS,
     capabilities: { tools: { listChanged: true }, ...(upstreams.length === 0 ? {} : ofUpstreams) },
   }
-}
-
-/** A list of tasks would tell ids that no call of the client's gave it. */
-function withoutTaskLists(capabilities: JsonObject): JsonObject {
-  const { tasks } = capabilities
-  if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks)) return capabilities
-  const { list: _, ...rest } = tasks
-  return { ...capabilities, tasks: rest }
 }

@@ -4,10 +4,16 @@ import type { ApprovalSnapshot } from '@mcpshield/contracts/projects'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Verdict } from '@mcpshield/pdp/decide-call'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { isObject, type Message } from '@mcpshield/mcp/messages'
+import {
+  approvalForm,
+  approvalRequests,
+  approvalResponse,
+  wantsApproval,
+} from '@mcpshield/mcp/approval-question'
+import type { Message } from '@mcpshield/mcp/messages'
+import { canAnswer } from '@mcpshield/mcp/questions'
 import type { Input, Output } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
-import { canAnswer } from './bridge.ts'
 import type { Exchange } from './client.ts'
 
 type Rpc = typeof projects.rpc
@@ -39,9 +45,6 @@ export type Word =
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 /** How long a modern client's retry waits before it is told to come again. */
 const RETRY_WAITS_MS = 20_000
-const MAX_SHOWN_UNITS = 4_000
-/** The name of our question among the input requests of a result. */
-export const APPROVAL_QUESTION = 'io.mcpshield/approval'
 
 /** Holds a call until there is a word on it, or the client must be asked. Throws when the call cannot be held. */
 export async function hold(deps: HeldCallDeps, exchange: Exchange, call: HeldCall): Promise<Word> {
@@ -100,40 +103,32 @@ async function wordOf(deps: HeldCallDeps, held: Held): Promise<Decided | { input
     return waitFor(deps.approvals, held, held.untilMs)
   }
   if (question === undefined) return waitFor(deps.approvals, held, held.untilMs)
-  const response = responseIn(exchange)
-  if (response === undefined) return { inputRequests: { [APPROVAL_QUESTION]: { ...question } } }
+  const response = approvalResponse(exchange.request.params)
+  if (response === undefined) return { inputRequests: approvalRequests(question) }
   const { action } = response
   if (action === 'cancel' || (action === 'decline' && !held.inClient)) return { state: 'pending', note: null }
   await take(deps, held, response)
   const word = await waitFor(deps.approvals, held, Math.min(held.untilMs, Date.now() + RETRY_WAITS_MS))
-  return word.state === 'pending' ? { inputRequests: { [APPROVAL_QUESTION]: { ...question } } } : word
+  return word.state === 'pending' ? { inputRequests: approvalRequests(question) } : word
 }
 
 /** What the client's person is shown: the call as it will run; or, where their word is not taken, where to get one. */
 function questionFor({ exchange, call, url, inClient, approval_id }: Held): Message | undefined {
-  const shown = JSON.stringify(call.arguments, null, 2)
   const { rule, reason } = call.verdict.decision
-  const what = `The rule ${rule} wants a person’s approval for ${call.tool}. ${reason}`
-  const form: Message = {
-    method: 'elicitation/create',
-    params: {
-      mode: 'form',
-      message: `${what}\n\n${shown}\n\nAccept to let exactly this call run, once; decline to refuse it.`,
-      requestedSchema: { type: 'object', properties: {} },
-    },
-  }
-  // Half a call is nothing that could be approved.
-  if (inClient && shown.length <= MAX_SHOWN_UNITS && canAnswer(exchange.client, form)) return form
+  const asked = { tool: call.tool, arguments: call.arguments, rule, reason }
+  const { capabilities } = exchange.client
+  const form = inClient ? approvalForm(asked) : undefined
+  if (form !== undefined && canAnswer(capabilities, form)) return form
   const link: Message = {
     method: 'elicitation/create',
     params: {
       mode: 'url',
-      message: `${what} Someone who may approve it does so here.`,
+      message: `${wantsApproval(asked)} Someone who may approve it does so here.`,
       url,
       elicitationId: approval_id,
     },
   }
-  return canAnswer(exchange.client, link) ? link : undefined
+  return canAnswer(capabilities, link) ? link : undefined
 }
 
 async function askNow(deps: HeldCallDeps, held: Held, question: Message): Promise<void> {
@@ -154,12 +149,6 @@ async function take(deps: HeldCallDeps, held: Held, response: JsonObject): Promi
     // Somebody else was quicker: their word counts.
     if (!(error instanceof AppError) || (error.code !== 'CONFLICT' && error.code !== 'EXPIRED')) throw error
   }
-}
-
-function responseIn({ request }: Exchange): JsonObject | undefined {
-  const { inputResponses } = request.params
-  const response = isObject(inputResponses) ? inputResponses[APPROVAL_QUESTION] : undefined
-  return isObject(response) ? response : undefined
 }
 
 /** Until there is a word, or time is up: then its state is what it was last told to be. */

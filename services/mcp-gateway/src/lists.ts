@@ -1,5 +1,6 @@
 // What a client is shown of what there is: only what some call could be allowed, and no tool in quarantine.
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
+import { entriesOf, isListMethod, isShown, LISTS, nameOf, type ListMethod } from '@mcpshield/mcp/lists'
 import { INVALID_PARAMS, type RpcAnswer } from '@mcpshield/mcp/messages'
 import { wireName } from '@mcpshield/mcp/names'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -9,7 +10,7 @@ import type { Exchange } from './client.ts'
 import { CONNECTOR_TOOLS, connectorTool, type ConnectorToolName } from './connectors/tools.ts'
 import type { Conversations } from './conversations.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
-import { entriesOf, everyEntry, isListMethod, LISTS, type ListMethod } from './upstream-lists.ts'
+import { everyEntry } from './upstream-lists.ts'
 
 export type ListDeps = {
   pdp: Pick<DecisionPoint, 'couldShow' | 'mayList'>
@@ -18,14 +19,6 @@ export type ListDeps = {
   standing(exchange: Exchange, entry: JsonObject): JsonObject
   upstreamTimeoutMs: number
   log: Log
-}
-
-/** By which method an entry of a list would be asked for. */
-const ASKED_BY: Record<ListMethod, string> = {
-  'tools/list': 'tools/call',
-  'prompts/list': 'prompts/get',
-  'resources/list': 'resources/read',
-  'resources/templates/list': 'resources/read',
 }
 
 export async function list(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<RpcAnswer> {
@@ -55,7 +48,7 @@ async function listOne(
   if ('error' in answer) return inEraOf(client, peer, method, answer)
   const entries = entriesOf(answer.result, method)
   await learn(upstream, runtime, method, entries)
-  const shown = entries.filter((entry) => isShown(deps, exchange, upstream, method, entry))
+  const shown = entries.filter((entry) => isShown(method, entry, showing(deps, exchange, upstream)))
   const result = {
     ...answer.result,
     [LISTS[method].member]: shown.map((entry) => deps.standing(exchange, entry)),
@@ -102,7 +95,7 @@ async function entriesOn(
     const names = await learn(upstream, runtime, method, entries)
     return entries
       .map((entry, index) => ({ entry, name: names[index] }))
-      .filter(({ entry }) => isShown(deps, exchange, upstream, method, entry))
+      .filter(({ entry }) => isShown(method, entry, showing(deps, exchange, upstream)))
       .map(({ entry, name }) => ({
         ...deps.standing(exchange, entry),
         ...(name === undefined ? {} : { [LISTS[method].name]: name }),
@@ -120,7 +113,7 @@ async function learn(
   method: ListMethod,
   entries: JsonObject[],
 ): Promise<string[]> {
-  const names = entries.map((entry) => String(entry[LISTS[method].name]))
+  const names = entries.map((entry) => nameOf(method, entry))
   switch (method) {
     case 'tools/list':
       await catalog.learn(entries as { name: string }[] & JsonObject[])
@@ -142,18 +135,15 @@ function shownName({ hashedNames }: ProjectRuntime, canonical: string): string {
   return name
 }
 
-function isShown(
+function showing(
   { pdp }: ListDeps,
   { client }: Exchange,
   { slug, catalog }: RunningUpstream,
-  method: ListMethod,
-  entry: JsonObject,
-): boolean {
-  const name = String(entry[LISTS[method].name])
-  if (method === 'tools/list' && catalog.quarantine(name) !== undefined) return false
-  // A template stands for many resources: rules are asked about each when it is read.
-  if (method === 'resources/templates/list') return pdp.mayList(client.credential, slug)
-  return pdp.couldShow(client.credential, ASKED_BY[method], `${slug}/${name}`)
+): Parameters<typeof isShown>[2] {
+  return {
+    couldShow: (method, name) => pdp.couldShow(client.credential, method, `${slug}/${name}`),
+    isQuarantined: (tool) => catalog.quarantine(tool) !== undefined,
+  }
 }
 
 function connectorTools(

@@ -2,8 +2,9 @@
 // client as input-required results, and come back with the retry, to whichever instance.
 import { randomUUID } from 'node:crypto'
 import { isObject, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
+import { canAnswer } from '@mcpshield/mcp/questions'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { canAnswer, cannotAnswer, type Crossing } from './bridge.ts'
+import { cannotAnswer, type Crossing } from './bridge.ts'
 import { pausableDeadline } from './deadline.ts'
 
 /** What a call gave so far. */
@@ -95,7 +96,7 @@ function openCall(crossing: Crossing, opened: Opened, onEnd: () => void): OpenCa
   let idle: NodeJS.Timeout | undefined
 
   const ask = (message: Message, signal: AbortSignal): Promise<RpcAnswer> => {
-    if (!canAnswer(client, message)) return Promise.resolve(cannotAnswer(message))
+    if (!canAnswer(client.capabilities, message)) return Promise.resolve(cannotAnswer(message))
     return deadline.paused(
       () =>
         new Promise<RpcAnswer>((settle) => {

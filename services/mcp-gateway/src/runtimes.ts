@@ -8,7 +8,7 @@ import { connectUpstream } from '@mcpshield/upstream/connect'
 import type { TokenSource, Upstream, UpstreamSpec } from '@mcpshield/upstream/upstream'
 import { openConnectors, type Connectors } from './connectors/connectors.ts'
 import { resourceNames, type ResourceNames } from './resource-names.ts'
-import { toolCatalog, type Pins, type ToolCatalog } from './tool-catalog.ts'
+import { toolCatalog, type Pins, type ToolCatalog } from '@mcpshield/mcp/tool-catalog'
 
 export type RunningUpstream = { slug: string; connection: Upstream; catalog: ToolCatalog }
 

@@ -20,11 +20,6 @@ export type TaskTerms = z.infer<typeof Terms>
 
 const LIFETIME_MS = 24 * 3_600_000
 
-/** Methods that name a task of the client's own. */
-export function namesTask(method: string): boolean {
-  return ['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/update'].includes(method)
-}
-
 export async function openTask(
   states: SealedStates,
   client: Client,

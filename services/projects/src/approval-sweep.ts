@@ -36,11 +36,10 @@ export function sweepApprovals(rows: Rows, now: () => Date, log: SweepLog): Asyn
 /** How many were found to be over. */
 async function sweepOnce(rows: Rows, at: Date): Promise<number> {
   return rows.change(async (em) => {
-    const lock = { lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE }
     const over = await em.find(ApprovalRow, overAt(at), {
       limit: BATCH,
       exclude: ['sealed_arguments'],
-      ...lock,
+      lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE,
     })
     for (const row of over) {
       em.assign(row, { state: stateAt(row as ApprovalRow, at), open: false })

@@ -6,7 +6,7 @@ import type { Input } from '@mcpshield/contracts/define'
 import type { projects, Upstream } from '@mcpshield/contracts/projects'
 import type { Authorization, Grant } from '@mcpshield/oauth/authorization'
 import type { z } from 'zod'
-import type { UpstreamRow } from './entities.ts'
+import { UpstreamAuthorizationRow, type UpstreamRow } from './entities.ts'
 import type { Secrets } from './secrets.ts'
 
 export type OAuthSettings = {
@@ -18,6 +18,9 @@ export type OAuthSettings = {
 }
 
 export type UpstreamOAuth = { settings: OAuthSettings; authorization: Authorization }
+
+/** Of how an upstream is reached, what its authorisation depends on. */
+type Reach = { transport: string; url: string | null; headers: Record<string, string> }
 
 type Sealed = { client_secret: string | null; authorization: Authorization }
 type Given = Input<typeof projects.rpc.createUpstream>['oauth']
@@ -99,12 +102,31 @@ function inOrder(settings: OAuthSettings | null) {
   return settings && [settings.grant, settings.client_id, settings.client_secret, settings.scope]
 }
 
+/**
+ * The columns of an upstream's authorisation after a change. Tokens are for one URL, by one client: at another they would
+ * be told to a stranger.
+ */
+export async function changedOAuth(
+  em: EntityManager,
+  secrets: Secrets,
+  row: UpstreamRow,
+  { before, reach, oauth }: { before: Reach; reach: Reach; oauth: Given },
+) {
+  const now = await openOAuth(em, secrets, row)
+  const left = before.transport !== 'stdio' && reach.transport === 'stdio'
+  const settings = changedSettings(left ? null : (now?.settings ?? null), oauth)
+  checkSettings(reach, settings)
+  if (before.url === reach.url && sameSettings(now?.settings ?? null, settings)) return {}
+  await em.nativeDelete(UpstreamAuthorizationRow, { upstream_id: row.id })
+  return oauthColumns(em, secrets, row, settings && { settings, authorization: {} })
+}
+
 /** VSCHAR and scope-token of RFC 6749, appendix A. */
 const CLIENT_TEXT = /^[\x20-\x7e]+$/
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/
 
 export function checkSettings(
-  reach: { transport: string; headers: Record<string, string> },
+  reach: Pick<Reach, 'transport' | 'headers'>,
   settings: OAuthSettings | null,
 ): void {
   if (settings === null) return

@@ -22,7 +22,7 @@ type Asked = ParsedInput<typeof projects.rpc.getUpstreamToken>
 /** A token is not given out with less of its life left: it would be over when it arrives. */
 const MARGIN_MS = 5_000
 /** A token that is refused so soon after it was made is not helped by another one. */
-const TOO_SOON_MS = 10_000
+const TOO_SOON_MS = 2_000
 /** Less than gateways wait (projects.ts of the contracts), with the wait for a turn. */
 const WITHIN_MS = 12_000
 

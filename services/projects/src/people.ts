@@ -110,6 +110,7 @@ async function forget(
   await em.nativeUpdate(OrganizationRow, { owner_user_id: user_id }, { owner_user_id: null })
   await em.nativeUpdate(InvitationRow, { invited_by: user_id }, { invited_by: null })
   await em.nativeUpdate(ToolPinRow, { approved_by: user_id }, { approved_by: null })
+  await em.execute('update approvals set asked_by = null where lower(asked_by) = ?', [email.toLowerCase()])
   await em.nativeUpdate(ApprovalRow, { decided_by: user_id }, { decided_by: null })
   await em.nativeUpdate(PolicyVersionRow, { author_id: user_id }, { author_id: null })
   await em.nativeUpdate(OrganizationPolicyRow, { author_id: user_id }, { author_id: null })

@@ -7,21 +7,14 @@ import { AppError, type FieldError } from '@mcpshield/contracts/errors'
 import type { projects, Upstream } from '@mcpshield/contracts/projects'
 import { signedIn } from '@mcpshield/contracts/rights'
 import type { z } from 'zod'
-import { UpstreamAuthorizationRow, UpstreamRow } from './entities.ts'
-import {
-  changedSettings,
-  checkSettings,
-  oauthColumns,
-  openOAuth,
-  sameSettings,
-  shownOAuth,
-} from './oauth-settings.ts'
+import { UpstreamRow } from './entities.ts'
+import { changedOAuth, changedSettings, checkSettings, oauthColumns, shownOAuth } from './oauth-settings.ts'
 import { readPage } from './pages.ts'
 import { requireRoom, takesMoreThan } from './room.ts'
 import type { Secrets } from './secrets.ts'
 import { serverKind } from './server-kind.ts'
 import { shownArgs, shownUrl } from './shown.ts'
-import { found, lockProject, projectOf, record, runtimeChanged, type Store } from './store.ts'
+import { found, lockProject, projectOf, publishPins, record, runtimeChanged, type Store } from './store.ts'
 
 type Names = 'listUpstreams' | 'createUpstream' | 'getUpstream' | 'updateUpstream' | 'deleteUpstream'
 type Deps = { store: Store; secrets: Secrets; now(): Date }
@@ -127,6 +120,7 @@ export function upstreamHandlers({
         const project = await lockProject(em, org_id, project_id)
         const row = await upstreamOf(em, project_id, upstream_id)
         em.remove(row)
+        publishPins(em, row.id)
         runtimeChanged(em, project, at)
         record(em, call, eventOf('deleteUpstream', 'Removed', row), at)
         await em.flush()
@@ -184,25 +178,6 @@ function checkedReach(slug: string, reach: Reach): Reach {
   }
   if (errors.length > 0) throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors })
   return reach
-}
-
-/**
- * The columns of an upstream's authorisation after a change. Tokens are for one URL, by one client: at another they would
- * be told to a stranger.
- */
-async function changedOAuth(
-  em: EntityManager,
-  secrets: Secrets,
-  row: UpstreamRow,
-  { before, reach, oauth }: { before: Reach; reach: Reach; oauth: Parameters<typeof changedSettings>[1] },
-) {
-  const now = await openOAuth(em, secrets, row)
-  const left = before.transport !== 'stdio' && reach.transport === 'stdio'
-  const settings = changedSettings(left ? null : (now?.settings ?? null), oauth)
-  checkSettings(reach, settings)
-  if (before.url === reach.url && sameSettings(now?.settings ?? null, settings)) return {}
-  await em.nativeDelete(UpstreamAuthorizationRow, { upstream_id: row.id })
-  return oauthColumns(em, secrets, row, settings && { settings, authorization: {} })
 }
 
 /** An upstream's columns: what may be shown, what facts need, and the rest sealed. */

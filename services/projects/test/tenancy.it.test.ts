@@ -6,6 +6,7 @@ import { projects } from '@mcpshield/contracts/projects'
 import { connectDb, migrateDb } from '@mcpshield/db/connect'
 import { freshSchema } from '@mcpshield/testkit/schema'
 import { database } from '../src/entities.ts'
+import { heldCall } from './held-call.ts'
 import { startWorld, type User, type World } from './world.ts'
 
 const { rpc } = projects
@@ -109,7 +110,15 @@ describe('tenancy', () => {
       kind: 'files',
       path: '/srv',
     })
-    const ids = { key_id: key.id, upstream_id: upstream.id, connection_id: connection.id }
+    const tools = [{ name: 'echo', hash: '', definition: { name: 'echo' } }]
+    await world.mcp.call(rpc.reportTools, { project_id, upstream_id: upstream.id, tools })
+    const held = await world.mcp.call(rpc.requestApproval, { project_id, ...heldCall() })
+    const ids = {
+      key_id: key.id,
+      upstream_id: upstream.id,
+      connection_id: connection.id,
+      approval_id: held.approval_id,
+    }
     const own = await project(stranger)
     const calls: [RpcDef, Record<string, unknown>][] = [
       [rpc.getProject, {}],
@@ -132,11 +141,20 @@ describe('tenancy', () => {
       [rpc.getUpstream, { upstream_id: ids.upstream_id }],
       [rpc.updateUpstream, { upstream_id: ids.upstream_id, slug: 'x' }],
       [rpc.deleteUpstream, { upstream_id: ids.upstream_id }],
+      [rpc.testUpstream, { upstream_id: ids.upstream_id }],
+      [rpc.authorizeUpstream, { upstream_id: ids.upstream_id }],
+      [rpc.listTools, { upstream_id: ids.upstream_id }],
+      [rpc.acceptTool, { upstream_id: ids.upstream_id, name: 'echo' }],
+      [rpc.listApprovals, {}],
+      [rpc.getApproval, { approval_id: ids.approval_id }],
+      [rpc.approveCall, { approval_id: ids.approval_id }],
+      [rpc.refuseCall, { approval_id: ids.approval_id }],
       [rpc.listConnections, {}],
       [rpc.createConnection, { name: 'x', kind: 'files', path: '/' }],
       [rpc.getConnection, { connection_id: ids.connection_id }],
       [rpc.updateConnection, { connection_id: ids.connection_id, name: 'x' }],
       [rpc.deleteConnection, { connection_id: ids.connection_id }],
+      [rpc.testConnection, { connection_id: ids.connection_id }],
     ]
     const asked = new Set(calls.map(([def]) => def.subject))
     const all = Object.values(rpc).filter((def: RpcDef) => def.http?.path.includes('{project_id}'))
@@ -157,6 +175,28 @@ describe('tenancy', () => {
     const mine = await stranger.call(rpc.listProjects, {})
     expect(mine.items.map((each) => each.org_id)).toEqual([stranger.caller.org_id])
     expect((await owner.call(rpc.getProject, { project_id })).killed).toBe(false)
+    expect(await owner.call(rpc.getApproval, { project_id, approval_id: ids.approval_id })).toMatchObject({
+      state: 'pending',
+    })
+  })
+
+  test('what gateways ask for is of the project they name, or NOT_FOUND', async () => {
+    const [one, other] = [await project(), await project(stranger)]
+    const { id: upstream_id } = await owner.call(rpc.createUpstream, { project_id: one.id, ...stdio })
+    const { approval_id } = await world.mcp.call(rpc.requestApproval, { project_id: one.id, ...heldCall() })
+    const calls: [RpcDef, Record<string, unknown>][] = [
+      [rpc.reportTools, { upstream_id, tools: [] }],
+      [rpc.decideInClient, { approval_id, approve: true }],
+      [rpc.useApproval, { approval_id, digest: '0'.repeat(64) }],
+    ]
+    for (const [def, input] of calls) {
+      for (const project_id of [other.id, randomUUID()]) {
+        const asked = world.mcp.call(def as never, { project_id, ...input } as never)
+        await expect(asked, def.subject).rejects.toMatchObject({ code: 'NOT_FOUND' })
+      }
+    }
+    const nowhere = world.mcp.call(rpc.requestApproval, { project_id: randomUUID(), ...heldCall() })
+    await expect(nowhere).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   test('a key reads the policy of its own project and of no other', async () => {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import type { ToolDefinition } from '../tool-catalog.ts'
+import type { ToolDefinition } from '@mcpshield/mcp/tool-catalog'
 import type { ConnectionSpec } from './connector.ts'
 
 const Sql = z.strictObject({ sql: z.string().describe('One SQL statement.') })

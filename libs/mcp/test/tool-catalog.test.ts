@@ -1,6 +1,7 @@
 // A tool is what was approved, or it is in quarantine.
 import { expect, test } from 'vitest'
-import { definitionHash, toolCatalog, type Pins } from '../src/tool-catalog.ts'
+import { definitionHash } from '../src/definition-hash.ts'
+import { toolCatalog, type Pins } from '../src/tool-catalog.ts'
 
 const tool = (description: string, name = 'search') => ({
   name,

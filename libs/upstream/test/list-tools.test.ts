@@ -1,20 +1,24 @@
 // What one upstream may put into every client's list is bounded, whatever it answers.
 import { expect, test } from 'vitest'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { listUpstreamTools, type Upstream } from '../src/upstreams/upstream.ts'
+import { listUpstreamTools } from '../src/list-tools.ts'
+import type { Peer } from '../src/upstream.ts'
 
-function upstreamOf(page: (number: number) => JsonObject): Upstream & { pages: number } {
-  const upstream = {
-    slug: 'up',
+function peerOf(page: (number: number) => JsonObject): Peer & { pages: number } {
+  const peer = {
+    era: 'legacy' as const,
+    server: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: {} },
     pages: 0,
-    send: () => Promise.resolve({ result: page(++upstream.pages) }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    request: () => Promise.resolve({ result: page(++peer.pages) }),
+    notify: () => Promise.resolve(),
+    follow: () => undefined,
+    listen: () => Promise.reject(new Error('not listened to')),
   }
-  return upstream
+  return peer
 }
 
 test('a list without end is cut at a thousand tools', async () => {
-  const endless = upstreamOf((number) => ({
+  const endless = peerOf((number) => ({
     tools: Array.from({ length: 300 }, (_, index) => ({ name: `t${number}_${index}` })),
     nextCursor: 'more',
   }))
@@ -24,7 +28,7 @@ test('a list without end is cut at a thousand tools', async () => {
 
 test('a definition that is too large, too deep or no definition is left out, and the others stay', async () => {
   const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`) as JsonObject
-  const mixed = upstreamOf(() => ({
+  const mixed = peerOf(() => ({
     tools: [
       { name: 'good', description: 'x'.repeat(10_000) },
       { name: 'huge', description: 'x'.repeat(100_000) },

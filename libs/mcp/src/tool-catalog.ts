@@ -1,10 +1,8 @@
 // What an upstream's tools are defined as, as far as it was read, beside what was approved. A tool whose definition is
 // not the approved one is quarantined: it is not shown, and calls of it are denied.
-import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
-import { isObject } from '@mcpshield/mcp/messages'
-import { headerParams, type HeaderParam } from '@mcpshield/mcp/param-headers'
+import { definitionHash } from './definition-hash.ts'
+import { headerParams, type HeaderParam } from './param-headers.ts'
 
 export type ToolDefinition = { name: string } & JsonObject
 
@@ -30,8 +28,12 @@ type CatalogDeps = {
   pins(): Pins | undefined
   /** Tells what is offered; answers the pins in force. */
   report(tools: Reported[]): Promise<Pins>
+  /** What is to be done about a changed definition, as the end of a sentence. */
+  remedy?(name: string): string
   nowMs(): number
 }
+
+const REMEDY = 'someone must look at the difference and accept it'
 
 /** A list this old is read again beside the call; one older than the second figure, before it. */
 const REFRESH_AFTER_MS = 1_000
@@ -77,7 +79,7 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
       if (pin === offered.hash) return undefined
       return pin === undefined
         ? `The definition of ${name} could not be recorded yet; try again in a moment.`
-        : `The definition of ${name} changed since it was approved: someone must look at the difference and accept it.`
+        : `The definition of ${name} changed since it was approved: ${deps.remedy?.(name) ?? REMEDY}.`
     },
     headerParams: (name) => known.get(name)?.params ?? [],
     async refresh(list) {
@@ -105,20 +107,4 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
     }
   }
   return catalog
-}
-
-/** SHA-256 (hex) of the definition's canonical JSON (RFC 8785). */
-export function definitionHash(definition: JsonValue): string {
-  return createHash('sha256')
-    .update(canonicalize(definition) ?? '')
-    .digest('hex')
-}
-
-export function toolsOf(result: JsonObject): ToolDefinition[] {
-  const { tools } = result
-  return Array.isArray(tools) ? tools.filter(isToolDefinition) : []
-}
-
-function isToolDefinition(value: JsonValue): value is ToolDefinition {
-  return isObject(value) && typeof value['name'] === 'string'
 }

@@ -1,0 +1,94 @@
+// The product's REST API over HTTP: one request, one answer, a sentence for whatever goes wrong.
+import { printable } from './printable.ts'
+import { CommandError, SERVER, USAGE } from './world.ts'
+
+export type Answered = { status: number; body: unknown }
+
+export type RestApi = {
+  /** Where it is. */
+  address: string
+  request(
+    method: 'GET' | 'POST',
+    path: string,
+    body: object | undefined,
+    timeoutMs: number,
+  ): Promise<Answered>
+}
+
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+export function baseOf(url: string): URL {
+  const base = URL.parse(url)
+  if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '')
+    throw new CommandError(`${JSON.stringify(url)} is not the http or https address of an API`, USAGE)
+  return base
+}
+
+/** As it is written down and compared: without a slash at its end. */
+export const addressOf = (base: URL) => base.href.replace(/\/$/, '')
+
+/** The API for whoever has the token; for nobody without one. */
+export function apiOf(base: URL, token?: string): RestApi {
+  const address = addressOf(base)
+  return {
+    address,
+    async request(method, path, body, timeoutMs) {
+      try {
+        // A redirect would carry the token to wherever it points.
+        const response = await fetch(address + path, {
+          method,
+          headers: {
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          redirect: 'error',
+          signal: AbortSignal.timeout(timeoutMs),
+        })
+        return { status: response.status, body: parse(await bounded(response)) }
+      } catch (error) {
+        throw new CommandError(`${base.origin} cannot be reached: ${reasonOf(error)}`, SERVER)
+      }
+    },
+  }
+}
+
+async function bounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += chunk.length
+    if (length > MAX_ANSWER_BYTES) throw new Error('it answers without end')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error
+  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message
+}
+
+/** The error of an answer that is not what was asked for. */
+export function refused(status: number, body: unknown): CommandError {
+  return new CommandError(`the server answered ${status}: ${detailOf(body)}`, SERVER)
+}
+
+/** What an answer says of itself, as a sentence. */
+export function detailOf(body: unknown): string {
+  const detail = member(body, 'detail') ?? member(body, 'title')
+  return typeof detail === 'string' ? printable(detail) : 'it is no answer of this API'
+}
+
+/** A member of what may be anything. */
+export function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}

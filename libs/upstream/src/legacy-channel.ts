@@ -1,0 +1,65 @@
+// A session of the legacy era over a channel: all that is said on it is for one speaker.
+import type { RpcAnswer } from '@mcpshield/mcp/messages'
+import type { Log } from '@mcpshield/runtime/log'
+import type { Channel } from './channel.ts'
+import { initialized, initializeParams, type Hello, type Link, type LinkEvents } from './link.ts'
+import { legacyParams, nextRequestId } from './request-params.ts'
+import { openUnasked, type Owner } from './unasked.ts'
+import type { RequestOptions } from './upstream.ts'
+
+type LinkOptions = {
+  startTimeoutMs: number
+  close(): Promise<void>
+  log: Log
+}
+
+/** Shakes hands. Throws a Refusal when the server is not of the legacy era. */
+export async function openChannelLink(
+  channel: Channel,
+  hello: Hello,
+  events: LinkEvents,
+  { startTimeoutMs, close, log }: LinkOptions,
+): Promise<Link> {
+  const { slug } = channel
+  const owners = new Map<number, RequestOptions>()
+  const replied = (error: unknown) =>
+    log.warn({ upstream: slug, err: error }, 'answer to an upstream was not taken')
+  const unasked = openUnasked(
+    events,
+    (id, answer) => void channel.send({ id, ...answer }).catch(replied),
+    log,
+  )
+  channel.hear = (message) => unasked.hear(message, newest(owners))
+  const options = { timeoutMs: startTimeoutMs }
+  const answer = await channel.call(nextRequestId(), 'initialize', initializeParams(hello), options)
+  const server = initialized(slug, answer, null)
+  await channel.send({ method: 'notifications/initialized' })
+  return {
+    server,
+    async request(method, params, given) {
+      const id = nextRequestId()
+      let answered: RpcAnswer | undefined
+      owners.set(id, given)
+      unasked.begin(id, params, given)
+      try {
+        return (answered = await channel.call(id, method, legacyParams(params, id), given))
+      } finally {
+        owners.delete(id)
+        unasked.endOf(id, answered)
+      }
+    },
+    notify: (method, params) => channel.send({ method, ...(params === undefined ? {} : { params }) }),
+    follow: () => undefined, // All that is said comes on the one channel.
+    async close() {
+      unasked.end()
+      await close()
+    },
+  }
+}
+
+/** What is said outside of any answer belongs to the newest request, as far as it does not say itself. */
+function newest(owners: Map<number, RequestOptions>): Owner | undefined {
+  let owner: Owner | undefined
+  for (const [id, options] of owners) owner = { id, options }
+  return owner
+}
