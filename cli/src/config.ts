@@ -8,8 +8,12 @@ export type Environment = {
   apiUrl: string | undefined
   /** Where programs of this user keep their settings; undefined without a home. */
   configFolder: string | undefined
+  /** Where they keep what they learn by themselves; undefined without a home. */
+  stateFolder: string | undefined
   /** An access token of the API. */
   token: string | undefined
+  /** A key of one project, for programs. */
+  apiKey: string | undefined
   /** Of the account that `--email` names. */
   password: string | undefined
   /** For programs that the command starts: everything but our own secrets. */
@@ -23,14 +27,23 @@ function configFolder({ XDG_CONFIG_HOME, APPDATA, HOME }: NodeJS.ProcessEnv): st
   return HOME ? join(HOME, '.config') : undefined
 }
 
+function stateFolder({ XDG_STATE_HOME, LOCALAPPDATA, HOME }: NodeJS.ProcessEnv): string | undefined {
+  if (XDG_STATE_HOME !== undefined && isAbsolute(XDG_STATE_HOME)) return XDG_STATE_HOME
+  if (process.platform === 'win32') return LOCALAPPDATA || undefined
+  return HOME ? join(HOME, '.local', 'state') : undefined
+}
+
 export function environment(variables: NodeJS.ProcessEnv): Environment {
-  const { MCPSHIELD_TOKEN, MCPSHIELD_PASSWORD, MCPSHIELD_NODE_FOUND: _, ...forPrograms } = variables
+  const { MCPSHIELD_TOKEN, MCPSHIELD_PASSWORD, MCPSHIELD_API_KEY } = variables
+  const theirs = Object.entries(variables).filter(([name]) => !name.startsWith('MCPSHIELD_'))
   return {
     noColor: Boolean(variables['NO_COLOR']) || variables['TERM'] === 'dumb',
-    apiUrl: variables['MCPSHIELD_API'] || undefined,
+    apiUrl: variables['MCPSHIELD_API'] || variables['MCPSHIELD_API_URL'] || undefined,
     configFolder: configFolder(variables),
+    stateFolder: stateFolder(variables),
     token: MCPSHIELD_TOKEN || undefined,
+    apiKey: MCPSHIELD_API_KEY || undefined,
     password: MCPSHIELD_PASSWORD || undefined,
-    forPrograms,
+    forPrograms: Object.fromEntries(theirs),
   }
 }

@@ -7,8 +7,8 @@ import type { InspectOptions } from './commands/inspect.ts'
 import type { PolicyCheckOptions } from './commands/policy-check.ts'
 import type { PolicyEvalOptions } from './commands/policy-eval.ts'
 import type { RedactOptions } from './commands/redact.ts'
-import type { WrapOptions } from './commands/wrap.ts'
 import { example, type Finish } from './command-help.ts'
+import { addPins, addWrap } from './wrap-commands.ts'
 import { addAccount, addApprovals, addPolicySimulate } from './server-commands.ts'
 import { CommandError, DONE, OutputClosed, USAGE, written, type World } from './world.ts'
 
@@ -55,6 +55,7 @@ function commands(world: World, finish: Finish): Command {
   addInspect(program, world, finish)
   addRedact(program, world, finish)
   addWrap(program, world, finish)
+  addPins(program, world, finish)
   addAccount(program, world, finish)
   addApprovals(program, world, finish)
   return program
@@ -151,28 +152,5 @@ function addRedact(program: Command, world: World, finish: Finish): void {
     .action(async (file: string | undefined, options: RedactOptions) => {
       const { redact } = await import('./commands/redact.ts')
       await finish(redact(world, file, options))
-    })
-}
-
-function addWrap(program: Command, world: World, finish: Finish): void {
-  program
-    .command('wrap')
-    .description('stand in front of a stdio MCP server and enforce a policy; no account needed')
-    .usage('--policy <file> [options] -- <command> [args...]')
-    .argument('<command...>', 'the server')
-    .requiredOption('--policy <file>', 'the policy')
-    .option('--name <name>', 'the server’s name in the policy: NAME/tool; the command’s own when absent')
-    .option('--server <kind>', 'the public server it is, for the facts of its tools')
-    .option('--log <file>', 'append one JSON line for each decision')
-    .addHelpText(
-      'after',
-      example(
-        'mcpshield wrap --policy policy.yaml --name files --server server-filesystem -- npx -y @modelcontextprotocol/server-filesystem /home/safe',
-        'Ends with the exit code of the command.',
-      ),
-    )
-    .action(async (command: string[], options: WrapOptions) => {
-      const { wrap } = await import('./commands/wrap.ts')
-      await finish(wrap(world, command, options))
     })
 }

@@ -27,8 +27,11 @@ export function baseOf(url: string): URL {
 /** As it is written down and compared: without a slash at its end. */
 export const addressOf = (base: URL) => base.href.replace(/\/$/, '')
 
-/** The API for whoever has the token; for nobody without one. */
-export function apiOf(base: URL, token?: string): RestApi {
+/** An access token of a person's, or a key of a project's. */
+export type Credential = string | { apiKey: string }
+
+/** The API for whoever has the credential; for nobody without one. */
+export function apiOf(base: URL, credential?: Credential): RestApi {
   const address = addressOf(base)
   return {
     address,
@@ -39,7 +42,7 @@ export function apiOf(base: URL, token?: string): RestApi {
           method,
           headers: {
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...credentialHeaders(credential),
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           redirect: 'error',
@@ -51,6 +54,12 @@ export function apiOf(base: URL, token?: string): RestApi {
       }
     },
   }
+}
+
+function credentialHeaders(credential: Credential | undefined): Record<string, string> {
+  if (credential === undefined) return {}
+  if (typeof credential === 'string') return { authorization: `Bearer ${credential}` }
+  return { 'x-api-key': credential.apiKey }
 }
 
 async function bounded(response: Response): Promise<string> {

@@ -30,6 +30,7 @@ const DESTRUCTIVE = new Set([
   'updateKey',
   'deleteUpstream',
   'deleteConnection',
+  'refuseCall',
   'revokeInvitation',
   'cancelSubscription',
   'subscribe',
@@ -47,8 +48,11 @@ const SECRET = new Set([
   'removeTotp',
   'renewRecoveryCodes',
   'joinOrganization',
+  'finishUpstreamAuthorization',
   'replayDeadLetter',
 ])
+/** They want an authorisation server, or a public address: their own tests have these. */
+const OUT_OF_REACH = new Set(['authorizeUpstream', 'getOAuthClient'])
 /** Words that only our own code and stores say. */
 const INTERNAL =
   /\n\s+at |node_modules|\.ts:\d+|SQLSTATE|syntax error at or near|DriverException|ClickHouse|ZodError|TypeError|ECONN|ioredis|MikroORM/
@@ -209,7 +213,7 @@ test('every operation but those that ask for a secret has also been done', () =>
   const undone = operations
     .filter(([, { id }]) => ![...(seen.get(id)?.keys() ?? [])].some((status) => status < 300))
     .map(([, { id }]) => id)
-    .filter((id) => !SECRET.has(id))
+    .filter((id) => !SECRET.has(id) && !OUT_OF_REACH.has(id))
   if (process.env.API_PROPERTY_STATUSES !== undefined)
     for (const [id, counts] of seen) console.log(id, Object.fromEntries(counts))
   expect(undone).toEqual([])

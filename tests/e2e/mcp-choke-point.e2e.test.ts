@@ -14,12 +14,14 @@ import {
   type MethodCase,
   type Way,
 } from './mcp-methods.ts'
-import { openSpeaker, type Heard, type Json, type Speaker } from './mcp-wire.ts'
+import { modernHeaders, openSpeaker, type Heard, type Json, type Speaker } from './mcp-wire.ts'
 import { decisionIn, startWorld, type Key, type World, type WorldProject } from './mcp-world.ts'
 
 const SLUG = 'rec'
 const CAPABILITIES = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
 const OPEN = '{ id: open, method: "*", tool: "*", decision: allow }'
+/** Templates stand for many resources: each is decided when it is read. */
+const LISTS = ['tools/list', 'resources/list', 'prompts/list']
 const DENIED = -31403
 const INVALID_PARAMS = -32602
 
@@ -29,7 +31,7 @@ let fixture: Fixture
 /** Reaches the recording server; its own switch and list of servers are changed by the tests. */
 let key: Key
 
-/** How often each mark must stand in the record at the end. */
+/** How often each mark must stand in the record at the end; -1 where that is no matter of this test. */
 const recorded = new Map<string, number>()
 let malformed = 0
 
@@ -98,6 +100,8 @@ async function sendMarked(method: MethodCase, way: Way, mark: string): Promise<H
     return { status: 200, headers: {}, told, text: JSON.stringify(told) }
   }
 }
+
+const tool = (name: string, mark: string) => ({ name, arguments: { text: mark } })
 
 /** The messages of the upstream side that have the mark in them, wherever. */
 const reached = (mark: string) =>
@@ -253,27 +257,26 @@ describe.each(REASONS)('denied, as $name', ({ rule, begin, end }) => {
     },
   )
 
-  test.runIf(rule !== 'never' && rule !== 'default')(
-    'nothing is listed, and no server is asked for a list',
-    async () => {
-      fixture.forget()
-      for (const way of WAYS) {
-        const speaker = await speakerFor(way)
-        for (const method of NOT_DECIDED.filter((name) => name.endsWith('/list'))) {
-          const { result, error } = await speaker.send(method)
-          const listed = Object.values(result ?? {})
-            .filter(Array.isArray)
-            .flat()
-          const own = listed.filter((entry) => JSON.stringify(entry).includes(`${SLUG}__`) || !way.common)
-          expect(own, `${method} at ${way.name}`).toEqual([])
-          if (!way.common) expect(error?.code).toBe(INVALID_PARAMS)
-        }
+  test('nothing of it is listed', async () => {
+    fixture.forget()
+    const mayAsk = rule === 'default' || rule === 'never'
+    for (const way of WAYS) {
+      const speaker = await speakerFor(way)
+      for (const method of LISTS) {
+        const { result, error } = await speaker.send(method)
+        const listed = Object.values(result ?? {})
+          .filter(Array.isArray)
+          .flat()
+        const own = listed.filter((entry) => JSON.stringify(entry).includes(`${SLUG}__`) || !way.common)
+        expect(own, `${method} at ${way.name}`).toEqual([])
+        if (!way.common && !mayAsk) expect(error?.code).toBe(INVALID_PARAMS)
       }
-      const asked = fixture.calls().filter(({ method }) => method?.endsWith('/list'))
-      // The other server is open to a key that is for it.
-      if (rule === 'killed') expect(asked).toEqual([])
-    },
-  )
+      // A name that no list told makes the lists be read again, as far as the asker may have them.
+      if (way.common) await speaker.send('tools/call', tool(`${SLUG}__new_01234567`, newMark(1)))
+    }
+    const asked = fixture.calls().filter(({ method }) => method?.endsWith('/list'))
+    if (rule === 'killed') expect(asked).toEqual([])
+  })
 })
 
 /** An endpoint of its own that the asker may not use at all has no stream that things could be left out of. */
@@ -411,7 +414,9 @@ describe('malformed', () => {
   )
   test.for(wrong)('%s is an error, and reaches no server', async ([, method, way, params]) => {
     const speaker = await speakerFor(way)
-    const headers = way.era === 'modern' ? { 'mcp-name': 'safe_echo' } : {}
+    // The headers of a modern request are right: it is the body that is wrong.
+    const name = modernHeaders(method.method, params)['mcp-name'] ?? 'safe_echo'
+    const headers: Record<string, string> = way.era === 'modern' ? { 'mcp-name': name } : {}
     const heard = await speaker.send(method.method, params, { headers })
     expect(heard.error, heard.text).toBeDefined()
     expect(heard.error?.code).not.toBe(DENIED)
@@ -429,6 +434,150 @@ describe('malformed', () => {
     }
     const sent = fixture.calls().filter(({ method: name }) => UNKNOWN_METHODS[way.era].includes(name ?? ''))
     expect(sent).toEqual([])
+  })
+})
+
+describe('what is sent on is what was judged', () => {
+  test.for(WAYS)('nothing else of a request at $name', async (way) => {
+    fixture.forget()
+    const [mark, smuggled] = [newMark(1), newMark(0)]
+    const prefix = way.common ? `${SLUG}__` : ''
+    const speaker = await speakerFor(way)
+    const call = { ...tool(`${prefix}safe_echo`, mark), Name: smuggled, uri: smuggled, extra: { smuggled } }
+    expect((await speaker.send('tools/call', call)).error).toBeUndefined()
+    expect(reached(mark).length).toBe(1)
+    expect(reached(smuggled)).toEqual([])
+  })
+
+  test('a header that says something else than the argument is refused, and nothing is sent', async () => {
+    const speaker = await speakerFor(WAYS.find(({ common, era }) => !common && era === 'modern')!)
+    await speaker.send('tools/list')
+    const call = (said: string | undefined, mark: string) =>
+      speaker.send(
+        'tools/call',
+        { name: 'region_query', arguments: { region: 'eu', query: mark } },
+        said === undefined ? {} : { headers: { 'mcp-param-region': said } },
+      )
+    for (const said of ['us', undefined]) {
+      const mark = newMark(0)
+      const heard = await call(said, mark)
+      malformed++
+      expect(heard.status).toBe(400)
+      expect(heard.error?.code).toBe(-32020)
+      expect(reached(mark)).toEqual([])
+    }
+    const mark = newMark(1)
+    expect((await call('eu', mark)).error).toBeUndefined()
+    expect(reached(mark).length).toBe(1)
+  })
+
+  test('a resource that climbs is not subscribed to', async () => {
+    const way = WAYS.find(({ common, era }) => !common && era === 'modern')!
+    const listen = METHODS.find(({ method }) => method === 'subscriptions/listen')!
+    const mark = newMark(0)
+    const climbing = {
+      ...listen,
+      params: () => ({ notifications: { resourceSubscriptions: [`test://x/../${mark}`] } }),
+    }
+    const heard = await sendMarked(climbing, way, mark)
+    expect(heard.text).not.toContain('resourceSubscriptions')
+    expect(reached(mark)).toEqual([])
+  })
+})
+
+describe('a stream of changes', () => {
+  test.for(['killed', 'revoked'])('ends when its key is %s', { timeout: 10_000 }, async (how) => {
+    const own = await project.addKey({ name: how })
+    const speaker = await openSpeaker({ url: project.url(), key: own.secret, era: 'modern' })
+    const acknowledged = Promise.withResolvers<void>()
+    const stream = speaker.send(
+      'subscriptions/listen',
+      { notifications: { toolsListChanged: true } },
+      { onTold: () => acknowledged.resolve() },
+    )
+    await acknowledged.promise
+    if (how === 'killed') await project.send('PATCH', `/keys/${own.id}`, { killed: true })
+    else await project.send('DELETE', `/keys/${own.id}`)
+    const heard = await stream
+    expect(heard.told.map(({ method }) => method)).toEqual(['notifications/subscriptions/acknowledged'])
+  })
+})
+
+describe('a retry', () => {
+  const OLD = 'old'
+  let old: Fixture
+  beforeAll(async () => {
+    old = await startFixture({ era: 'legacy' })
+    await project.addUpstream(OLD, { url: old.url })
+  })
+  afterAll(async () => {
+    await old?.[Symbol.asyncDispose]()
+  })
+  const ASKING = 'test_input_required_result_elicitation'
+
+  /** A call that waits for its client's answer, at a server of either era; `resume` gives it. */
+  async function waiting(slug: string) {
+    const capabilities = { elicitation: { form: {} } }
+    const open = (secret: string) =>
+      openSpeaker({ url: project.url(slug), key: secret, era: 'modern', capabilities })
+    const speaker = await open(key.secret)
+    const mark = newMark(-1)
+    const params = { name: ASKING, arguments: { mark } }
+    const { result, text } = await speaker.send('tools/call', params)
+    expect(result?.['resultType'], text).toBe('input_required')
+    const requestState = result?.['requestState'] as string | undefined
+    const answer = { action: 'accept', content: { name: `answer-${mark}` } }
+    const inputResponses = Object.fromEntries(
+      Object.keys(result?.['inputRequests'] as object).map((name) => [name, answer]),
+    )
+    fixture.forget()
+    old.forget()
+    const answered = () =>
+      [...fixture.calls(), ...old.calls()].filter(({ body }) => body.includes(`answer-${mark}`)).length
+    const retry = (more: Json = {}, by = speaker) =>
+      by.send('tools/call', {
+        ...params,
+        inputResponses,
+        ...(requestState === undefined ? {} : { requestState }),
+        ...more,
+      })
+    return { retry, answered, requestState, open, params }
+  }
+
+  test.for([SLUG, OLD])('goes on with the call (%s)', async (slug) => {
+    const { retry, answered } = await waiting(slug)
+    expect(JSON.stringify((await retry()).result)).toContain('Hello, answer-')
+    expect(answered()).toBe(1)
+  })
+
+  test.for([SLUG, OLD])('is decided again: what is denied by now sends no answer on (%s)', async (slug) => {
+    const { retry, answered } = await waiting(slug)
+    await project.policy('{ id: elsewhere, method: "*", tool: "other/*", decision: allow }')
+    expect(decisionIn(await retry())).toMatchObject({ decision: 'deny', rule: 'default' })
+    expect(answered()).toBe(0)
+    await project.policy(OPEN)
+  })
+
+  test('with a state that was changed, of another call or of another asker is refused', async () => {
+    const { retry, answered, requestState = '', open, params } = await waiting(OLD)
+    const stranger = await open((await project.addKey({ name: 'stranger' })).secret)
+    const flipped = requestState.slice(0, -2) + (requestState.endsWith('AA') ? 'BB' : 'AA')
+    const wrong: [Json, Speaker?][] = [
+      [{ requestState: flipped }],
+      [{ requestState: 'none' }],
+      [{ requestState: 1 }],
+      [{ arguments: { ...params.arguments, more: 1 } }],
+      [{ name: 'echo' }],
+      [{}, stranger],
+    ]
+    for (const [more, by] of wrong) {
+      const heard = await retry(more, by)
+      if (by === undefined) malformed++
+      expect(heard.error?.code, JSON.stringify(more)).toBe(INVALID_PARAMS)
+      expect(answered()).toBe(0)
+    }
+    expect((await retry()).error).toBeUndefined()
+    expect(answered()).toBe(1)
   })
 })
 
@@ -476,7 +625,8 @@ describe('the record', () => {
       mark,
       texts.filter(({ text }) => text.includes(mark)).length,
     ])
-    expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(recorded))
+    const wanted = [...recorded].filter(([, times]) => times >= 0)
+    expect(Object.fromEntries(counted)).toMatchObject(Object.fromEntries(wanted))
     const unmarked = texts.filter(({ text }) => !text.includes('canary'))
     expect(unmarked.filter(({ rule }) => rule !== 'malformed')).toEqual([])
     expect(unmarked.length).toBe(malformed)

@@ -271,6 +271,23 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
       await mute.close()
     })
 
+    test('a client is asked for nothing that it did not say it can answer', async () => {
+      const form: ClientCapabilities = { elicitation: { form: {} } }
+      const able = await muteClient(slug, era, form)
+      const asked: string[] = []
+      able.fallbackRequestHandler = ({ method }) => {
+        asked.push(method)
+        return Promise.resolve({})
+      }
+      const ended = able.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }).then(
+        ({ isError, content }) => [isError, JSON.stringify(content)],
+        (error: Error) => [true, error.message],
+      )
+      expect((await ended)[0]).toBe(true)
+      expect(asked).toEqual([])
+      await able.close()
+    })
+
     test('a client that goes away while it is asked ends the call', async () => {
       const label = `${era} went away from ${slug}`
       const gone = new AbortController()

@@ -187,6 +187,6 @@ export const COVERED = new Set([
 export const IMPLEMENTED_IN = [
   'libs/mcp/src/judged.ts',
   'services/mcp-gateway/src/endpoint.ts',
-  'services/mcp-gateway/src/tasks.ts',
-  'services/mcp-gateway/src/upstream-lists.ts',
+  'libs/mcp/src/task-methods.ts',
+  'libs/mcp/src/lists.ts',
 ]

@@ -49,6 +49,8 @@ export const sampleBodies: Record<string, (person: Person) => object> = {
   updateKey: () => ({ name: 'Taken over' }),
   createUpstream: () => ({ slug: 'taken-over', transport: 'http', url: 'http://127.0.0.1:1/' }),
   updateUpstream: () => ({ url: 'http://127.0.0.1:1/taken-over' }),
+  approveCall: () => ({ note: 'Taken over' }),
+  refuseCall: () => ({ note: 'Taken over' }),
   createConnection: () => ({ name: 'taken-over', kind: 'sqlite', path: '/nonexistent/a.db' }),
   updateConnection: () => ({ path: '/nonexistent/b.db' }),
   subscribe: () => ({ plan: 'pro', period: 'monthly' }),

@@ -1,6 +1,11 @@
 // Two organisations that have nothing to do with each other, each with one of everything; and the people of the first.
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { vi } from 'vitest'
+import { connectBus } from '@mcpshield/bus/connect'
+import { flow } from '@mcpshield/contracts/flow'
+import { projects } from '@mcpshield/contracts/projects'
+import { silent } from '@mcpshield/testkit/bus'
 import type { Stack } from '@mcpshield/infra/dev/stack.ts'
 import type { Http } from './http.ts'
 import { createMember, createPerson, send, type Person } from './people.ts'
@@ -12,6 +17,10 @@ export type Things = {
   key_id: string
   upstream_id: string
   connection_id: string
+  /** Of a held call. */
+  approval_id: string
+  /** Of a pinned tool. */
+  name: string
   invitation_id: string
   user_id: string
   session_id: string
@@ -79,6 +88,8 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
       key_id: key.id,
       upstream_id: upstream.id,
       connection_id: connection.id,
+      approval_id: await heldCall(stack, { project_id: project.id, key_id: key.id, mark }),
+      name: await pinnedTool(stack, { project_id: project.id, upstream_id: upstream.id, mark }),
       invitation_id: invitation.id,
       user_id: viewer.user_id,
       session_id: sessions.items[0]?.id ?? '',
@@ -90,6 +101,49 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
 
 /** A plan is in force once projects has heard of it. */
 const untilUpgraded = (make: () => Promise<Made>) => vi.waitFor(make, { timeout: 10_000, interval: 200 })
+
+/** Holds a call as the enforcing gateway does. */
+async function heldCall(
+  stack: Stack,
+  of: { project_id: string; key_id: string; mark: string },
+): Promise<string> {
+  await using bus = await asGateway(stack)
+  const { approval_id } = await bus.call(projects.rpc.requestApproval, {
+    project_id: of.project_id,
+    digest: randomBytes(32).toString('hex'),
+    method: 'tools/call',
+    tool: `files/${of.mark}`,
+    arguments: { path: of.mark },
+    rule: 'ask',
+    reason: `It reads ${of.mark}.`,
+    policy_version: 1,
+    agent: of.mark,
+    key_id: of.key_id,
+    user: null,
+    decision_id: randomUUID(),
+    timeout_ms: 3_600_000,
+  })
+  return approval_id
+}
+
+/** Tells of a tool as the enforcing gateway does, which pins it, and of a change of it. */
+async function pinnedTool(
+  stack: Stack,
+  { project_id, upstream_id, mark: name }: { project_id: string; upstream_id: string; mark: string },
+): Promise<string> {
+  await using bus = await asGateway(stack)
+  for (const description of ['One.', 'Another.']) {
+    const tools = [{ name, hash: '', definition: { name, description } }]
+    await bus.call(projects.rpc.reportTools, { project_id, upstream_id, tools })
+  }
+  return name
+}
+
+function asGateway(stack: Stack) {
+  const creds = readFileSync(stack.credsFile('mcp-gateway'), 'utf8')
+  const options = { url: stack.backing.natsUrl, creds, name: 'mcp-gateway', log: silent }
+  return connectBus(options, flow['mcp-gateway'])
+}
 
 /** Decides a call with the key, and waits until it can be read. */
 async function decidedCall(http: Http, owner: Person, key: string, mark: string): Promise<string> {

@@ -72,7 +72,7 @@ function callsOf(tools: UpstreamTool[]): { name: string; args: JsonObject }[] {
   if (Array.isArray(wanted))
     return wanted
       .filter(isObject)
-      .map((call) => ({ name: String(call['name']), args: objectOf(call['arguments']) }))
+      .map((call) => ({ name: textOf(call['name']), args: objectOf(call['arguments']) }))
   const focal = tools.find(({ name }) => name === 'json_schema_2020_12_tool')
   return tools.map(({ name, inputSchema }) => ({
     name,
@@ -97,7 +97,7 @@ async function request(peer: Peer, method: string, params: JsonObject): Promise<
     const { inputRequests, requestState } = answer.result
     const responses = Object.entries(objectOf(inputRequests)).map(([key, asked]) => {
       const { method: name, params: given } = objectOf(asked)
-      const reply = answerTo({ method: String(name), params: objectOf(given) })
+      const reply = answerTo({ method: textOf(name), params: objectOf(given) })
       return [key, 'result' in reply ? reply.result : {}] as const
     })
     const state = requestState === undefined ? {} : { requestState }
@@ -132,6 +132,10 @@ function exampleOf({ properties }: JsonObject): JsonObject {
   return Object.fromEntries(values)
 }
 
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
 function objectOf(value: JsonValue | undefined): JsonObject {
   return isObject(value) ? value : {}
 }
@@ -151,7 +155,7 @@ function tokens(): TokenSource {
           client: {
             client_id: id,
             ...(typeof secret === 'string' ? { client_secret: secret } : {}),
-            ...(typeof pem === 'string' ? { private_key: { pem, algorithm: String(algorithm) } } : {}),
+            ...(typeof pem === 'string' ? { private_key: { pem, algorithm: textOf(algorithm) } } : {}),
             ...(typeof issuer === 'string' ? { issuer } : {}),
           },
         }

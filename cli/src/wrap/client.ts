@@ -13,26 +13,19 @@ export type Client = {
 export type ClientMemory = {
   /** Whose request this is; one to `initialize` is remembered. */
   of(request: Request): Client
-  /** As it was last seen, for what belongs to no request. */
-  last(): Client
 }
 
 export function clientMemory(): ClientMemory {
   let introduced: Client = { era: 'legacy', agent: null, capabilities: {} }
-  let last = introduced
   return {
     of({ method, params }) {
       const meta = metaOf(params)
-      if (meta[META.protocolVersion] !== undefined) {
-        last = clientOf('modern', meta[META.clientInfo], meta[META.clientCapabilities])
-        return last
-      }
+      if (meta[META.protocolVersion] !== undefined)
+        return clientOf('modern', meta[META.clientInfo], meta[META.clientCapabilities])
       if (method === 'initialize')
         introduced = clientOf('legacy', params['clientInfo'], params['capabilities'])
-      last = introduced
-      return last
+      return introduced
     },
-    last: () => last,
   }
 }
 

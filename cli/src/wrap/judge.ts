@@ -1,51 +1,124 @@
-// The decision of one request: the policy's, then its rate limits, then the log.
-import { randomUUIDv7 } from 'node:crypto'
-import type { Context, Facts } from '@mcpshield/policy/facts'
-import type { Decision } from '@mcpshield/policy/schema'
-import type { OfflineCall, OfflineDecisions } from '../offline-decision.ts'
-import type { Verdict } from './answers.ts'
-import type { DecisionLog } from './decision-log.ts'
+// The decision of one request: the policy's, then its rate limits, then its record.
+import { createHash, randomUUIDv7 } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { Refused } from '@mcpshield/mcp/refusal'
+import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
+import type { Decision, Obligations } from '@mcpshield/policy/schema'
+import type { PolicySource } from './policy-in-force.ts'
 import { rateLimits } from './rate-limits.ts'
+import type { Outcome, Records } from './records.ts'
 
-export type Judge = {
-  /** The verdict, and what the call accesses, as far as it is known. */
-  judge(call: OfflineCall, agent: string | null): Verdict & Pick<Facts, 'accesses'>
-  couldShow(method: string, tool: string, agent: string | null): boolean
+export type CallToJudge = {
+  method: string
+  /** As rules name it. */
+  tool: string
+  arguments: JsonObject
+  agent: string | null
+  /** Why the tool's definition is not the approved one. */
+  quarantined?: string | undefined
+  /** The digest of the call that a person approved. */
+  approval?: string | undefined
+  /** A person's word against it, as a sentence. */
+  refused?: string | undefined
 }
 
-export type JudgeDeps = { decisions: OfflineDecisions; log: DecisionLog; now(): Date; monotonicMs(): number }
+export type Verdict = Refused & {
+  decision: Decision
+  /** What the call accesses, as far as it is known. */
+  accesses: Facts['accesses']
+  /** What an approval of this call is bound to: method, tool, arguments and the policy in force. */
+  digest: string
+}
 
-export function openJudge({ decisions, log, now, monotonicMs }: JudgeDeps): Judge {
+export type Judge = {
+  /** Resolves once the record is kept: nothing of the call may go on before. */
+  judge(call: CallToJudge): Promise<Verdict>
+  /** What came of a call. */
+  finish(verdict: Verdict, outcome: Outcome): void
+  /** Whether some call of it could be allowed or asked for: what lists may show. */
+  couldShow(method: string, tool: string, agent: string | null): boolean
+  /** What is looked for in what belongs to no decided call. */
+  standing(): Obligations['redact']
+}
+
+export type JudgeDeps = { policy: PolicySource; records: Records; now(): Date; monotonicMs(): number }
+
+type Judged = { decision: Decision; facts: Facts | null; retryAfterMs: number | null }
+
+export function openJudge({ policy, records, now, monotonicMs }: JudgeDeps): Judge {
   const limits = rateLimits()
-  return {
-    judge(call, agent) {
-      const time = now().toISOString()
-      const { decision: decided, facts } = decisions.decide(call, contextOf(time, agent))
-      const verdict = { id: randomUUIDv7(), ...limited(decided), accesses: facts.accesses }
-      try {
-        log.record({ time, method: call.method, facts, agent, verdict })
-      } catch (error) {
-        const reason = `The decision could not be logged (${(error as Error).message}), so the call is denied.`
-        return { ...verdict, decision: denial(decided.rule, reason), retryAfterMs: null }
-      }
-      return verdict
-    },
-    couldShow: (method, tool, agent) =>
-      decisions.couldShow(method, tool, contextOf(now().toISOString(), agent)),
+
+  function judged(call: CallToJudge, digest: string, time: string): Judged {
+    const current = policy()
+    if ('unavailable' in current) return refused('policy_unavailable', current.unavailable)
+    if (call.quarantined !== undefined) return refused('quarantined', call.quarantined)
+    const { decision, facts } = current.decisions.decide(call, contextOf(time, call.agent))
+    if (call.refused !== undefined && decision.decision !== 'deny')
+      return { ...refused(decision.rule, call.refused), facts }
+    const isApproved = decision.decision === 'ask' && call.approval === digest
+    return { facts, ...limited(isApproved ? { ...decision, decision: 'allow' } : decision) }
   }
 
-  function limited(decision: Decision): Omit<Verdict, 'id'> {
+  function limited(decision: Decision): Omit<Judged, 'facts'> {
     if (decision.decision !== 'allow') return { decision, retryAfterMs: null }
     const taken = limits.take(decision.obligations.rate_limits, monotonicMs())
     if (taken.taken) return { decision, retryAfterMs: null }
     const { rule, retryAfterMs } = taken
     return { decision: denial(rule, `rate_limited: try again in ${retryAfterMs} ms.`), retryAfterMs }
   }
+
+  return {
+    async judge(call) {
+      const time = now().toISOString()
+      const current = policy()
+      const digest = digestOf(call, current)
+      const { decision, facts, retryAfterMs } = judged(call, digest, time)
+      const policyVersion = 'unavailable' in current ? null : current.version
+      const verdict: Verdict = {
+        id: randomUUIDv7(),
+        decision,
+        retryAfterMs,
+        policyVersion,
+        accesses: facts?.accesses ?? [],
+        digest,
+      }
+      const approved = decision.decision === 'allow' && call.approval === digest
+      try {
+        await records.record({ ...call, id: verdict.id, time, decision, facts, approved, policyVersion })
+      } catch (error) {
+        const reason = `The decision could not be recorded (${(error as Error).message}), so the call is denied.`
+        return { ...verdict, decision: denial(decision.rule, reason), retryAfterMs: null }
+      }
+      return verdict
+    },
+    finish: ({ id }, outcome) => records.finish(id, outcome),
+    couldShow(method, tool, agent) {
+      const current = policy()
+      if ('unavailable' in current) return false
+      return current.decisions.couldShow(method, tool, contextOf(now().toISOString(), agent))
+    },
+    standing() {
+      const current = policy()
+      return 'unavailable' in current ? [] : current.standing
+    },
+  }
+}
+
+/** In one order of members, as a client may write them in another when it comes again. */
+function digestOf({ method, tool, arguments: args }: CallToJudge, current: ReturnType<PolicySource>): string {
+  const hash = 'unavailable' in current ? null : current.hash
+  return createHash('sha256')
+    .update(canonicalize([method, tool, args, hash]) ?? '')
+    .digest('hex')
 }
 
 /** The environment, the key and the user are a project's to say: here they are unknown. */
 function contextOf(time: string, agent: string | null): Context {
   return { time, ...(agent === null ? {} : { agent }) }
+}
+
+function refused(rule: string, reason: string): Judged {
+  return { decision: denial(rule, reason), facts: null, retryAfterMs: null }
 }
 
 function denial(rule: string, reason: string): Decision {

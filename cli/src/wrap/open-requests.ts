@@ -1,6 +1,5 @@
 // The requests of the client that have no answer yet.
 import type { Request } from '@mcpshield/mcp/json-rpc'
-import type { RequestId } from '@mcpshield/mcp/messages'
 import type { Client } from './client.ts'
 
 export type OpenRequest = {
@@ -48,12 +47,8 @@ export function openRequests(): OpenRequests {
     },
     takeBack(id, reason) {
       for (const [control, { id: known }] of [...open])
-        if (isSame(known, id)) control.abort(typeof reason === 'string' ? reason : undefined)
+        if (known === id) control.abort(typeof reason === 'string' ? reason : undefined)
     },
     count: () => [...open.values()].filter(({ method }) => method !== 'subscriptions/listen').length,
   }
-}
-
-function isSame(known: RequestId, id: unknown): boolean {
-  return known === id
 }

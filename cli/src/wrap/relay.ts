@@ -1,251 +1,223 @@
-// Between a client and a server: every message is read, and what goes on is written anew. Requests get ids of our
-// own, so that an answer can only ever be the answer of a call that was let through.
-import type { Facts, JsonObject, JsonValue } from '@mcpshield/policy/facts'
-import type { Obligations } from '@mcpshield/policy/schema'
-import type { KeyedHash } from '@mcpshield/redact/marker'
-import { redactValue } from '@mcpshield/redact/redact-value'
-import { isObject } from '../json-lines.ts'
-import type { Line } from '../lines.ts'
-import { refusalError, refusalResult } from './answers.ts'
-import type { Judge } from './judge.ts'
-import { judged, passed, type Judged } from './judged.ts'
+// Between a client and a server: every message is read, and what goes on is written anew.
+import type { Request } from '@mcpshield/mcp/json-rpc'
+import { isDecided, judged } from '@mcpshield/mcp/judged'
 import {
   INTERNAL_ERROR,
   INVALID_PARAMS,
   INVALID_REQUEST,
-  METHOD_NOT_FOUND,
   isId,
-  messageLine,
-  readClientMessage,
-  readServerMessage,
-  type ClientMessage,
-  type RequestId,
-} from './messages.ts'
-import { failed, owedAnswer, passedAnswer, type Answer } from './results.ts'
+  isObject,
+  META,
+  metaOf,
+  METHOD_NOT_FOUND,
+  type Message,
+  type RpcAnswer,
+} from '@mcpshield/mcp/messages'
+import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
+import { namesTask } from '@mcpshield/mcp/task-methods'
+import type { ToolCatalog } from '@mcpshield/mcp/tool-catalog'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { KeyedHash } from '@mcpshield/redact/marker'
+import type { Line } from '../lines.ts'
+import { clientMemory } from './client.ts'
+import { decidedRequest, deciding, type DecidedDeps } from './decided-requests.ts'
+import type { Judge } from './judge.ts'
+import { knownTasks } from './known-tasks.ts'
+import { MAX_OPEN_REQUESTS, openRequests, type OpenRequest } from './open-requests.ts'
+import { passedNotification, passedParams } from './passed-params.ts'
+import { passingAnswer } from './passing-answers.ts'
+import { personAtClient } from './person.ts'
+import { retryStates } from './retry-states.ts'
+import { serverLink } from './server-link.ts'
+import { answerIn, messageLine, readClientMessage, readServerMessage } from './stdio-messages.ts'
+import { subscriptions } from './subscriptions.ts'
+import { toolWatch } from './tool-watch.ts'
 
 export type RelayDeps = {
   /** The server's name in the policy. */
   name: string
   judge: Judge
-  /** What is looked for in what belongs to no decided call: logs, progress, questions, instructions, descriptions. */
-  standing: Obligations['redact']
+  /** Null where nothing is pinned. */
+  catalog: ToolCatalog | null
+  /** Whether the person at the client is asked. */
+  asks: boolean
   keyedHash: KeyedHash
+  /** Neither rejects: that one of both sides is gone, its end tells. */
   toClient(line: string): Promise<void>
   toServer(line: string): Promise<void>
+  nowMs(): number
   /** Something odd, for people. */
   tell(message: string): void
 }
 
 export type Relay = {
+  /** Resolves when the next message may be read. */
   fromClient(line: Line): Promise<void>
   fromServer(line: Line): Promise<void>
-  /** Calls that wait for the server. */
+  /** Requests that have yet to be answered. */
   waiting(): number
-  /** Answers all of them: the server is gone. */
+  /** The client says no more: nobody can be asked. */
+  clientEnded(): void
+  /** Answers whoever waits: the server is gone. */
   serverEnded(): Promise<void>
 }
 
-type Waiting = {
-  id: RequestId
-  method: string
-  /** Of a call that was decided. */
-  obligations?: Obligations
-  accesses?: Facts['accesses']
-  timer?: NodeJS.Timeout
-}
-
-type Request = Extract<ClientMessage, { kind: 'request' }>
-
-/** What a client or a server can make us remember at a time. */
-const MAX_WAITING = 10_000
-
 export function openRelay(deps: RelayDeps): Relay {
-  const { judge, toClient, toServer } = deps
-  const waiting = new Map<number, Waiting>()
-  /** Ids of the server's own requests, which the client has yet to answer. */
+  const { name, judge, keyedHash, toClient, tell } = deps
+  const clients = clientMemory()
+  const open = openRequests()
+  const link = serverLink(deps.toServer)
+  const person = personAtClient(toClient)
+  const tools = toolWatch({ name, link, catalog: deps.catalog, tell })
+  const standing = (answer: RpcAnswer) => redactAnswer('', answer, judge.standing(), keyedHash, []).answer
+  const listening = subscriptions({ name, judge, link, standing })
+  const decided: DecidedDeps = {
+    ...deps,
+    link,
+    person,
+    tools,
+    states: retryStates(),
+    tasks: knownTasks(),
+  }
+  /** Ids of the server's own questions, which the client has yet to answer. */
   const asked = new Set<string>()
-  let nextId = 1
-  let agent: string | null = null
-  let wasOdd = false
+  const told = new Set<string>()
 
-  const answer = (id: RequestId | null, content: Answer | { error: object }) =>
-    toClient(messageLine({ id, ...content }))
-  const canonical = (target: string) => `${deps.name}/${target}`
+  /** Once: a side that writes much of it must not fill the terminal. */
+  function odd(what: string): void {
+    if (!told.has(what)) tell(`${what} was not passed on`)
+    told.add(what)
+  }
 
-  async function clientRequest(request: Request): Promise<void> {
-    const { id, method, params } = request
-    if (waiting.size >= MAX_WAITING)
-      return answer(id, { error: { code: INVALID_REQUEST, message: 'Too many calls wait for an answer.' } })
-    const known = method.startsWith('notifications/') ? undefined : passed(method, params)
-    if (known !== undefined) {
-      if (method === 'initialize') agent = clientName(params) ?? agent
-      return forward({ id, method }, known)
+  async function answerTo(request: OpenRequest): Promise<RpcAnswer | undefined> {
+    const { method, params } = request.request
+    if (open.count() > MAX_OPEN_REQUESTS)
+      return failure(INVALID_REQUEST, 'Too many requests wait for an answer.')
+    if (!isDecided(method)) return passed(request)
+    if (method === 'subscriptions/listen') return listening.listen(request)
+    if (namesTask(method)) return aboutTask(request)
+    if (method === 'tasks/list') return failure(METHOD_NOT_FOUND, 'Tasks are not listed here.')
+    const read = judged(method, params)
+    if (typeof read === 'string') return failure(INVALID_PARAMS, read)
+    return decidedRequest(decided, deciding(name, request, read))
+  }
+
+  async function passed({
+    request,
+    client,
+    signal,
+    waits,
+    over,
+  }: OpenRequest): Promise<RpcAnswer | undefined> {
+    const message = { method: request.method, params: passedParams(request.method, request.params) }
+    const answered = await link.ask(message, { signal, sent: waits, over })
+    if ('none' in answered)
+      return answered.none === 'ended'
+        ? failure(INTERNAL_ERROR, 'The server ended before it answered.')
+        : undefined
+    const couldShow = (method: string, entry: string) =>
+      judge.couldShow(method, `${name}/${entry}`, client.agent)
+    const passing = { tools, couldShow, redact: judge.standing(), keyedHash }
+    return passingAnswer(passing, request.method, answerIn(answered.message))
+  }
+
+  /** A task is decided as what it is of: the tool whose call made it. */
+  async function aboutTask(request: OpenRequest): Promise<RpcAnswer | undefined> {
+    const { method, params } = request.request
+    const task = decided.tasks.of(params['taskId'])
+    if (task === undefined) return failure(INVALID_PARAMS, 'There is no such task.')
+    const { _meta, ...args } = params
+    return decidedRequest(decided, { open: request, method, tool: task.tool, arguments: args, params, task })
+  }
+
+  async function serve(request: OpenRequest): Promise<void> {
+    let answer: RpcAnswer | undefined
+    try {
+      answer = await answerTo(request)
+    } catch (error) {
+      // What fails while a call is judged must not let it through, nor end the others.
+      tell(`a request could not be answered: ${(error as Error).message}`)
+      answer = failure(INTERNAL_ERROR, 'The request could not be judged.')
     }
-    const request_ = judged(method, params)
-    if (request_ === undefined)
-      return answer(id, {
-        error: { code: METHOD_NOT_FOUND, message: 'This method is not known here, and cannot be judged.' },
-      })
-    if (typeof request_ === 'string')
-      return answer(id, { error: { code: INVALID_PARAMS, message: request_ } })
-    return decidedRequest(request, request_)
-  }
-
-  async function decidedRequest({ id, method }: Request, request: Judged): Promise<void> {
-    const call = { method, tool: canonical(request.target), arguments: request.arguments }
-    const verdict = judge.judge(call, agent)
-    if (verdict.decision.decision === 'allow')
-      return forward(
-        { id, method, obligations: verdict.decision.obligations, accesses: verdict.accesses },
-        request.params,
-      )
-    return answer(
-      id,
-      method === 'tools/call' ? { result: refusalResult(verdict) } : { error: refusalError(verdict) },
-    )
-  }
-
-  function forward(call: Waiting, params: JsonObject): Promise<void> {
-    const serverId = nextId++
-    waiting.set(serverId, call)
-    const timeoutMs = call.obligations?.timeout_ms
-    if (timeoutMs !== undefined)
-      call.timer = setTimeout(() => void late(serverId, call, timeoutMs), timeoutMs)
-    return toServer(messageLine({ id: serverId, method: call.method, params }))
-  }
-
-  async function late(serverId: number, call: Waiting, timeoutMs: number): Promise<void> {
-    if (!waiting.delete(serverId)) return
-    await answer(
-      call.id,
-      failed(call.method, INTERNAL_ERROR, `The server did not answer within ${timeoutMs} ms.`),
-    )
-    await toServer(cancelled(serverId, 'timeout'))
+    if (answer === undefined || request.signal.aborted) return
+    await toClient(messageLine({ id: request.request.id, ...answer }))
   }
 
   /** A notification is never answered, so one that is really a request must not go on. */
-  async function clientNotification(method: string, params: JsonObject | undefined): Promise<void> {
+  async function clientNotification(method: string, params: JsonObject): Promise<void> {
     if (!method.startsWith('notifications/')) return odd('a request without an id')
-    if (method !== 'notifications/cancelled') {
-      const known = passed(method, params ?? {})
-      if (known === undefined) return odd('a notification that is not known')
-      return toServer(messageLine({ method, ...given(params === undefined ? undefined : known) }))
-    }
-    for (const [serverId, call] of waiting) {
-      if (call.id !== params?.['requestId']) continue
-      settle(serverId)
-      const { reason } = params
-      await toServer(cancelled(serverId, typeof reason === 'string' ? reason : undefined))
-    }
+    if (method === 'notifications/cancelled') return open.takeBack(params['requestId'], params['reason'])
+    const known = passedNotification(method, params)
+    if (known === undefined) return odd('a notification that is not known')
+    return link.notify({ method, ...(Object.keys(known).length === 0 ? {} : { params: known }) })
   }
 
-  async function clientResponse(id: RequestId, content: Answer): Promise<void> {
-    // Only what was asked is answered.
-    if (asked.delete(JSON.stringify(id))) await toServer(messageLine({ id, ...content }))
+  function request(message: Request): Promise<void> {
+    return open.run(message, clients.of(message), serve)
   }
 
-  function settle(serverId: number): Waiting | undefined {
-    const call = waiting.get(serverId)
-    waiting.delete(serverId)
-    clearTimeout(call?.timer)
-    return call
+  async function serverNotification(message: Message): Promise<void> {
+    const { method, params } = message
+    if (method === 'notifications/tools/list_changed') tools.outdated()
+    if (method === 'notifications/cancelled') return serverTookBack(params)
+    const streamed = metaOf(params)[META.subscriptionId] !== undefined
+    const shown = redactMessage(message, judge.standing(), keyedHash)
+    // Under the id of the stream as the server wrote it: what is redacted must not tell streams apart.
+    const renamed = streamed ? listening.renamed(shown, metaOf(params)[META.subscriptionId]) : shown
+    if (renamed === undefined) return odd('a notification of no stream')
+    await toClient(messageLine(renamed))
   }
 
-  async function serverResponse(message: JsonObject): Promise<void> {
-    const call = typeof message['id'] === 'number' ? settle(message['id']) : undefined
-    if (call === undefined) return
-    const { id, method, obligations, accesses = [] } = call
-    const couldShow = (of: string, name: string) => judge.couldShow(of, canonical(name), agent)
-    return answer(
-      id,
-      inspected(method, () =>
-        obligations === undefined
-          ? passedAnswer(method, message, { couldShow, redact: standing })
-          : owedAnswer(method, message, obligations, deps.keyedHash, accesses),
-      ),
-    )
+  /** Either a question of its own, or a stream that it ends. */
+  async function serverTookBack(params: JsonObject = {}): Promise<void> {
+    const { requestId } = params
+    const shown = redactMessage({ method: 'notifications/cancelled', params }, judge.standing(), keyedHash)
+    if (asked.delete(JSON.stringify(requestId)))
+      return toClient(messageLine({ ...shown, params: { ...shown.params, requestId: requestId ?? null } }))
+    const clientId = listening.endedByServer(requestId)
+    if (clientId !== undefined)
+      await toClient(messageLine({ ...shown, params: { ...shown.params, requestId: clientId } }))
   }
 
-  function standing(value: JsonValue): JsonValue {
-    return redactValue(value, deps.standing, { keyedHash: deps.keyedHash }).value as JsonValue
-  }
-
-  /** What cannot be redacted must not pass. */
-  function inspected(method: string, inspect: () => Answer): Answer {
-    try {
-      return inspect()
-    } catch (error) {
-      deps.tell(`a result was withheld: ${(error as Error).message}`)
-      return failed(method, INTERNAL_ERROR, 'The result was withheld: it could not be inspected.')
-    }
-  }
-
-  async function serverMessage(message: JsonObject): Promise<void> {
-    const { id, method, params } = message
-    const isRequest = Object.hasOwn(message, 'id')
-    if (isRequest && (!isId(id) || asked.size >= MAX_WAITING)) return odd('a request that cannot be answered')
-    if (isRequest) asked.add(JSON.stringify(id))
-    const shown = params === undefined ? undefined : standing(params)
-    await toClient(messageLine({ ...(isRequest ? { id } : {}), method, ...given(shown) }))
-  }
-
-  /** Once: a server that writes much of it must not fill the terminal. */
-  function odd(what: string): void {
-    if (!wasOdd) deps.tell(`${what} was not passed on`)
-    wasOdd = true
+  async function serverQuestion(id: unknown, message: Message): Promise<void> {
+    if (!isId(id) || asked.size >= MAX_OPEN_REQUESTS) return odd('a request that cannot be answered')
+    asked.add(JSON.stringify(id))
+    await toClient(messageLine({ id, ...redactMessage(message, judge.standing(), keyedHash) }))
   }
 
   return {
     async fromClient(line) {
       const message = readClientMessage(line)
-      switch (message.kind) {
+      switch (message?.kind) {
         case 'request':
-          try {
-            return await clientRequest(message)
-          } catch (error) {
-            // What fails while a call is judged must not let it through, nor end the others.
-            deps.tell(`a call could not be judged: ${(error as Error).message}`)
-            const failure = { code: INTERNAL_ERROR, message: 'The call could not be judged.' }
-            return answer(message.id, { error: failure })
-          }
+          return request(message.request)
         case 'notification':
           return clientNotification(message.method, message.params)
-        case 'response':
-          return clientResponse(message.id, message.answer)
+        case 'response': {
+          const { id, answer } = message
+          // Only what was asked is answered.
+          if (!person.answered(id, answer) && asked.delete(JSON.stringify(id)))
+            await deps.toServer(messageLine({ id, ...answer }))
+          return
+        }
         case 'invalid':
-          return answer(message.id, { error: message.error })
-        case 'nothing':
+          return toClient(messageLine({ id: message.id, error: message.error }))
       }
     },
     async fromServer(line) {
       const message = 'tooLong' in line ? undefined : readServerMessage(line.bytes)
       if (message === undefined) return odd('a line of the server’s that is no message')
-      if (typeof message['method'] === 'string') return serverMessage(message)
-      return serverResponse(message)
+      const { method, params } = message
+      if (typeof method !== 'string') return link.answered(message)
+      const said: Message = { method, ...(isObject(params) ? { params } : {}) }
+      return Object.hasOwn(message, 'id') ? serverQuestion(message['id'], said) : serverNotification(said)
     },
-    waiting: () => waiting.size,
-    async serverEnded() {
-      for (const serverId of [...waiting.keys()]) {
-        const call = settle(serverId) as Waiting
-        await answer(call.id, failed(call.method, INTERNAL_ERROR, 'The server ended before it answered.'))
-      }
-    },
+    waiting: () => open.count(),
+    clientEnded: () => person.left(),
+    serverEnded: () => link.ended(),
   }
 }
 
-function cancelled(requestId: number, reason: string | undefined): string {
-  return messageLine({
-    method: 'notifications/cancelled',
-    params: { requestId, ...(reason === undefined ? {} : { reason }) },
-  })
-}
-
-function given(params: JsonValue | undefined): { params?: JsonValue } {
-  return params === undefined ? {} : { params }
-}
-
-/** The name that the client gives itself: a claim, and taken as one. */
-function clientName({ clientInfo }: JsonObject): string | null {
-  const name = isObject(clientInfo) ? clientInfo['name'] : undefined
-  return typeof name === 'string' ? name : null
+function failure(code: number, message: string): RpcAnswer {
+  return { error: { code, message } }
 }

@@ -10,6 +10,7 @@ export type ServerProcess = {
   output: Readable
   /** The exit code to pass on, as a shell would give it. */
   ended: Promise<number>
+  hasEnded(): boolean
   end(signal: NodeJS.Signals): void
 }
 
@@ -38,7 +39,8 @@ export async function startServer(argv: readonly string[], env: NodeJS.ProcessEn
     // Its last words come before the end of its output, not before its own.
     child.once('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])),
   )
-  return { input, output, ended, end: (signal) => endChild(child, signal) }
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  return { input, output, ended, hasEnded, end: (signal) => endChild(child, signal) }
 }
 
 function endChild(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -17,6 +17,8 @@ export type HttpRoute = {
   headers?: Record<string, string>
   /** Answer field sent as the ETag header. */
   etag?: string
+  /** Answer field, a sentence, that a browser is shown as a page instead of the JSON. */
+  page?: string
   /** A DELETE that asks for something, such as the password: its input comes in the body. */
   body?: true
   /** The answer is a text of any length: the endpoint is asked again until it says that there is no more. */

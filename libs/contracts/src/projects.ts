@@ -820,6 +820,7 @@ export const projects = contract('projects', {
       http: {
         method: 'GET',
         path: '/oauth/callback',
+        page: 'detail',
         perMinute: 30,
         summary: 'Where an authorisation server sends the person back to',
       },

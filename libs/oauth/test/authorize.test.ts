@@ -84,6 +84,21 @@ describe('an authorisation', () => {
     })
   })
 
+  test('of another issuer than the one that was asked (mix-up) is not read, whatever it says', async () => {
+    const { authorizationUrl, authorization } = await beginAuthorization(config(), {})
+    const callback = await server.agree(authorizationUrl ?? '')
+    const { iss: _, ...silent } = callback
+    const asked = server.requestsTo('/token').length
+    const { state = '' } = callback
+    const denied = { state, error: 'access_denied', error_description: 'call this number' }
+    for (const answer of [{ ...callback, iss: other.url }, silent, { ...denied, iss: other.url }, denied])
+      await expect(finishAuthorization(config(), authorization, answer)).rejects.toMatchObject({
+        kind: 'refused',
+        message: 'The answer is not from the authorisation server that was asked.',
+      })
+    expect(server.requestsTo('/token')).toHaveLength(asked)
+  })
+
   test('by another client than one that is given is not asked for', async () => {
     const of = config({ client: { client_id: GIVEN.id, client_secret: GIVEN.secret } })
     const before = server.requestsTo('/register').length

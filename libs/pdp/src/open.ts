@@ -26,7 +26,10 @@ type DecisionRow = FlowRow & {
 
 type Options = { redisUrl: string; digestKeyHex: string; log: Log }
 
-export async function openDecisionPoint(bus: Bus<DecisionRow>, options: Options): Promise<OpenDecisionPoint> {
+export async function openDecisionPoint(
+  bus: Omit<Bus<DecisionRow>, 'peers'>,
+  options: Options,
+): Promise<OpenDecisionPoint> {
   const { redisUrl, digestKeyHex, log } = options
   await using stack = new AsyncDisposableStack()
   await prepareParsers()

@@ -48,7 +48,7 @@ type DecisionPoint = FlowRow & {
   watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys, ...FlowRow['watches']]
 }
 
-export async function watchSnapshots(bus: Bus<DecisionPoint>, log: Log): Promise<Snapshots> {
+export async function watchSnapshots(bus: Pick<Bus<DecisionPoint>, 'watch'>, log: Log): Promise<Snapshots> {
   const policies = new Map<string, ProjectPolicy>()
   const keys = new Map<string, KeySnapshot>()
   const listeners: ((projectId: string) => void)[] = []

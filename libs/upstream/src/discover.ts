@@ -11,7 +11,7 @@ import {
   type RpcError,
 } from '@mcpshield/mcp/messages'
 import { unavailable } from './failures.ts'
-import { refusal } from './link.ts'
+import { refusal, unanswered } from './link.ts'
 import type { ServerIdentity } from './upstream.ts'
 
 /** Who answered. Throws a Refusal when the server is not of the modern era, an AppError when it is but does not answer. */
@@ -20,7 +20,7 @@ export function discovered(
   answer: RpcAnswer | undefined,
   status: number | null,
 ): ServerIdentity {
-  if (answer === undefined) throw refusal(slug, 'did not answer server/discover', status)
+  if (answer === undefined) throw unanswered(slug, 'server/discover', status)
   if ('error' in answer) throw failed(slug, answer.error, status)
   const { supportedVersions, capabilities, serverInfo, instructions } = answer.result
   if (!Array.isArray(supportedVersions) || !supportedVersions.includes(MODERN_VERSION))

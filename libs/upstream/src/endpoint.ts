@@ -88,7 +88,7 @@ async function sendWithToken(
   let token = await granted(slug, tokens.token())
   for (let sends = 1; ; sends++) {
     const timeoutMs = call.timeoutMs === 0 ? 0 : call.timeoutMs - (performance.now() - startedMs)
-    if (timeoutMs < 0) throw tooLate(slug, call.timeoutMs)
+    if (call.timeoutMs !== 0 && timeoutMs <= 0) throw tooLate(slug, call.timeoutMs)
     const headers = token === '' ? call.headers : [...call.headers, 'authorization', `Bearer ${token}`]
     const answer = await send({ ...call, headers, timeoutMs })
     if (!isRefused(answer) || sends === MAX_SENDS) return answer

@@ -1,5 +1,5 @@
 // A session with a server of the legacy era over Streamable HTTP.
-import type { RequestId, RpcAnswer } from '@mcpshield/mcp/messages'
+import { isObject, type RequestId, type RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
 import type { Endpoint } from './endpoint.ts'
@@ -143,7 +143,7 @@ async function request(
     const body = requestText(id, method, legacyParams(params, id))
     const reader = () => (stream = answerStream(unasked, id, options))
     const http = await endpoint.send({ method: 'POST', headers, body, timeoutMs, signal, reader })
-    if (http.status === 404 && session.hasId) throw new SessionLost()
+    if (session.hasId && isLost(http)) throw new SessionLost()
     answer = stream === undefined ? answerTo(id, http.message) : stream.answer
     if (stream !== undefined) answer ??= await resumed(session, stream, options, startedMs)
     if (answer === undefined)
@@ -155,6 +155,13 @@ async function request(
   } finally {
     unasked.endOf(id, answer)
   }
+}
+
+/** The protocol says 404; many servers say 400, in words alone. */
+function isLost({ status, message }: HttpAnswer): boolean {
+  if (status === 404) return true
+  const error = status === 400 ? message?.['error'] : undefined
+  return isObject(error) && typeof error['message'] === 'string' && /\bsession\b/i.test(error['message'])
 }
 
 function cancel(session: Session, requestId: number, byClient: boolean): void {

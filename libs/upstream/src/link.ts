@@ -7,7 +7,7 @@ import {
   type RpcError,
 } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { Refusal } from './failures.ts'
+import { Refusal, unavailable } from './failures.ts'
 import type { RequestOptions, ServerIdentity } from './upstream.ts'
 
 export type Hello = { clientInfo: JsonObject; capabilities: JsonObject }
@@ -47,7 +47,7 @@ export function initialized(
   answer: RpcAnswer | undefined,
   status: number | null,
 ): ServerIdentity {
-  if (answer === undefined) throw refusal(slug, 'did not answer initialize', status)
+  if (answer === undefined) throw unanswered(slug, 'initialize', status)
   if ('error' in answer)
     throw refusal(slug, `refused to start: ${answer.error.message}`, status, answer.error)
   const { protocolVersion, capabilities, serverInfo, instructions } = answer.result
@@ -59,6 +59,16 @@ export function initialized(
     serverInfo: isObject(serverInfo) ? serverInfo : {},
     ...(typeof instructions === 'string' ? { instructions } : {}),
   }
+}
+
+/** Statuses that say nothing of what a server speaks: it wants a login, or is in a hurry. */
+const NO_SIGN = new Set([401, 403, 407, 408, 425, 429])
+
+/** A handshake that was answered by no message. */
+export function unanswered(slug: string, method: string, status: number | null): Error {
+  if (status !== null && NO_SIGN.has(status))
+    return unavailable(slug, `answered ${method} with status ${status} and no MCP result`)
+  return refusal(slug, `did not answer ${method}${status === null ? '' : ` (status ${status})`}`, status)
 }
 
 export function refusal(slug: string, what: string, status: number | null, error?: RpcError): Refusal {

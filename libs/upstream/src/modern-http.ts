@@ -150,16 +150,17 @@ function headersOfCall({ modern }: Caller, params: JsonObject): CallHeaders | un
 }
 
 async function lookedUpHeaders(caller: Caller, params: JsonObject): Promise<CallHeaders> {
-  await refreshTools(caller)
+  await refreshTools(caller, 'unknown')
   return headersOfCall(caller, params) ?? NONE
 }
 
-function refreshTools(caller: Caller): Promise<void> {
-  return caller.modern.tools.refresh(async (cursor) => {
+function refreshTools(caller: Caller, why: 'unknown' | 'outdated'): Promise<void> {
+  const list = async (cursor: string | undefined) => {
     const params = cursor === undefined ? {} : { cursor }
     const answer = await send(caller, 'tools/list', params, { timeoutMs: LIST_TIMEOUT_MS }, undefined)
     return 'result' in answer ? answer.result : undefined
-  })
+  }
+  return caller.modern.tools.refresh(list, why)
 }
 
 /** Once more, where the error tells what to do better. */
@@ -173,7 +174,7 @@ async function sendAgain(
   if (offersOurVersion(failed))
     return send(caller, method, params, options, linesOf(headersOfCall(caller, params)))
   if (failed.error.code !== HEADER_MISMATCH || method !== 'tools/call') return failed
-  await refreshTools(caller)
+  await refreshTools(caller, 'outdated')
   const headers = headersOfCall(caller, params) ?? NONE
   return 'refused' in headers ? headers.refused : send(caller, method, params, options, headers.lines)
 }

@@ -72,8 +72,11 @@ export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseL
     async [Symbol.asyncDispose]() {
       disposed = true
       clearInterval(timer)
-      await Promise.all([...entries.keys()].map(remove))
+      // Those that are still being opened end with what carries them.
+      const opened = [...entries].filter(([, { peer }]) => peer !== undefined)
+      await Promise.all(opened.map(([id]) => remove(id)))
       await dispose()
+      await Promise.all([...entries.keys()].map(remove))
     },
   }
 }
@@ -104,7 +107,13 @@ function eraChooser(
     let first: Refusal | undefined
     for (const era of eras.some(isRefused) ? eras.filter((each) => !isRefused(each)) : eras) {
       try {
-        return await open[era](speaker, forgetAll)
+        const peer = await open[era](speaker, forgetAll)
+        if (peer.era !== era) {
+          // It was slow to say what it is.
+          refusedAtMs[era] = performance.now()
+          refusedAtMs[peer.era] = -Infinity
+        }
+        return peer
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         first ??= error

@@ -53,7 +53,7 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
   )
   child.on('exit', (code, signal) => {
     killGroup(child, 'SIGKILL')
-    if (!stopping) log.warn({ upstream: slug, code, signal, stderr: stderr() }, 'upstream process ended')
+    if (!stopping) log.warn({ upstream: slug, code, signal }, 'upstream process ended')
     const what = `stopped (${signal ?? `exit code ${code}`}) before it answered`
     const timer = setTimeout(() => over(what), OUTPUT_GRACE_MS)
     child.on('close', () => {

@@ -17,7 +17,7 @@ import { CLIENT_INFO, type ServerIdentity, type Speaker, type Upstream } from '.
 
 const START_TIMEOUT_MS = 30_000
 /** Servers of the legacy era may stay silent when asked for something before `initialize`. */
-const PROBE_MS = 3_000
+const PROBE_MS = 2_000
 
 /** A process that was asked who it is and did not answer as a modern server: good for a legacy session. */
 type Spare = { running: Running; answer: Promise<RpcAnswer> }

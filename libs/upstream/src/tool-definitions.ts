@@ -9,8 +9,8 @@ export type ToolDefinitions = {
   of(name: string): HeaderParam[] | string | undefined
   /** Takes note of a list's page, and gives it without the tools whose definitions are not valid. */
   pass(page: JsonObject): JsonObject
-  /** Reads the whole list, unless that was done just now. */
-  refresh(list: ListPage): Promise<void>
+  /** Reads the whole list; for a tool that is only unknown not again when that was done just now. */
+  refresh(list: ListPage, why: 'unknown' | 'outdated'): Promise<void>
 }
 
 /** One page of the list; undefined when there is none. */
@@ -60,8 +60,8 @@ export function openToolDefinitions(slug: string, log: Log): ToolDefinitions {
   return {
     of: (name) => known.get(name),
     pass,
-    refresh(list) {
-      if (performance.now() - readAtMs < FRESH_MS) return Promise.resolve()
+    refresh(list, why) {
+      if (why === 'unknown' && performance.now() - readAtMs < FRESH_MS) return Promise.resolve()
       reading ??= readAll(list)
         .catch((error: unknown) => log.warn({ upstream: slug, err: error }, 'list of tools not read'))
         .finally(() => {

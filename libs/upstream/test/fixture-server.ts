@@ -1,48 +1,109 @@
-// A small real MCP server over stdio that can misbehave on request: `fixture-server.ts`.
+// A small MCP server over stdio that can misbehave on request. Its eras: `--era legacy|modern|both`. What it does when it
+// is asked who it is before `initialize`: `--probe refuse|ignore|die`. `--slow MS`: starts slowly. `--deaf`: ignores
+// the end of its input and SIGTERM.
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
 
-type Message = { id?: number; method?: string; params?: { name?: string; arguments?: { text?: string } } }
+type Params = {
+  name?: string
+  arguments?: { text?: string }
+  _meta?: { progressToken?: unknown } & Record<string, unknown>
+  notifications?: object
+  requestId?: unknown
+}
+type Message = { id?: unknown; method?: string; params?: Params; result?: unknown; error?: unknown }
 
-const say = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
-
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const message = JSON.parse(line) as Message
-  if (message.method === 'initialize') {
-    say({
-      id: message.id,
-      result: {
-        protocolVersion: '2025-11-25',
-        capabilities: { tools: {} },
-        serverInfo: { name: 'fixture', version: '1' },
-      },
-    })
-  } else if (message.method === 'tools/list') {
-    say({
-      id: message.id,
-      result: {
-        tools: ['echo', 'crash', 'hang', 'env'].map((name) => ({ name, inputSchema: { type: 'object' } })),
-      },
-    })
-  } else if (message.method === 'tools/call') call(message)
+const { values } = parseArgs({
+  options: {
+    era: { type: 'string', default: 'legacy' },
+    probe: { type: 'string', default: 'refuse' },
+    slow: { type: 'string', default: '0' },
+    deaf: { type: 'boolean', default: false },
+  },
 })
+const isLegacy = values.era !== 'modern'
+const isModern = values.era !== 'legacy'
+const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
 
-function call({ id, params }: Message): unknown {
-  const answer = (text: string) => say({ id, result: { content: [{ type: 'text', text }] } })
-  switch (params?.name) {
+const heard: Message[] = []
+const subscriptions: unknown[] = []
+const say = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+const refuse = (id: unknown) => say({ id, error: { code: -32601, message: 'no such method' } })
+
+if (values.deaf) {
+  process.on('SIGTERM', () => undefined)
+  setInterval(() => undefined, 1_000)
+}
+setTimeout(() => {
+  createInterface({ input: process.stdin }).on('line', (line) => hear(JSON.parse(line) as Message))
+}, Number(values.slow))
+
+function hear(message: Message): unknown {
+  heard.push(message)
+  const { id, method, params } = message
+  switch (method) {
+    case 'initialize':
+      return isLegacy
+        ? say({
+            id,
+            result: {
+              protocolVersion: '2025-11-25',
+              capabilities: { tools: { listChanged: true }, resources: { subscribe: true } },
+              serverInfo: { name: 'fixture', version: '1' },
+            },
+          })
+        : refuse(id)
+    case 'server/discover':
+      if (isModern)
+        return say({ id, result: { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } })
+      if (values.probe === 'die') return process.exit(4)
+      return values.probe === 'ignore' ? undefined : refuse(id)
+    case 'subscriptions/listen':
+      subscriptions.push(id)
+      return say({
+        method: 'notifications/subscriptions/acknowledged',
+        params: { _meta: { [SUBSCRIPTION]: id }, notifications: params?.notifications },
+      })
+    case 'tools/list':
+      return say({ id, result: { tools: ['echo', 'crash', 'hang', 'env'].map((name) => ({ name })) } })
+    case 'tools/call':
+      return call(id, params ?? {})
+    default:
+      return id === undefined || method === undefined ? undefined : say({ id, result: {} })
+  }
+}
+
+function call(id: unknown, params: Params): unknown {
+  const text = params.arguments?.text ?? ''
+  const answer = (said: string) => say({ id, result: { content: [{ type: 'text', text: said }] } })
+  const progressToken = params._meta?.progressToken
+  switch (params.name) {
     case 'crash':
+      process.stderr.write('first line\nlast words\n')
       return process.exit(3)
     case 'hang':
       return undefined
+    case 'deafen':
+      process.stdin.pause()
+      setInterval(() => undefined, 1_000)
+      return answer(text)
     case 'nonsense':
-      process.stdout.write('this is no JSON\n{"jsonrpc":"2.0","id":"somebody else","result":{}}\n[]\nnull\n')
+      process.stdout.write(
+        'this is no JSON\n\n{"jsonrpc":"2.0","id":"somebody else","result":{}}\n[]\nnull\n',
+      )
       return answer('after nonsense')
     case 'neither':
       return say({ id })
     case 'env':
       return answer(JSON.stringify(process.env))
+    case 'pid':
+      return answer(String(process.pid))
+    case 'heard':
+      return answer(JSON.stringify(heard))
     case 'separators':
       return process.stdout.write(
-        `\r\n{"jsonrpc":"2.0","id":${id},\r"result":{"content":[{"type":"text","text":"a\u0085b\u2028c\u2029d"}]}}\r\n`,
+        `\r\n{"jsonrpc":"2.0","id":${String(id)},\r"result":{"content":[{"type":"text","text":"a\u0085b\u2028c\u2029d"}]}}\r\n`,
       )
     case 'endless': {
       const part = 'x'.repeat(1024 * 1024)
@@ -50,9 +111,28 @@ function call({ id, params }: Message): unknown {
       return more()
     }
     case 'asks':
-      say({ id: 'q1', method: 'sampling/createMessage', params: {} })
-      return answer('asked')
+      say({ id: 'q1', method: 'sampling/createMessage', params: { text } })
+      return setTimeout(() => answer(JSON.stringify(heard.find((each) => each.id === 'q1'))), 50)
+    case 'tells':
+      say({ method: 'notifications/progress', params: { progressToken, progress: 1, text } })
+      say({ method: 'notifications/progress', params: { progressToken: 'of nobody', progress: 2 } })
+      say({ method: 'notifications/message', params: { data: text } })
+      return setTimeout(() => answer(text), 20)
+    case 'changes':
+      say({ method: 'notifications/tools/list_changed' })
+      for (const each of subscriptions)
+        say({ method: 'notifications/tools/list_changed', params: { _meta: { [SUBSCRIPTION]: each } } })
+      return answer(text)
+    case 'ends':
+      for (const each of subscriptions.splice(0))
+        say({ method: 'notifications/cancelled', params: { requestId: each } })
+      return answer(text)
+    case 'child':
+      return answer(String(spawn('sleep', ['1000'], { stdio: 'ignore' }).pid))
+    case 'later':
+      setTimeout(() => say({ method: 'notifications/message', params: { data: text } }), 50)
+      return answer(text)
     default:
-      return answer(params?.arguments?.text ?? '')
+      return answer(text)
   }
 }

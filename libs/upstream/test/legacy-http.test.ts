@@ -92,6 +92,38 @@ describe('a session', () => {
     ])
   })
 
+  test('that is gone by a 400 that says so is begun anew too, and a 400 for another reason is an answer', async () => {
+    const error = { code: -32000, message: 'Bad Request: No valid session ID provided' }
+    let isFirst = true
+    const { server, upstream } = await start(({ message: { id } }, response) => {
+      if (isFirst) json(response, { id: null, error }, 400)
+      else json(response, { id, error: { code: -32602, message: 'bad arguments' } }, 400)
+      isFirst = false
+    })
+    const peer = await upstream.peer(speakerOf('legacy'))
+    await expect(call(peer)).resolves.toMatchObject({ error: { code: -32602 } })
+    expect(server.of('initialize')).toHaveLength(2)
+    expect(server.of('tools/call')).toHaveLength(2)
+  })
+
+  test('that nobody used for an hour is ended, and begun anew when it is needed', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    const { server, upstream } = await start(answered('x'))
+    const ada = speakerOf('legacy')
+    await upstream.peer(ada)
+    vi.advanceTimersByTime(30 * 60_000)
+    const used = speakerOf('legacy')
+    await upstream.peer(used)
+    vi.advanceTimersByTime(35 * 60_000)
+    vi.useRealTimers()
+    await vi.waitFor(() => expect(server.seen.at(-1)).toMatchObject({ verb: 'DELETE' }))
+    expect(server.seen.filter(({ verb }) => verb === 'DELETE')).toHaveLength(1)
+    await upstream.peer(used)
+    expect(server.of('initialize')).toHaveLength(2)
+    await call(await upstream.peer(ada))
+    expect(server.of('initialize')).toHaveLength(3)
+  })
+
   test('that is gone for many calls at once is begun anew once', async () => {
     let sessions = 0
     const { server, upstream } = await start(({ message, headers }, response) => {

@@ -206,22 +206,18 @@ describe('parameters that headers mirror', () => {
   })
 
   test('are looked up again when the server finds them wrong, and the call is sent once more', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] })
-    try {
-      const tools = [tool({})]
-      const { server, upstream } = await start(({ message, headers }, response) => {
-        if (headers['mcp-param-zone'] === 'a') return json(response, { id: message.id, result: {} })
-        tools[0] = tool({ 'x-mcp-header': 'Zone' })
-        json(response, { id: message.id, error: { code: -32020, message: 'mismatch' } }, 400)
-      }, tools)
-      const peer = await upstream.peer(speakerOf('modern'))
-      await peer.request('tools/list', {}, within)
-      vi.advanceTimersByTime(60_000)
-      await expect(call(peer, 'query', { region: 'a' })).resolves.toEqual({ result: {} })
-      expect(server.of('tools/call')).toHaveLength(2)
-    } finally {
-      vi.useRealTimers()
-    }
+    const tools = [tool({})]
+    const { server, upstream } = await start(({ message, headers }, response) => {
+      if (headers['mcp-param-zone'] === 'a') return json(response, { id: message.id, result: {} })
+      tools[0] = tool({ 'x-mcp-header': 'Zone' })
+      json(response, { id: message.id, error: { code: -32020, message: 'mismatch' } }, 400)
+    }, tools)
+    const peer = await upstream.peer(speakerOf('modern'))
+    await peer.request('tools/list', {}, within)
+    await expect(call(peer, 'query', { region: 'a' })).resolves.toEqual({ result: {} })
+    expect(server.of('tools/call')).toHaveLength(2)
+    await expect(call(peer, 'query', { region: 'b' })).resolves.toMatchObject({ error: { code: -32020 } })
+    expect(server.of('tools/call')).toHaveLength(4)
   })
 
   test('of an invalid kind leave the tool out of lists, and its calls are not sent', async () => {

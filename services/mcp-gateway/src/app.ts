@@ -1,246 +1,227 @@
-// The HTTP side of the MCP endpoints: limits, guard, credential, session, one message per request.
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { randomUUID } from 'node:crypto'
-import { hmacSha256 } from '@mcpshield/pdp/record'
-import type { KeyUse } from '@mcpshield/pdp/key-use'
-import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
-import type { Credential, Snapshots } from '@mcpshield/pdp/snapshots'
-import type { Log } from '@mcpshield/runtime/log'
-import type { Config } from './config.ts'
-import { answerRequest, type EndpointDeps } from './endpoint.ts'
-import { guard } from './guard.ts'
-import {
-  answerText,
-  writeAnswer,
-  INVALID_REQUEST,
-  METHOD_NOT_FOUND,
-  PARSE_ERROR,
-  readMessage,
-  type Incoming,
-  type WrittenAnswer,
-  type RpcError,
-} from './json-rpc.ts'
-import { isSupportedVersion, PROTOCOL_VERSIONS, statelessVersion, UNSUPPORTED_VERSION } from './protocol.ts'
-import type { Runtimes } from './runtimes.ts'
-import type { Sessions } from './session.ts'
+// The HTTP side of the gateway: hosts and origins, paths, credentials, and who answers which method. A plain server of
+// Node's: what a framework does for each request costs more than a call's decision.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { INVALID_REQUEST, INTERNAL_ERROR, METHOD_NOT_FOUND, MODERN_VERSION } from '@mcpshield/mcp/messages'
+import type { Credential } from '@mcpshield/pdp/snapshots'
+import { publicUrl, type Config } from './config.ts'
+import { credentialOf, isKilled, stillHolds, type CredentialDeps } from './credentials.ts'
+import { serveDelete, serveGet } from './follow.ts'
+import { guard, preflight, showTo } from './guard.ts'
+import { header, repeatedHeader } from './headers.ts'
+import { peerHandlers } from './peers.ts'
+import { servePost, type PostDeps } from './posts.ts'
+import { challenge, resourceDocument } from './protected-resource.ts'
+import { isLegacyVersion, unsupportedVersion } from './protocol.ts'
+import { questions } from './questions.ts'
+import { FORBIDDEN, sendEmpty, sendError, sendJson, UNAUTHORIZED } from './replies.ts'
+import { routeOf, type Route } from './routes.ts'
+import { sessionIds } from './session-id.ts'
+import type { SessionStore } from './session-store.ts'
+import { sessions } from './session.ts'
+import { streamConnections } from './stream-connection.ts'
+import { resumableStreams, type StreamTimes } from './streams.ts'
 
-export type AppDeps = {
-  config: Config
-  log: Log
-  pdp: DecisionPoint
-  runtimes: Runtimes
-  snapshots: Pick<Snapshots, 'credential'>
-  uses: Pick<KeyUse, 'seen'>
-  sessions: Sessions
+export type AppDeps = CredentialDeps &
+  Pick<PostDeps, 'pdp' | 'uses' | 'peers' | 'log' | 'answerRequest' | 'answerNotification'> & {
+    config: Pick<
+      Config,
+      | 'MCP_SESSION_KEY'
+      | 'MCP_PORT'
+      | 'MCP_URL'
+      | 'MCP_ALLOWED_HOSTS'
+      | 'ALLOWED_ORIGINS'
+      | 'MCP_BODY_LIMIT_BYTES'
+    >
+    store: SessionStore
+    /** Where other times than the usual ones are wanted. */
+    times?: { streams?: StreamTimes; keepAliveMs?: number; requestMs?: number; answerMs?: number }
+  }
+
+export type App = AsyncDisposable & {
+  listen(at: { host: string; port: number }): Promise<void>
+  /** That it listens on. */
+  port(): number
 }
 
-const UNAUTHORIZED = -32001
-const NO_SESSION = -32001
-const FORBIDDEN = -32000
+/** How long a request may take to arrive; what it then takes to be answered has limits of its own. */
 const REQUEST_ARRIVES_MS = 30_000
+const KEEP_ALIVE_MS = 72_000
+const MAX_HEADER_BYTES = 32 * 1024
+/** What runs may end before its connections are. */
+const CLOSE_WITHIN_MS = 3_000
 
-export function buildApp(deps: AppDeps): FastifyInstance {
-  const { config } = deps
-  const app = fastify({
-    bodyLimit: config.MCP_BODY_LIMIT_BYTES,
-    logger: false,
-    keepAliveTimeout: 72_000,
-    // How long a request may take to arrive; what it then takes to be answered has limits of its own.
-    requestTimeout: REQUEST_ARRIVES_MS,
-    connectionTimeout: 0,
-    frameworkErrors: (error, _request, reply) =>
-      void sendError(reply, error.statusCode ?? 400, {
-        code: INVALID_REQUEST,
-        message: 'There is no such endpoint.',
-      }),
+export function buildApp(deps: AppDeps): App {
+  const parts = partsOf(deps)
+  const requestTimeout = deps.times?.requestMs ?? REQUEST_ARRIVES_MS
+  const server = createServer({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    connectionsCheckingInterval: Math.min(requestTimeout, 5_000),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // A connection whose other end is silently gone is noticed.
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
   })
-  const refuse = guard({
-    hosts: config.MCP_ALLOWED_HOSTS,
-    origins: config.ALLOWED_ORIGINS,
-    port: () => listeningPort(app, config.MCP_PORT),
-  })
-  const endpoint: EndpointDeps = {
-    pdp: deps.pdp,
-    runtimeOf: (projectId) => deps.runtimes.of(projectId),
-    upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
-    keyedHash: hmacSha256(config.AUDIT_DIGEST_KEY),
-    log: deps.log,
-    sessions: deps.sessions,
-  }
-
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  )
-  app.addHook('onRequest', async (request, reply) => {
-    const repeated = repeatedHeader(request.raw.rawHeaders)
-    if (repeated !== undefined)
-      return sendError(reply, 400, { code: INVALID_REQUEST, message: `The header ${repeated} is repeated.` })
-    const why = refuse(request.headers)
-    if (why !== null) return sendError(reply, 403, { code: FORBIDDEN, message: why })
-    // A stranger's body is not even read.
-    if (isMcp(request) && credentialOf(deps, request) === undefined) return sendUnauthorized(reply)
-  })
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, 404, { code: METHOD_NOT_FOUND, message: 'There is no such endpoint.' }),
-  )
-  app.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
-    const status = error.statusCode ?? 500
-    if (status >= 500) deps.log.error({ err: error }, 'request failed')
-    const message = status >= 500 ? 'Something went wrong on our side.' : error.message
-    return sendError(reply, status, { code: status === 400 ? PARSE_ERROR : INVALID_REQUEST, message })
-  })
-
-  const post = (request: FastifyRequest, reply: FastifyReply) => servePost(deps, endpoint, request, reply)
-  app.post('/mcp', post)
-  app.post('/mcp/:upstream', post)
-  for (const url of ['/mcp', '/mcp/:upstream']) {
-    app.route({
-      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
-      url,
-      handler: (_request, reply) =>
-        sendError(reply.header('allow', 'POST'), 405, {
-          code: FORBIDDEN,
-          message: 'Only POST: this endpoint opens no streams.',
-        }),
+  const port = () => (server.address() as AddressInfo | null)?.port ?? deps.config.MCP_PORT
+  const refuse = guard({ hosts: deps.config.MCP_ALLOWED_HOSTS, origins: deps.config.ALLOWED_ORIGINS, port })
+  const serving: Serving = { ...parts, refuse }
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    serve(serving, request, response).catch((error: unknown) => {
+      deps.log.error({ err: error }, 'request failed')
+      sendError(response, 500, { code: INTERNAL_ERROR, message: 'Something went wrong on our side.' })
     })
   }
-  app.get('/health', async () => ({ ok: true }))
-  return app
+  server.on('request', take)
+  // Whoever asks whether to send a body at all is asked first who they are.
+  server.on('checkContinue', take)
+  return {
+    port,
+    async listen({ host, port }) {
+      await deps.peers.serve(peerHandlers(parts))
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      server.once('error', reject)
+      server.listen(port, host, resolve)
+      await promise
+      server.off('error', reject)
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      parts.connections[Symbol.dispose]()
+      const idle = setInterval(() => server.closeIdleConnections(), 20)
+      const late = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS)
+      await closed
+      clearInterval(idle)
+      clearTimeout(late)
+      parts.sessions[Symbol.dispose]()
+      parts.streams[Symbol.dispose]()
+    },
+  }
 }
 
-async function servePost(
-  deps: AppDeps,
-  endpoint: EndpointDeps,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const credential = credentialOf(deps, request)
-  // Asked again now that the body is here: the key may have been revoked while it was on its way.
-  if (credential === undefined) return sendUnauthorized(reply)
-  const incoming = readBody(request.body)
-  if (incoming.kind === 'invalid') return sendError(reply, 400, incoming.error, incoming.id)
-  const version = request.headers['mcp-protocol-version'] ?? statelessVersion(incoming)
-  if (version !== undefined && !isSupportedVersion(String(version))) {
-    return sendError(reply, 400, {
-      code: UNSUPPORTED_VERSION,
-      message: 'This protocol version is not supported.',
-      data: { supported: [...PROTOCOL_VERSIONS] },
-    })
-  }
-  const sessionId = request.headers['mcp-session-id']
-  const session =
-    sessionId === undefined ? { agent: null } : deps.sessions.find(String(sessionId), credential.key_id)
-  if (session === undefined)
-    return sendError(reply, 404, { code: NO_SESSION, message: 'There is no such session: initialize again.' })
-  if (incoming.kind === 'notification' && !incoming.notification.method.startsWith('notifications/')) {
-    return sendError(reply, 400, {
-      code: INVALID_REQUEST,
-      message: 'A request needs an id; without one it is not run.',
-    })
-  }
-  // Notifications and responses of the client ask for nothing that the gateway runs.
-  if (incoming.kind !== 'request') return reply.status(202).send()
+type Parts = PostDeps & CredentialDeps & { publicUrl: string } & ReturnType<typeof liveParts>
+type Serving = Parts & { refuse: ReturnType<typeof guard> }
 
-  deps.uses.seen(credential.key_id, new Date())
-  const { upstream } = request.params as { upstream?: string }
-  const answered = await answerRequest(endpoint, {
-    credential,
-    only: upstream ?? null,
-    request: incoming.request,
-    agent: session.agent,
-    requestId: randomUUID(),
-    signal: goneSignal(reply),
+function partsOf(deps: AppDeps): Parts {
+  const { snapshots } = deps
+  return {
+    ...deps,
+    ...liveParts(deps),
+    publicUrl: publicUrl(deps.config),
+    maxBodyBytes: deps.config.MCP_BODY_LIMIT_BYTES,
+    holds: (credential) => stillHolds(snapshots, credential, new Date()),
+  }
+}
+
+/** What lives as long as the server does. */
+function liveParts({ config, peers, snapshots, store, log, times = {} }: AppDeps) {
+  const streams = resumableStreams(peers.instance, times.streams)
+  const asked = questions(peers.instance, times.answerMs)
+  return {
+    streams,
+    questions: asked,
+    connections: streamConnections({
+      mayListen: (credential) => mayListen(snapshots, credential),
+      ...(times.keepAliveMs === undefined ? {} : { keepAliveMs: times.keepAliveMs }),
+    }),
+    sessions: sessions({
+      ids: sessionIds(config.MCP_SESSION_KEY),
+      store,
+      peers,
+      questions: asked,
+      log,
+      onEnd: (digest) => streams.dropOf(digest),
+    }),
+  }
+}
+
+function mayListen(snapshots: CredentialDeps['snapshots'], credential: Credential): boolean {
+  const now = new Date()
+  return stillHolds(snapshots, credential, now) && !isKilled(snapshots, credential, now)
+}
+
+async function serve(app: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { headers } = request
+  const repeated = repeatedHeader(headers, request.rawHeaders)
+  // By these it is told who asks: then there is nobody to record it for.
+  if (repeated !== undefined && IDENTIFYING.has(repeated)) return sendRepeated(response, repeated)
+  const why = app.refuse(headers)
+  if (why !== null) return sendError(response, 403, { code: FORBIDDEN, message: why })
+  if (headers.origin !== undefined) showTo(headers.origin, response)
+  const route = routeOf(request.url ?? '')
+  if (route === undefined)
+    return sendError(response, 404, { code: METHOD_NOT_FOUND, message: 'There is no such endpoint.' })
+  if (request.method === 'OPTIONS') {
+    const allowed = preflight(headers)
+    if (allowed === null) return sendNotAllowed(response, METHODS[route.kind])
+    response.writeHead(204, allowed)
+    return void response.end()
+  }
+  if (route.kind === 'mcp') return serveMcp(app, request, response, { route, repeated })
+  if (request.method !== 'GET') return sendNotAllowed(response, METHODS[route.kind])
+  if (route.kind === 'health') return sendJson(response, 200, '{"ok":true}')
+  const document = resourceDocument(app.snapshots, app.publicUrl, route)
+  if (document !== undefined) return sendJson(response, 200, document)
+  sendError(response, 404, { code: METHOD_NOT_FOUND, message: 'There is no such endpoint.' })
+}
+
+const METHODS = { mcp: 'GET, POST, DELETE', resource: 'GET', health: 'GET' }
+const IDENTIFYING = new Set(['host', 'origin', 'authorization', 'x-api-key'])
+
+type McpRoute = Extract<Route, { kind: 'mcp' }>
+
+/** Every method of every path here is answered to whom it belongs, and a stranger's body is not even read. */
+async function serveMcp(
+  app: Serving,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { route, repeated }: { route: McpRoute; repeated: string | undefined },
+): Promise<void> {
+  const { headers, method } = request
+  const found = credentialOf(app, headers, route.project)
+  const credential = found instanceof Promise ? await found : found
+  if (credential === undefined) return sendUnauthorized(app, request, response, route)
+  if (method === 'POST') {
+    const isServed = await servePost(app, { request, response, credential, only: route.only, repeated })
+    return isServed ? undefined : sendUnauthorized(app, request, response, route)
+  }
+  if (method !== 'GET' && method !== 'DELETE') return sendNotAllowed(response, METHODS.mcp)
+  if (repeated !== undefined) return sendRepeated(response, repeated)
+  const version = header(headers, 'mcp-protocol-version')
+  // The modern era knows neither.
+  if (version === MODERN_VERSION) return sendNotAllowed(response, 'POST')
+  if (version !== undefined && !isLegacyVersion(version))
+    return sendError(response, 400, unsupportedVersion(version))
+  const follow = { request, response, credential }
+  if (method === 'DELETE') return serveDelete(app, follow)
+  if (isKilled(app.snapshots, credential, new Date()))
+    return sendError(response, 403, { code: FORBIDDEN, message: 'A kill switch is on: nothing is told.' })
+  return serveGet(app, follow)
+}
+
+function sendUnauthorized(
+  app: Serving,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  route: McpRoute,
+): void {
+  const credentials =
+    route.project === null
+      ? 'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.'
+      : 'The access token or API key is missing, unknown, revoked or expired, or not for this project.'
+  const wasToken = route.project !== null && headers.authorization !== undefined
+  const error = { code: UNAUTHORIZED, message: credentials }
+  sendError(response, 401, error, {
+    headers: ['www-authenticate', challenge(app.publicUrl, route, wasToken)],
   })
-  if (answered.sessionId !== undefined) void reply.header('mcp-session-id', answered.sessionId)
-  return sendAnswer(reply, incoming.request.id, answered.answer)
 }
 
-function credentialOf(deps: AppDeps, request: FastifyRequest): Credential | undefined {
-  const header = request.headers['x-api-key']
-  const bearer = /^Bearer +(mcps_\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-  const given = [header, bearer].filter((each) => each !== undefined)
-  // Two different credentials in one request: neither is believed.
-  if (given.length === 0 || given.some((each) => each !== given[0])) return undefined
-  return deps.snapshots.credential(String(given[0]), new Date())
+function sendNotAllowed(response: ServerResponse, allow: string): void {
+  const error = { code: FORBIDDEN, message: `Only ${allow} is answered here.` }
+  sendError(response, 405, error, { headers: ['allow', allow] })
 }
 
-/** Headers that decide who asks and what is read: of two, another program might believe the other one. */
-const ONCE = new Set([
-  'host',
-  'origin',
-  'authorization',
-  'x-api-key',
-  'content-type',
-  'mcp-session-id',
-  'mcp-protocol-version',
-])
-
-function repeatedHeader(rawHeaders: string[]): string | undefined {
-  const seen = new Set<string>()
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] ?? '').toLowerCase()
-    if (!ONCE.has(name)) continue
-    if (seen.has(name)) return name
-    seen.add(name)
-  }
-  return undefined
-}
-
-function isMcp(request: FastifyRequest): boolean {
-  return request.routeOptions.url?.startsWith('/mcp') === true
-}
-
-function sendUnauthorized(reply: FastifyReply): FastifyReply {
-  return sendError(reply.header('www-authenticate', 'Bearer realm="mcpshield"'), 401, {
-    code: UNAUTHORIZED,
-    message:
-      'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.',
-  })
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function readBody(body: unknown): Incoming {
-  try {
-    return readMessage(body instanceof Buffer ? utf8.decode(body) : '')
-  } catch {
-    return {
-      kind: 'invalid',
-      error: { code: PARSE_ERROR, message: 'The body is not valid UTF-8.' },
-      id: null,
-    }
-  }
-}
-
-/** The configured port; with 0, the one the system chose. */
-function listeningPort(app: FastifyInstance, configured: number): number {
-  if (configured !== 0) return configured
-  const address = app.server.address()
-  return address === null || typeof address === 'string' ? 0 : address.port
-}
-
-/** Aborts when the client closes the connection before its answer was sent. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort()
-  })
-  return controller.signal
-}
-
-function sendAnswer(reply: FastifyReply, id: string | number, answer: WrittenAnswer): FastifyReply {
-  return reply.type('application/json').send(answerText(id, answer))
-}
-
-function sendError(
-  reply: FastifyReply,
-  status: number,
-  error: RpcError,
-  id: string | number | null = null,
-): FastifyReply {
-  return reply
-    .status(status)
-    .type('application/json')
-    .send(answerText(id, writeAnswer({ error })))
+function sendRepeated(response: ServerResponse, name: string): void {
+  sendError(response, 400, { code: INVALID_REQUEST, message: `The header ${name} is repeated.` })
 }

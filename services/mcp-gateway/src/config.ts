@@ -23,6 +23,8 @@ export const Config = z.object({
   HOST,
   /** Port of the MCP endpoints. */
   MCP_PORT: port(8100),
+  /** Where clients reach the MCP endpoints; http://localhost and the port when absent. Access tokens are made for it. */
+  MCP_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Host names, with port, that a request may name besides the loopback ones; comma separated. */
   MCP_ALLOWED_HOSTS: list,
   /** Origins of web pages that may call; comma separated, exact. */
@@ -39,3 +41,8 @@ export const Config = z.object({
   UPSTREAM_PATH: z.string().default('/usr/local/bin:/usr/bin:/bin'),
 })
 export type Config = z.infer<typeof Config>
+
+/** Without a slash at its end. */
+export function publicUrl({ MCP_URL, MCP_PORT }: Pick<Config, 'MCP_URL' | 'MCP_PORT'>): string {
+  return (MCP_URL ?? `http://localhost:${MCP_PORT}`).replace(/\/+$/, '')
+}

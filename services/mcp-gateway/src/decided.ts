@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
 import { writeAnswer, type WrittenAnswer } from '@mcpshield/mcp/json-rpc'
+import { withoutApproval } from '@mcpshield/mcp/approval-question'
 import { headerMismatch } from '@mcpshield/mcp/param-headers'
 import {
   HEADER_MISMATCH,
@@ -74,6 +75,8 @@ type Carried = {
   /** The upstream's own state, or the open call that waits. */
   upstream?: string
   open?: Opened
+  /** Of the approval that the client's person was asked for. */
+  asked?: string
   /** The approval that the first round was let through by. */
   approval?: { digest: string; approvedBy: string | null }
 }
@@ -89,9 +92,9 @@ export async function serveDecided(deps: DecidedDeps, request: Request): Promise
   if (!verdict.forward && verdict.decision.decision === 'ask') {
     const failed = await stored(verdict, target.method)
     if (failed !== undefined) return failed
-    const word = await held(deps, request, verdict)
+    const word = await held(deps, request, verdict, carried.asked)
     if ('refused' in word) return writeAnswer(refusal(target.method, verdict, word.refused))
-    if ('inputRequests' in word) return writeAnswer({ result: inputRequired(word.inputRequests) })
+    if ('inputRequests' in word) return askingFor(deps, request, carried, word)
     approval = word.approval
     verdict = await decide(deps, request, approval)
   }
@@ -131,13 +134,34 @@ function wrongHeader({ exchange, runtime, target: { at, arguments: args } }: Req
   return params.length === 0 ? undefined : headerMismatch(params, args, exchange.paramHeaders)
 }
 
-async function held(deps: DecidedDeps, { exchange, target }: Request, verdict: Verdict) {
+async function held(
+  deps: DecidedDeps,
+  { exchange, target }: Request,
+  verdict: Verdict,
+  askedOf: string | undefined,
+) {
   try {
-    return await hold(deps.held, exchange, { ...target, verdict })
+    return await hold(deps.held, exchange, { ...target, verdict }, askedOf)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     return { refused: error.message }
   }
+}
+
+/** The question for the client's person; its answer counts with the state that goes out with it, once. */
+async function askingFor(
+  deps: DecidedDeps,
+  { exchange, target }: Request,
+  { approval: _, ...carried }: Carried,
+  { inputRequests, approvalId }: { inputRequests: JsonObject; approvalId: string },
+): Promise<WrittenAnswer> {
+  const state: Carried = { ...carried, asked: approvalId }
+  const requestState = await deps.states.seal(
+    state as JsonObject,
+    boundTo(exchange, target),
+    STATE_LIFETIME_MS,
+  )
+  return writeAnswer({ result: { ...inputRequired(inputRequests), requestState } })
 }
 
 async function refused(verdict: Verdict, method: string): Promise<WrittenAnswer> {
@@ -369,7 +393,9 @@ async function sentParams(
   peer: Parameters<Conversations['logAs']>[0],
 ): Promise<JsonObject> {
   const level = await deps.conversations.logAs(peer, exchange)
-  const { requestState: _, inputResponses, ...params } = target.params
+  const { requestState: _, inputResponses: given, ...params } = target.params
+  // The word on a held call is between the client and us.
+  const inputResponses = withoutApproval(given)
   const meta = { ...metaOf(params), ...level }
   return {
     ...params,
@@ -449,8 +475,9 @@ async function carriedBy(
   const opened = await deps.states.open(requestState, boundTo(exchange, target))
   if ('problem' in opened) return opened
   const carried = opened.content as Carried
-  // An approval is for one call: the same retry twice would be two.
-  if (carried.approval !== undefined && !(await deps.once(`state:${opened.id}`, STATE_LIFETIME_MS)))
+  // An approval is for one call, and so is the word on it: the same retry twice would be two.
+  const isForOne = carried.approval !== undefined || carried.asked !== undefined
+  if (isForOne && !(await deps.once(`state:${opened.id}`, STATE_LIFETIME_MS)))
     return { problem: 'The state was used already: make the call anew.' }
   return carried
 }

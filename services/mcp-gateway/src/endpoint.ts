@@ -3,7 +3,13 @@
 import { AppError } from '@mcpshield/contracts/errors'
 import { writeAnswer, type WrittenAnswer } from '@mcpshield/mcp/json-rpc'
 import { isListMethod } from '@mcpshield/mcp/lists'
-import { INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, type RpcAnswer } from '@mcpshield/mcp/messages'
+import {
+  INTERNAL_ERROR,
+  INVALID_PARAMS,
+  METHOD_NOT_FOUND,
+  type RpcAnswer,
+  type RpcError,
+} from '@mcpshield/mcp/messages'
 import { namesTask } from '@mcpshield/mcp/task-methods'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Client, Exchange } from './client.ts'
@@ -95,18 +101,25 @@ async function decided(
   const { method, params } = exchange.request
   if (namesTask(method)) {
     const task = await openTask(deps.states, exchange.client, params['taskId'])
-    if ('problem' in task) return written({ error: { code: INVALID_PARAMS, message: task.problem } })
+    if ('problem' in task)
+      return malformed(deps, exchange, { error: { code: INVALID_PARAMS, message: task.problem } })
     return serveDecided(deps, { exchange, runtime, target: taskTarget(method, params, task), task })
   }
   const target = await targetOf(runtime, exchange, () => relist(deps.lists, runtime, exchange))
-  if ('error' in target) {
-    const { message } = target.error
-    await deps.pdp
-      .recordMalformed(exchange.client.credential, { reason: message, requestId: exchange.requestId })
-      .catch(() => undefined)
-    return written(target)
-  }
+  if ('error' in target) return malformed(deps, exchange, target)
   return serveDecided(deps, { exchange, runtime, target })
+}
+
+/** What names nothing that could be decided leaves a record all the same. */
+async function malformed(
+  { pdp }: EndpointDeps,
+  { client, requestId }: Exchange,
+  answer: { error: RpcError },
+): Promise<WrittenAnswer> {
+  await pdp
+    .recordMalformed(client.credential, { reason: answer.error.message, requestId })
+    .catch(() => undefined)
+  return written(answer)
 }
 
 /** A task is decided as what it is of: the tool whose call made it. */

@@ -40,14 +40,22 @@ export type HeldCall = { method: string; tool: string; arguments: JsonObject; ve
 export type Word =
   | { approval: { digest: string; approvedBy: string | null } }
   | { refused: string }
-  | { inputRequests: JsonObject }
+  | { inputRequests: JsonObject; approvalId: string }
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 /** How long a modern client's retry waits before it is told to come again. */
 const RETRY_WAITS_MS = 20_000
 
-/** Holds a call until there is a word on it, or the client must be asked. Throws when the call cannot be held. */
-export async function hold(deps: HeldCallDeps, exchange: Exchange, call: HeldCall): Promise<Word> {
+/**
+ * Holds a call until there is a word on it, or the client must be asked. `askedOf` is the approval that a retry answers
+ * the question about. Throws when the call cannot be held.
+ */
+export async function hold(
+  deps: HeldCallDeps,
+  exchange: Exchange,
+  call: HeldCall,
+  askedOf?: string,
+): Promise<Word> {
   const { verdict } = call
   const { credential, agent } = exchange.client
   const digest = verdict.digest()
@@ -75,9 +83,10 @@ export async function hold(deps: HeldCallDeps, exchange: Exchange, call: HeldCal
     url,
     untilMs: Date.parse(expires_at),
     inClient: deps.approvesInClient(project_id),
+    isAnswered: askedOf === approval_id,
   }
   const word = state === 'pending' ? await wordOf(deps, held) : { state, note: null }
-  if ('inputRequests' in word) return word
+  if ('inputRequests' in word) return { ...word, approvalId: approval_id }
   if (word.state !== 'approved') return { refused: refusalOf(word.state, word.note, url) }
   const { approved_by } = await deps.use({ project_id, approval_id, digest })
   return { approval: { digest, approvedBy: approved_by } }
@@ -91,7 +100,12 @@ type Held = {
   url: string
   untilMs: number
   inClient: boolean
+  /** Modern era: the request is the retry of one whose result asked about this very approval. */
+  isAnswered: boolean
 }
+
+/** What the client is asked; to a form the answer is a person's word on the call, to a link it is none. */
+type Question = { message: Message; takesWord: boolean }
 
 type Decided = Pick<ApprovalSnapshot, 'state' | 'note'>
 
@@ -103,22 +117,23 @@ async function wordOf(deps: HeldCallDeps, held: Held): Promise<Decided | { input
     return waitFor(deps.approvals, held, held.untilMs)
   }
   if (question === undefined) return waitFor(deps.approvals, held, held.untilMs)
-  const response = approvalResponse(exchange.request.params)
-  if (response === undefined) return { inputRequests: approvalRequests(question) }
+  const response = held.isAnswered ? approvalResponse(exchange.request.params) : undefined
+  if (response === undefined) return { inputRequests: approvalRequests(question.message) }
   const { action } = response
-  if (action === 'cancel' || (action === 'decline' && !held.inClient)) return { state: 'pending', note: null }
-  await take(deps, held, response)
+  if (action === 'cancel' || (action === 'decline' && !question.takesWord))
+    return { state: 'pending', note: null }
+  if (question.takesWord) await take(deps, held, response)
   const word = await waitFor(deps.approvals, held, Math.min(held.untilMs, Date.now() + RETRY_WAITS_MS))
-  return word.state === 'pending' ? { inputRequests: approvalRequests(question) } : word
+  return word.state === 'pending' ? { inputRequests: approvalRequests(question.message) } : word
 }
 
 /** What the client's person is shown: the call as it will run; or, where their word is not taken, where to get one. */
-function questionFor({ exchange, call, url, inClient, approval_id }: Held): Message | undefined {
+function questionFor({ exchange, call, url, inClient, approval_id }: Held): Question | undefined {
   const { rule, reason } = call.verdict.decision
   const asked = { tool: call.tool, arguments: call.arguments, rule, reason }
   const { capabilities } = exchange.client
   const form = inClient ? approvalForm(asked) : undefined
-  if (form !== undefined && canAnswer(capabilities, form)) return form
+  if (form !== undefined && canAnswer(capabilities, form)) return { message: form, takesWord: true }
   const link: Message = {
     method: 'elicitation/create',
     params: {
@@ -128,21 +143,20 @@ function questionFor({ exchange, call, url, inClient, approval_id }: Held): Mess
       elicitationId: approval_id,
     },
   }
-  return canAnswer(capabilities, link) ? link : undefined
+  return canAnswer(capabilities, link) ? { message: link, takesWord: false } : undefined
 }
 
-async function askNow(deps: HeldCallDeps, held: Held, question: Message): Promise<void> {
-  const answer = await held.exchange.ask(question, held.exchange.signal)
-  if ('result' in answer) await take(deps, held, answer.result).catch(() => undefined)
+async function askNow(deps: HeldCallDeps, held: Held, { message, takesWord }: Question): Promise<void> {
+  const answer = await held.exchange.ask(message, held.exchange.signal)
+  if ('result' in answer && takesWord) await take(deps, held, answer.result).catch(() => undefined)
 }
 
-/** A person's word at the client; the answer to a link only says that it was opened, or that nobody will. */
+/** A person's word at the client. */
 async function take(deps: HeldCallDeps, held: Held, response: JsonObject): Promise<void> {
   const { action } = response
-  const { project_id, approval_id, inClient } = held
+  const { project_id, approval_id } = held
   if (action !== 'accept' && action !== 'decline') return
   const approve = action === 'accept'
-  if (!inClient) return
   try {
     await deps.decideInClient({ project_id, approval_id, approve })
   } catch (error) {
@@ -151,10 +165,10 @@ async function take(deps: HeldCallDeps, held: Held, response: JsonObject): Promi
   }
 }
 
-/** Until there is a word, or time is up: then its state is what it was last told to be. */
+/** Until there is a word, or time is up: the approval's own, or only that of whoever waits. */
 function waitFor(
   approvals: ApprovalWatch,
-  { approval_id, exchange }: Held,
+  { approval_id, exchange, untilMs: overMs }: Held,
   untilMs: number,
 ): Promise<Decided> {
   const { promise, resolve, reject } = Promise.withResolvers<Decided>()
@@ -163,7 +177,8 @@ function waitFor(
     if (known !== undefined && known.state !== 'pending') resolve(known)
   }
   const watching = approvals.on(approval_id, look)
-  const timer = setTimeout(() => resolve({ state: 'pending', note: null }), Math.max(0, untilMs - Date.now()))
+  const late: Decided = { state: untilMs < overMs ? 'pending' : 'expired', note: null }
+  const timer = setTimeout(() => resolve(late), Math.max(0, untilMs - Date.now()))
   const gone = () => reject(new AppError('UNAVAILABLE', 'The client went away.'))
   exchange.signal.addEventListener('abort', gone, { once: true })
   look()

@@ -75,7 +75,8 @@ export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
     async resume(opened, responses, { tell, exchange }) {
       const owner = exchange.client.credential.subject
       if (opened.instance !== instance) return elsewhere(opened, owner, responses)
-      open.get(opened.call)?.tellOn(tell)
+      const call = open.get(opened.call)
+      if (call?.owner === owner) call.tellOn(tell)
       return resumeHere(opened.call, owner, responses, exchange.signal)
     },
     resumeHere,

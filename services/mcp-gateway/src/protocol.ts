@@ -31,7 +31,8 @@ export function spokenIn(header: string | undefined, incoming: Incoming): Spoken
   const named = meta?.[META.protocolVersion]
   if (named === undefined) return namedByHeader(header, incoming)
   if (header === undefined) return mismatch('The header MCP-Protocol-Version is missing.')
-  if (header !== named) return mismatch('The header MCP-Protocol-Version and the body name different versions.')
+  if (header !== named)
+    return mismatch('The header MCP-Protocol-Version and the body name different versions.')
   // A revision that begins with `initialize` knows nothing of a version in each request.
   if (named !== MODERN_VERSION) return unsupported(header)
   return modern(meta ?? {}, incoming)
@@ -85,9 +86,11 @@ const refused = (error: RpcError): Spoken => ({ era: 'refused', error })
 const mismatch = (message: string) => refused({ code: HEADER_MISMATCH, message })
 const invalid = (message: string) => refused({ code: INVALID_PARAMS, message })
 
-function unsupported(requested: string): Spoken {
+const unsupported = (requested: string) => refused(unsupportedVersion(requested))
+
+export function unsupportedVersion(requested: string): RpcError {
   const data = { supported: [...SUPPORTED_VERSIONS], requested }
-  return refused({ code: UNSUPPORTED_VERSION, message: 'This protocol version is not supported.', data })
+  return { code: UNSUPPORTED_VERSION, message: 'This protocol version is not supported.', data }
 }
 
 const MAX_AGENT_UNITS = 100

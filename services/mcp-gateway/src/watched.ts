@@ -6,11 +6,7 @@ import type { ApprovalWatch } from './held-calls.ts'
 import type { Pins } from '@mcpshield/mcp/tool-catalog'
 
 type Watches = FlowRow & {
-  watches: readonly [
-    ...FlowRow['watches'],
-    typeof projects.kv.pins,
-    typeof projects.kv.approvals,
-  ]
+  watches: readonly [...FlowRow['watches'], typeof projects.kv.pins, typeof projects.kv.approvals]
 }
 
 export type Watched = AsyncDisposable & {
@@ -19,7 +15,7 @@ export type Watched = AsyncDisposable & {
   approvals: ApprovalWatch
 }
 
-export async function watchPinsAndApprovals(bus: Bus<Watches>): Promise<Watched> {
+export async function watchPinsAndApprovals(bus: Pick<Bus<Watches>, 'watch'>): Promise<Watched> {
   const pins = new Map<string, Pins>()
   const approvals = new Map<string, ApprovalSnapshot>()
   const listeners = new Map<string, Set<() => void>>()

@@ -226,7 +226,7 @@ describe('the keys of an issuer', () => {
 
   test('that cannot be had are not asked for at every token, and nobody is let in meanwhile', async () => {
     await using own = await startTokenIssuer()
-    own.status.value = 503
+    own.says.status = 503
     const bearer = open()
     warnings.length = 0
     const trusted = project({ issuer: own.url })
@@ -234,7 +234,7 @@ describe('the keys of an issuer', () => {
     for (const _ of Array(5)) expect(await credentialOf(await token(), trusted, bearer)).toBeUndefined()
     expect(own.asked).toHaveLength(1)
     expect(warnings).toHaveLength(1)
-    own.status.value = 200
+    own.says.status = 200
     vi.useFakeTimers({ now: Date.now() + 31_000, toFake: ['Date'] })
     expect(await credentialOf(await token(), trusted, bearer)).toBeDefined()
   })
@@ -250,6 +250,14 @@ describe('the keys of an issuer', () => {
         expect(await credentialOf(token, project(trusted), bearer)).toBeUndefined()
       }
     expect(trap.connections).toBe(0)
+  })
+
+  test('are not those that the metadata of another issuer names', async () => {
+    await using own = await startTokenIssuer()
+    own.says.issuer = `${own.url}/`
+    const token = await sign(own.privateKey, { ...claims(), iss: own.url })
+    expect(await credentialOf(token, project({ issuer: own.url }))).toBeUndefined()
+    expect(own.asked).not.toContain('/keys')
   })
 
   test('may be named by the project: the metadata is not asked for then', async () => {

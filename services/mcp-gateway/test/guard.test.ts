@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { guard } from '../src/guard.ts'
-import { sessions } from '../src/session.ts'
+import { guard, preflight } from '../src/guard.ts'
 
 describe('hosts and origins', () => {
   const refuse = guard({ hosts: ['mcp.example.com'], origins: ['https://app.example.com'], port: () => 8100 })
@@ -42,28 +41,28 @@ describe('hosts and origins', () => {
   })
 })
 
-describe('session ids', () => {
-  const store = sessions(Buffer.alloc(32, 1))
+describe('a browser that asks before it sends', () => {
+  const origin = 'https://app.example.com'
+  const ask = (headers: string) =>
+    preflight({
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': headers,
+    })
 
-  test('carry the client’s name, for the key they were opened with', () => {
-    expect(store.find(store.open('key-a', 'claude'), 'key-a')).toEqual({ agent: 'claude' })
-    expect(store.find(store.open('key-a', null), 'key-a')).toEqual({ agent: null })
+  test('may send what the protocol has', () => {
+    expect(ask('Content-Type, mcp-session-id,mcp-param-region, x-api-key')).toMatchObject({
+      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-headers': 'content-type, mcp-session-id, mcp-param-region, x-api-key',
+    })
   })
 
-  test('of another key, guessed, changed or signed elsewhere are not known', () => {
-    const id = store.open('key-a', 'claude')
-    expect(store.find(id, 'key-b')).toBeUndefined()
-    expect(store.find('guessed', 'key-a')).toBeUndefined()
-    expect(store.find(`${id}x`, 'key-a')).toBeUndefined()
-    expect(store.find(`x${id}`, 'key-a')).toBeUndefined()
-    expect(store.find(sessions(Buffer.alloc(32, 2)).open('key-a', 'claude'), 'key-a')).toBeUndefined()
-    const [payload] = id.split('.')
-    expect(store.find(`${payload}.`, 'key-a')).toBeUndefined()
-    expect(store.find('x'.repeat(100_000), 'key-a')).toBeUndefined()
+  test('may send nothing else', () => {
+    expect(ask('cookie, x-forwarded-host, mcp-param-, *')).not.toHaveProperty('access-control-allow-headers')
   })
 
-  test('are never twice the same', () => {
-    const ids = Array.from({ length: 1_000 }, () => store.open('key-a', 'claude'))
-    expect(new Set(ids).size).toBe(1_000)
+  test('is not who names no method or no origin', () => {
+    expect(preflight({ origin })).toBeNull()
+    expect(preflight({ 'access-control-request-method': 'POST' })).toBeNull()
   })
 })

@@ -9,8 +9,8 @@ export type TokenIssuer = AsyncDisposable & {
   asked: string[]
   /** Served at /keys; changed in place. */
   keys: JWK[]
-  /** Status of every answer while it is not 200. */
-  status: { value: number }
+  /** Changed in place: the status of every answer while it is not 200, and who the metadata says it is of. */
+  says: { status: number; issuer: string }
   privateKey: CryptoKey
   publicJwk: JWK
   /** A new key, published under this id. */
@@ -20,19 +20,20 @@ export type TokenIssuer = AsyncDisposable & {
 export async function startTokenIssuer(): Promise<TokenIssuer> {
   const asked: string[] = []
   const keys: JWK[] = []
-  const status = { value: 200 }
+  const says = { status: 200, issuer: '' }
   const server = createServer((request, response) => {
     const path = request.url ?? ''
     asked.push(path)
     const found: Record<string, unknown> = {
-      '/.well-known/openid-configuration': { issuer: url, jwks_uri: `${url}/keys` },
+      '/.well-known/openid-configuration': { issuer: says.issuer, jwks_uri: `${url}/keys` },
       '/keys': { keys },
     }
-    response.statusCode = status.value === 200 && found[path] === undefined ? 404 : status.value
+    response.statusCode = says.status === 200 && found[path] === undefined ? 404 : says.status
     response.end(JSON.stringify(found[path] ?? {}))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  says.issuer = url
   const addKey = async (kid: string) => {
     const pair = await generateKeyPair('ES256', { extractable: true })
     keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg: 'ES256', use: 'sig' })
@@ -43,7 +44,7 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
     url,
     asked,
     keys,
-    status,
+    says,
     privateKey,
     publicJwk: keys[0]!,
     addKey,

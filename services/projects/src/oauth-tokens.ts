@@ -14,7 +14,7 @@ import { asAppError, clientConfig, type OAuthClientDeps } from './oauth-client.t
 import { openOAuth, type OAuthSettings } from './oauth-settings.ts'
 import { renewalTurns } from './oauth-turns.ts'
 import type { Secrets } from './secrets.ts'
-import { found, type Store } from './store.ts'
+import { found, rowsOfProject, type Rows, type Store } from './store.ts'
 
 type Deps = OAuthClientDeps & { store: Store; secrets: Secrets }
 type Asked = ParsedInput<typeof projects.rpc.getUpstreamToken>
@@ -33,25 +33,22 @@ export function oauthTokenHandlers(
   return {
     async getUpstreamToken(asked) {
       const { store, secrets, now } = deps
-      const { org_id, oauth } = await store.everywhere.read(async (em) => {
-        const row = await upstreamOf(em, asked)
-        return { org_id: row.org_id, oauth: await openOAuth(em, secrets, row) }
-      })
+      const { rows, org_id } = await rowsOfProject(store, asked.project_id)
+      const oauth = await rows.read(async (em) => openOAuth(em, secrets, await upstreamOf(em, asked)))
       if (oauth === null) throw new AppError('NOT_FOUND', 'The upstream is not behind OAuth.')
       const tokens = goodTokens(oauth.authorization, asked, now())
       if (tokens !== undefined) return given(tokens)
       refuseHopeless(oauth, asked, now())
       const key = JSON.stringify([asked.upstream_id, asked.refused_digest, asked.challenge])
-      return given(await turns.take(org_id, key, () => renewed(deps, org_id, asked)))
+      return given(await turns.take(org_id, key, () => renewed(deps, rows, asked)))
     },
   }
 }
 
-async function renewed(deps: Deps, orgId: string, asked: Asked): Promise<Tokens> {
-  const { store, secrets, now } = deps
+async function renewed(deps: Deps, rows: Rows, asked: Asked): Promise<Tokens> {
+  const { secrets, now } = deps
   // What is to be said comes out of the transaction: an error would take back what was learnt.
-  const { tokens, needsPerson } = await store
-    .of(orgId)
+  const { tokens, needsPerson } = await rows
     .change(async (em) => {
       const row = await lockUpstream(em, asked.project_id, asked.upstream_id)
       const { subject, authorization: known } = await subjectOf(em, secrets, row)

@@ -10,13 +10,16 @@ test('rows are reached through store.ts only, which names the organisation', () 
   expect(sources.length).toBeGreaterThan(20)
   expect(using(/\.fork\(|\borm\.em\b/)).toEqual([])
   expect(using(/\btenancy\(|\binOrganization|acrossOrganizations/)).toEqual(['store.ts'])
-  // What a person or a key asks for goes across organisations only where it concerns that person in all of them.
+  // What a person or a key asks for goes across organisations only where it concerns that person in all of
+  // them, or where a secret says which one it is.
   expect(using(/\.everywhere\b/).sort()).toEqual([
     'invitations.ts',
     'keys.ts',
+    'oauth.ts',
     'organizations.ts',
     'people.ts',
     'snapshots.ts',
     'start.ts',
+    'store.ts', // A project’s organisation, for what another service asks.
   ])
 })

@@ -47,6 +47,7 @@ describe('roles', () => {
         .sort(),
     ).toEqual([
       'diffPolicyVersions',
+      'finishUpstreamAuthorization', // Who begins one needs a right, and gives its state along.
       'joinOrganization',
       'removeMember', // Oneself; members.it.test.ts for others.
       'switchOrganization',
@@ -55,7 +56,7 @@ describe('roles', () => {
   })
 
   test('whoever is not signed in is let in nowhere', async () => {
-    for (const [name, def] of endpoints.filter(([, each]) => each.access === 'user')) {
+    for (const [name, def] of endpoints.filter(([, each]) => /^user/.test(each.access))) {
       const caller = { kind: 'anonymous' as const, address: '::1' }
       const input = inputOf[name] ?? {}
       await expect(world.rest.call(def as never, input as never, { caller }), name).rejects.toMatchObject({
@@ -70,6 +71,7 @@ const ofProject = { project_id: id }
 /** What an endpoint needs to be asked at all. */
 const inputOf: Record<string, object> = {
   getProject: ofProject,
+  getPolicy: ofProject,
   validatePolicy: { ...ofProject, policy_yaml: '' },
   simulatePolicy: { ...ofProject, policy_yaml: '' },
   listPolicyVersions: ofProject,
@@ -78,6 +80,14 @@ const inputOf: Record<string, object> = {
   listKeys: ofProject,
   listUpstreams: ofProject,
   getUpstream: { ...ofProject, upstream_id: id },
+  testUpstream: { ...ofProject, upstream_id: id },
+  authorizeUpstream: { ...ofProject, upstream_id: id },
+  listTools: { ...ofProject, upstream_id: id },
+  acceptTool: { ...ofProject, upstream_id: id, name: 'echo' },
+  listApprovals: ofProject,
+  getApproval: { ...ofProject, approval_id: id },
+  approveCall: { ...ofProject, approval_id: id },
+  refuseCall: { ...ofProject, approval_id: id },
   listConnections: ofProject,
   getConnection: { ...ofProject, connection_id: id },
   switchOrganization: { organization_id: id },
@@ -103,4 +113,5 @@ const inputOf: Record<string, object> = {
   createConnection: { ...ofProject, name: 'c', kind: 'files' },
   updateConnection: { ...ofProject, connection_id: id },
   deleteConnection: { ...ofProject, connection_id: id },
+  testConnection: { ...ofProject, connection_id: id },
 }

@@ -259,7 +259,7 @@ describe('definitions', () => {
         ),
       }),
     ).toEqual({})
-    const odd = { name: 'odd', description: 'x\0y', a: { ['__proto__']: 1, '': 1.5e300 } }
+    const odd = { name: 'odd', description: 'x\0y', a: { '': 1.5e300 } }
     expect(
       Object.keys(
         await report(at, filled(64 * 1024), { name: 'deep', a: deep(39) }, odd, tool('n'.repeat(200))),

@@ -6,6 +6,7 @@ import { isRouted, perMinuteOf } from '@mcpshield/contracts/openapi'
 import type { Admit } from './admission.ts'
 import { inputOf, type RequestParts } from './input.ts'
 import { refuseHead } from './methods.ts'
+import { sendPage, wantsPage } from './page.ts'
 import type { SendStream } from './stream.ts'
 
 export type CallEndpoint = (
@@ -23,7 +24,7 @@ export type RouteDeps = {
 
 export function addRoutes(app: FastifyInstance, { defs, call, admit, sendStream }: RouteDeps): void {
   for (const def of defs.filter(isRouted)) {
-    const { method, path, status = 200, etag, stream } = def.http
+    const { method, path, status = 200, etag, page, stream } = def.http
     const door = { route: `${method} ${path}`, access: def.access, perMinute: perMinuteOf(def.http) }
     const input = inputOf(def)
     const url = path.replace(/\{([^}]+)\}/g, ':$1')
@@ -41,6 +42,7 @@ export function addRoutes(app: FastifyInstance, { defs, call, admit, sendStream 
           const ask = (page: Record<string, unknown>) => call(def, page, options)
           return sendStream(reply, { def, stream, input: given, caller, ask })
         }
+        if (page !== undefined && wantsPage(request)) return sendPage(reply, call(def, given, options), page)
         const output = await call(def, given, options)
         if (etag !== undefined) void reply.header('etag', `"${String(output[etag])}"`)
         return status === 204 ? reply.status(204).send() : reply.status(status).send(output)

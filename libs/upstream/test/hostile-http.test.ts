@@ -1,0 +1,266 @@
+// Everything that comes over HTTP may be meant ill: nothing of it crashes, hangs, grows without end or reaches another.
+import type { ServerResponse } from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Message } from '@mcpshield/mcp/messages'
+import {
+  event,
+  events,
+  json,
+  legacyServer,
+  modernServer,
+  scriptedServer,
+  type Respond,
+} from './scripted-server.ts'
+import { call, connect, speakerOf, within } from './speakers.ts'
+
+const open: AsyncDisposable[] = []
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each[Symbol.asyncDispose]()
+})
+
+const ERAS = ['legacy', 'modern'] as const
+
+async function start(era: (typeof ERAS)[number], respond: Respond) {
+  const server = await (era === 'legacy' ? legacyServer(respond) : modernServer(respond))
+  const upstream = connect(server.url)
+  open.push(server, upstream)
+  return { server, peer: await upstream.peer(speakerOf(era)) }
+}
+
+const raw = (response: ServerResponse, body: string, type = 'application/json') =>
+  response.writeHead(200, { 'content-type': type }).end(body)
+const stream = (response: ServerResponse, body: string) => raw(response, body, 'text/event-stream')
+
+describe.for(ERAS)('in the %s era', (era) => {
+  test.for([
+    ['another status', (_seen, response) => response.writeHead(500).end('secret detail'), /status 500/],
+    ['no JSON', (_seen, response) => raw(response, '{'), /status 200 and no MCP result/],
+    ['half of a message', (_seen, response) => raw(response, '{"jsonrpc":"2.0","id":'), /no MCP result/],
+    ['neither result nor error', ({ message: { id } }, response) => json(response, { id }), /no MCP result/],
+    [
+      'a result that is no object',
+      ({ message: { id } }, response) => json(response, { id, result: 7 }),
+      /no MCP result/,
+    ],
+    [
+      'the result of another call',
+      (_seen, response) => json(response, { id: 'x', result: {} }),
+      /no MCP result/,
+    ],
+    ['a result without an id', (_seen, response) => json(response, { result: {} }), /no MCP result/],
+    [
+      'a request in place of an answer',
+      ({ message: { id } }, response) => json(response, { id, method: 'a', result: {} }),
+      /no MCP result/,
+    ],
+    ['a list', (_seen, response) => raw(response, '[]'), /no MCP result/],
+    ['nothing', (_seen, response) => response.writeHead(202).end(), /status 202 and no MCP result/],
+    ['a page', (_seen, response) => raw(response, '<html>', 'text/html'), /no MCP result/],
+    [
+      'a stream of nonsense',
+      (_seen, response) => stream(response, 'data: {\n\ndata: []\n\nfoo\n\ndata: null\n\n'),
+      /broke off/,
+    ],
+    [
+      'a redirect',
+      (_seen, response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
+      /status 307/,
+    ],
+    ['a broken connection', (_seen, response) => response.socket?.destroy(), /cannot be reached/],
+    [
+      'a body that breaks off',
+      (_seen, response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{')
+        setTimeout(() => response.socket?.destroy(), 20)
+      },
+      /broke off/,
+    ],
+    [
+      'huge headers',
+      (_seen, response) => response.writeHead(200, { 'x-huge': 'x'.repeat(100_000) }).end(),
+      /cannot be reached/,
+    ],
+  ] as [string, Respond, RegExp][])('%s is no answer', async ([, respond, said]) => {
+    const { peer } = await start(era, respond)
+    const failed = await call(peer).then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    )
+    expect(failed).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringMatching(said) })
+    expect(failed?.message).not.toMatch(/secret|127\.0\.0\.1/)
+  })
+
+  test('an answer without end is cut off, whichever way it comes', async () => {
+    const bodies = {
+      'application/json': Buffer.alloc(1 << 20, 32),
+      'text/event-stream': Buffer.from(`data: ${'x'.repeat(1 << 20)}\n`),
+    }
+    for (const [type, part] of Object.entries(bodies)) {
+      const { peer } = await start(era, (_seen, response) => {
+        response.writeHead(200, { 'content-type': type })
+        const more = () => {
+          while (!response.destroyed && response.write(part));
+        }
+        response.on('drain', more)
+        more()
+      })
+      await expect(call(peer, 'x', {}, { timeoutMs: 20_000 })).rejects.toMatchObject({
+        message: expect.stringMatching(/more than|too large/),
+      })
+    }
+  })
+
+  test('a trickle does not outlive its time', async () => {
+    const { peer } = await start(era, (_seen, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      const timer = setInterval(() => response.write(' '), 10)
+      response.on('close', () => clearInterval(timer))
+    })
+    await expect(call(peer, 'x', {}, { timeoutMs: 150 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+  })
+
+  test('a second answer, and one after the end, are not heard', async () => {
+    const { peer } = await start(era, ({ message: { id } }, response) => {
+      events(response).write(
+        event({ id, result: { first: true } }) +
+          event({ id, result: { second: true } }) +
+          event({ method: 'notifications/message', params: { late: true } }),
+      )
+    })
+    const told: Message[] = []
+    const options = { ...within, onNotification: (message: Message) => void told.push(message) }
+    await expect(peer.request('prompts/get', { name: 'x' }, options)).resolves.toEqual({
+      result: { first: true },
+    })
+    await expect(peer.request('prompts/get', { name: 'x' }, options)).resolves.toEqual({
+      result: { first: true },
+    })
+    expect(told).toEqual([])
+  })
+
+  test('what follows an answer without end is cut off', async () => {
+    const closed = Promise.withResolvers<void>()
+    const { peer } = await start(era, ({ message: { id } }, response) => {
+      events(response).write(event({ id, result: {} }))
+      const timer = setInterval(() => response.write(`: ${'x'.repeat(10_000)}\n`), 5)
+      response.on('close', () => {
+        clearInterval(timer)
+        closed.resolve()
+      })
+    })
+    await call(peer)
+    await closed.promise
+  })
+
+  test('a listener that fails does not end the reading', async () => {
+    const { peer } = await start(era, ({ message: { id } }, response) => {
+      events(response).write(
+        event({ method: 'notifications/message', params: {} }) + event({ id, result: {} }),
+      )
+    })
+    const onNotification = () => {
+      throw new Error('our own fault')
+    }
+    await expect(peer.request('prompts/get', { name: 'x' }, { ...within, onNotification })).resolves.toEqual({
+      result: {},
+    })
+  })
+
+  test('keys of a message that mean something to JavaScript mean nothing', async () => {
+    const { peer } = await start(era, ({ message: { id } }, response) =>
+      raw(response, `{"jsonrpc":"2.0","id":${id},"result":{"__proto__":{"isAdmin":true},"constructor":1}}`),
+    )
+    await call(peer)
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined()
+  })
+})
+
+test('a redirect is not followed, and its target never sees a credential', async () => {
+  const trap = await scriptedServer((_seen, response) => void response.end())
+  open.push(trap)
+  const server = await scriptedServer(
+    (_seen, response) => void response.writeHead(308, { location: trap.url }).end(),
+  )
+  const upstream = connect(server.url)
+  open.push(server, upstream)
+  for (const era of ERAS)
+    await expect(upstream.peer(speakerOf(era))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(trap.seen).toHaveLength(0)
+})
+
+test('a session id that could end a header never reaches one', async () => {
+  const sockets: Socket[] = []
+  const requests: string[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk: Buffer) => {
+      requests.push(chunk.toString())
+      socket.end('HTTP/1.1 200 OK\r\nmcp-session-id: a\rx-evil: 1\r\ncontent-length: 2\r\n\r\n{}')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const upstream = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`)
+  open.push(upstream, {
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  })
+  await expect(upstream.peer(speakerOf('legacy'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(requests.join('')).not.toContain('x-evil')
+})
+
+test('a server that asks without end is answered without end, and no more than a hundred questions are open', async () => {
+  const { server, peer } = await start('legacy', ({ message: { id } }, response) => {
+    const questions = Array.from({ length: 300 }, (_, index) =>
+      event({ id: index + 1, method: 'roots/list' }),
+    )
+    events(response).write(questions.join(''))
+    setTimeout(() => response.write(event({ id, result: {} })), 300)
+  })
+  let openNow = 0
+  await peer.request(
+    'tools/call',
+    { name: 'x' },
+    {
+      ...within,
+      onRequest: (_message, signal) =>
+        new Promise((resolve) => {
+          openNow++
+          signal.addEventListener('abort', () => resolve({ result: {} }))
+        }),
+    },
+  )
+  expect(openNow).toBe(100)
+  await vi.waitFor(() => expect(server.seen.filter(({ message }) => 'error' in message)).toHaveLength(200))
+})
+
+test('an answer that comes after its request was given up reaches nobody', async () => {
+  const late = Promise.withResolvers<ServerResponse>()
+  const { server, peer } = await start('legacy', (seen, response) => {
+    if (seen.message.params?.['name'] === 'late') return late.resolve(events(response))
+    json(response, { id: seen.message.id, result: { name: 'other' } })
+  })
+  await expect(call(peer, 'late', {}, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+  const waiting = call(peer, 'other')
+  ;(await late.promise).write(event({ id: server.of('tools/call')[0]?.message.id, result: { name: 'late' } }))
+  await expect(waiting).resolves.toEqual({ result: { name: 'other' } })
+})
+
+test('held streams take no connection from calls', async () => {
+  const { peer } = await start('modern', ({ message: { id, method } }, response) => {
+    if (method !== 'subscriptions/listen') return json(response, { id, result: {} })
+    events(response).write(
+      event({ method: 'notifications/subscriptions/acknowledged', params: { notifications: {} } }),
+    )
+  })
+  const end = new AbortController()
+  const quiet = { signal: end.signal, onNotification: () => undefined }
+  const listening = await Promise.all(Array.from({ length: 300 }, () => peer.listen({}, quiet)))
+  await expect(call(peer)).resolves.toEqual({ result: {} })
+  end.abort()
+  await Promise.all(listening.map(({ ended }) => ended))
+})

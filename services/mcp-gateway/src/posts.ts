@@ -1,0 +1,309 @@
+// One message that a client posts: read, told which revision it is spoken in, and answered. Nothing is decided here, and
+// what is refused here leaves a record.
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readMessage, type Incoming, type WrittenAnswer } from '@mcpshield/mcp/json-rpc'
+import {
+  HEADER_MISMATCH,
+  INVALID_REQUEST,
+  isId,
+  isObject,
+  PARSE_ERROR,
+  type RequestId,
+  type RpcError,
+} from '@mcpshield/mcp/messages'
+import type { Peers } from '@mcpshield/bus/peers'
+import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
+import type { KeyUse } from '@mcpshield/pdp/key-use'
+import type { Credential } from '@mcpshield/pdp/snapshots'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { Log } from '@mcpshield/runtime/log'
+import { readBody } from './body.ts'
+import type { Client, Exchange } from './client.ts'
+import { accepts, header, isJson, mirrorProblem, paramHeaders } from './headers.ts'
+import { askingInstance } from './instance.ts'
+import { agentOf, negotiated, spokenIn, UNNAMED_VERSION, type Spoken } from './protocol.ts'
+import { answerMessage, asWithoutSession } from './questions.ts'
+import { NO_SESSION, sendEmpty, sendError } from './replies.ts'
+import { openExchange, type ResponseDeps } from './response.ts'
+import type { LiveSession, Sessions } from './session.ts'
+
+export type PostDeps = ResponseDeps & {
+  maxBodyBytes: number
+  pdp: Pick<DecisionPoint, 'recordMalformed'>
+  uses: Pick<KeyUse, 'seen'>
+  sessions: Sessions
+  peers: Peers
+  log: Log
+  /** Whether the asker's credential is still good. */
+  holds(credential: Credential): boolean
+  /** Never rejects. */
+  answerRequest(exchange: Exchange): Promise<WrittenAnswer>
+  answerNotification(client: Client, only: string | null, method: string, params: JsonObject): Promise<void>
+}
+
+export type Post = {
+  request: IncomingMessage
+  response: ServerResponse
+  credential: Credential
+  /** The upstream of the path. */
+  only: string | null
+  /** A header that must come once, and came more often. */
+  repeated: string | undefined
+}
+
+/** Not when the credential has ceased to be good while the body was on its way: `false`, and nothing is sent. */
+export async function servePost(deps: PostDeps, post: Post): Promise<boolean> {
+  const { request, response, credential } = post
+  const { headers } = request
+  const problem = formProblem(post)
+  if (problem !== null) return refuse(deps, post, problem.status, problem.error)
+  if (headers.expect !== undefined) response.writeContinue()
+  const body = await readBody(request, deps.maxBodyBytes)
+  if (body === 'gone') return true
+  if (!deps.holds(credential)) return false
+  if (body === 'too large') {
+    const message = `The body is larger than ${deps.maxBodyBytes} bytes.`
+    response.setHeader('connection', 'close')
+    return refuse(deps, post, 413, { code: INVALID_REQUEST, message })
+  }
+  if (body === 'not UTF-8')
+    return refuse(deps, post, 400, { code: PARSE_ERROR, message: 'The body is not valid UTF-8.' })
+  const incoming = readMessage(body.text, { maxLength: deps.maxBodyBytes, maxDepth: MAX_DEPTH })
+  if (incoming.kind === 'invalid') return refuse(deps, post, 400, incoming.error, incoming.id)
+  const spoken = spokenIn(header(headers, 'mcp-protocol-version'), incoming)
+  if (spoken.era === 'refused') return refuse(deps, post, 400, spoken.error, idOf(incoming))
+  if (incoming.kind === 'notification' && !incoming.method.startsWith('notifications/')) {
+    const message = 'A request needs an id; without one it is not run.'
+    return refuse(deps, post, 400, { code: INVALID_REQUEST, message })
+  }
+  if (credential.key_id !== null) deps.uses.seen(credential.key_id, new Date())
+  return spoken.era === 'modern'
+    ? serveModern(deps, post, incoming, spoken)
+    : serveLegacy(deps, post, incoming, spoken.version)
+}
+
+const MAX_DEPTH = 64
+
+/** What is wrong with a message before its body is read. */
+function formProblem({ request, repeated }: Post): { status: number; error: RpcError } | null {
+  const { headers } = request
+  const invalid = (status: number, message: string) => ({ status, error: { code: INVALID_REQUEST, message } })
+  if (repeated !== undefined) {
+    const code = MIRRORED.test(repeated) ? HEADER_MISMATCH : INVALID_REQUEST
+    return { status: 400, error: { code, message: `The header ${repeated} is repeated.` } }
+  }
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    return invalid(415, 'A packed body is not accepted: send it without content-encoding.')
+  if (!isJson(headers['content-type'])) return invalid(415, 'The content-type must be application/json.')
+  return null
+}
+
+/** Headers that say again what the body says, in the modern era. */
+const MIRRORED = /^mcp-(method|name|param-.*|protocol-version)$/
+
+/** Records and answers; the record is stored before the answer is sent. */
+async function refuse(
+  deps: PostDeps,
+  { response, credential }: Post,
+  status: number,
+  error: RpcError,
+  id: RequestId | null = null,
+): Promise<true> {
+  const requestId = randomUUID()
+  await deps.pdp
+    .recordMalformed(credential, { reason: error.message, requestId })
+    .catch((failed: unknown) => {
+      // Nothing was run, and it is refused with or without its record.
+      deps.log.warn({ err: failed, requestId }, 'a refused message was not recorded')
+    })
+  sendError(response, status, error, { id })
+  return true
+}
+
+function idOf(incoming: Incoming): RequestId | null {
+  return incoming.kind === 'request' ? incoming.request.id : null
+}
+
+async function serveModern(
+  deps: PostDeps,
+  post: Post,
+  incoming: Exclude<Incoming, { kind: 'invalid' }>,
+  { version, info, capabilities }: Extract<Spoken, { era: 'modern' }>,
+): Promise<boolean> {
+  const { request, response, credential, only } = post
+  if (incoming.kind === 'response') {
+    const message = 'A client of this revision answers by making its request again.'
+    return refuse(deps, post, 400, { code: INVALID_REQUEST, message })
+  }
+  // This revision has none that the gateway would act upon.
+  if (incoming.kind === 'notification') {
+    sendEmpty(response, 202)
+    return true
+  }
+  const { id, method } = incoming.request
+  const params = paramHeaders(request.headers)
+  const problem = mirrorProblem(request.headers, incoming.request)
+  if (problem !== null) return refuse(deps, post, 400, problem, id)
+  if ('code' in params) return refuse(deps, post, 400, params, id)
+  const { accept } = request.headers
+  if (method === 'subscriptions/listen' && !accepts(accept, 'text/event-stream')) {
+    const message = 'Listening needs an event stream: accept text/event-stream.'
+    return refuse(deps, post, 406, { code: INVALID_REQUEST, message }, id)
+  }
+  const agent = agentOf(info)
+  const client: Client = {
+    credential,
+    era: 'modern',
+    protocolVersion: version,
+    info,
+    capabilities,
+    agent,
+    session: null,
+  }
+  return answer(deps, {
+    response,
+    accept,
+    client,
+    live: null,
+    only,
+    request: incoming.request,
+    requestId: randomUUID(),
+    paramHeaders: params.params,
+  })
+}
+
+async function serveLegacy(
+  deps: PostDeps,
+  post: Post,
+  incoming: Exclude<Incoming, { kind: 'invalid' }>,
+  version: string | null,
+): Promise<boolean> {
+  const { request, response, credential, only } = post
+  // It begins a session of its own, whatever session is named.
+  if (incoming.kind === 'request' && incoming.request.method === 'initialize')
+    return initialize(deps, post, incoming.request)
+  const sessionId = header(request.headers, 'mcp-session-id')
+  const found = sessionId === undefined ? null : deps.sessions.find(sessionId, credential.subject)
+  const live = found instanceof Promise ? await found : found
+  if (live === undefined) {
+    const message = 'There is no such session: initialize again.'
+    return refuse(deps, post, 404, { code: NO_SESSION, message }, idOf(incoming))
+  }
+  const client = legacyClient(credential, live, version)
+  if (incoming.kind === 'request')
+    return answer(deps, {
+      response,
+      accept: request.headers.accept,
+      client,
+      live,
+      only,
+      request: incoming.request,
+      requestId: randomUUID(),
+      paramHeaders: NO_PARAMS,
+    })
+  sendEmpty(response, 202)
+  if (incoming.kind === 'response')
+    await takeAnswer(deps, client, incoming.id, answerMessage(incoming.answer))
+  else await takeNotification(deps, client, live, { only, ...incoming })
+  return true
+}
+
+const NO_PARAMS: Record<string, string> = Object.freeze({})
+
+function legacyClient(credential: Credential, live: LiveSession | null, version: string | null): Client {
+  const { info, capabilities } = live?.terms ?? { info: {}, capabilities: {} }
+  return {
+    credential,
+    era: 'legacy',
+    protocolVersion: version ?? live?.terms.version ?? UNNAMED_VERSION,
+    info,
+    capabilities,
+    agent: agentOf(info),
+    session: live,
+  }
+}
+
+async function initialize(
+  deps: PostDeps,
+  { request, response, credential, only }: Post,
+  message: Extract<Incoming, { kind: 'request' }>['request'],
+): Promise<true> {
+  const { protocolVersion, clientInfo, capabilities } = message.params
+  const terms = {
+    version: negotiated(protocolVersion),
+    info: objectOr(clientInfo),
+    capabilities: objectOr(capabilities),
+  }
+  const live = deps.sessions.open(credential.subject, terms)
+  const opened = openExchange(deps, {
+    response,
+    accept: request.headers.accept,
+    client: legacyClient(credential, live, terms.version),
+    live,
+    only,
+    request: message,
+    requestId: randomUUID(),
+    paramHeaders: NO_PARAMS,
+  })
+  const answered = await deps.answerRequest(opened.exchange)
+  const began = answered.member === 'result'
+  opened.finish(answered, began ? ['mcp-session-id', live.id] : [])
+  if (!began) deps.sessions.ended(live.digest)
+  return true
+}
+
+const objectOr = (value: unknown): JsonObject => (isObject(value) ? value : {})
+
+/** Its exchange is answered, and the response with it. */
+async function answer(deps: PostDeps, terms: Parameters<typeof openExchange>[1]): Promise<true> {
+  const { exchange, finish } = openExchange(deps, terms)
+  finish(await deps.answerRequest(exchange))
+  return true
+}
+
+/** A client's answer to what it was asked, by whichever instance asked. One that nobody waits for is nobody's. */
+async function takeAnswer(
+  { questions, peers, log }: PostDeps,
+  { credential, session }: Client,
+  id: RequestId,
+  answer: JsonObject,
+): Promise<void> {
+  const asking = askingInstance(id)
+  if (asking === undefined) return
+  const from = session?.digest ?? asWithoutSession(credential.subject)
+  if (asking === peers.instance) return void questions.answer(from, String(id), answer)
+  try {
+    await peers.ask(asking, 'answer', { session: from, id: String(id), answer }, TELL_TIMEOUT_MS)
+  } catch (error) {
+    log.warn({ err: error }, 'a client’s answer was not passed on')
+  }
+}
+
+const TELL_TIMEOUT_MS = 5_000
+
+async function takeNotification(
+  { peers, log, answerNotification }: PostDeps,
+  client: Client,
+  live: LiveSession | null,
+  { only, method, params }: { only: string | null; method: string; params: JsonObject },
+): Promise<void> {
+  try {
+    if (method === 'notifications/cancelled') return cancel(peers, live, params)
+    await answerNotification(client, only, method, params)
+  } catch (error) {
+    log.warn({ err: error, method }, 'notification of a client')
+  }
+}
+
+/** Ends a request of the same session, wherever it runs. Without a session, its connection is what ends it. */
+function cancel(peers: Peers, live: LiveSession | null, { requestId: id, reason }: JsonObject): void {
+  if (live === null || !isId(id)) return
+  const abort = live.running.get(id)
+  if (abort !== undefined) return abort()
+  const why = typeof reason === 'string' ? { reason: reason.slice(0, MAX_REASON_UNITS) } : {}
+  peers.tell('cancel', { session: live.digest, id, ...why })
+}
+
+const MAX_REASON_UNITS = 200

@@ -1,0 +1,101 @@
+// A client comes back for a stream of another instance: that is asked for what comes next, until it is at its end or the
+// client is gone again.
+import type { ServerResponse } from 'node:http'
+import type { Peers } from '@mcpshield/bus/peers'
+import { AppError } from '@mcpshield/contracts/errors'
+import { INVALID_REQUEST, isObject } from '@mcpshield/mcp/messages'
+import type { Credential } from '@mcpshield/pdp/snapshots'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { Log } from '@mcpshield/runtime/log'
+import type { EventPlace } from './instance.ts'
+import { FORBIDDEN, sendError } from './replies.ts'
+import type { StreamConnections } from './stream-connection.ts'
+import { frame } from './stream.ts'
+import type { Streams } from './streams.ts'
+
+type Replay = { known: boolean; events: JsonObject[]; ended: boolean }
+
+/** How long an instance that is asked waits for something to tell. */
+const WAIT_MS = 15_000
+const ANSWERED_WITHIN_MS = WAIT_MS + 5_000
+/** One message of the bus carries so much, or one event that is larger. */
+const MAX_BYTES = 512 * 1024
+
+/** Answers another instance: the next events of a stream of ours, as `{n, json}`. */
+export async function replayHere(
+  streams: Streams,
+  { stream: name, session, after }: { stream: string; session: string; after: number },
+): Promise<Replay> {
+  const stream = streams.find(name, session)
+  if (stream === undefined) return { known: false, events: [], ended: true }
+  // What is told outside of requests goes on where the client is now.
+  const goesOn = name.startsWith('p')
+  const { events, ended } = await stream.next(after, goesOn ? WAIT_MS : 0)
+  if (!goesOn) stream.close()
+  let bytes = 0
+  const end = events.findIndex((event, at) => (bytes += event.bytes) > MAX_BYTES && at > 0)
+  const some = end === -1 ? events : events.slice(0, end)
+  return {
+    known: true,
+    events: some.map(({ n, json }) => ({ n, json })),
+    ended: end === -1 && (ended || !goesOn),
+  }
+}
+
+/** The events after a place in a stream for what is told outside of requests; none where its instance is gone. */
+export async function missedElsewhere(peers: Peers, place: EventPlace, session: string): Promise<string[]> {
+  const replay = await ask(peers, place, session, place.n)
+  return replay?.events.map((event) => framed(place, event)) ?? []
+}
+
+type Elsewhere = { connections: StreamConnections; peers: Peers; log: Log }
+
+/** Goes on with the stream of a request that runs elsewhere. */
+export async function goOnElsewhere(
+  { connections, peers, log }: Elsewhere,
+  { response, credential }: { response: ServerResponse; credential: Credential },
+  place: EventPlace,
+  session: string,
+): Promise<void> {
+  let replay = await ask(peers, place, session, place.n)
+  if (replay === undefined || !replay.known)
+    return sendError(response, 400, {
+      code: INVALID_REQUEST,
+      message: 'There is no such event to go on from.',
+    })
+  const connection = connections.open(response, credential, () => undefined)
+  if (connection === undefined) {
+    if (!response.destroyed)
+      sendError(response, 429, { code: FORBIDDEN, message: 'Too many streams are open.' })
+    return
+  }
+  let after = place.n
+  while (connection.isOpen() && replay?.known === true) {
+    for (const event of replay.events) connection.write(framed(place, event))
+    after = Math.max(after, ...replay.events.map(({ n }) => Number(n)))
+    if (replay.ended) break
+    replay = await ask(peers, place, session, after)
+  }
+  if (replay?.known !== true) log.warn({ instance: place.instance }, 'a stream elsewhere is gone')
+  connection.end()
+}
+
+async function ask(
+  peers: Peers,
+  { instance, stream }: EventPlace,
+  session: string,
+  after: number,
+): Promise<Replay | undefined> {
+  try {
+    return (await peers.ask(instance, 'replay', { stream, session, after }, ANSWERED_WITHIN_MS)) as Replay
+  } catch (error) {
+    // With its instance, a stream is gone.
+    if (error instanceof AppError) return undefined
+    throw error
+  }
+}
+
+function framed({ instance, stream }: EventPlace, event: JsonObject): string {
+  const { n, json } = isObject(event) ? event : {}
+  return frame(`${instance}_${stream}_${Number(n)}`, String(json))
+}

@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Message, RpcAnswer } from '@mcpshield/mcp/messages'
+import type { JsonObject } from '@mcpshield/policy/facts'
+import type { Peer } from '@mcpshield/upstream/upstream'
+import type { Crossing } from '../src/bridge.ts'
+import type { Exchange } from '../src/client.ts'
+import { openCalls, type OpenCalls } from '../src/open-calls.ts'
+
+const QUESTION: Message = {
+  method: 'elicitation/create',
+  params: { message: 'Who?', requestedSchema: { type: 'object', properties: {} } },
+}
+
+/** A server that asks, and answers with whatever it was answered; it remembers whether its call was given up. */
+function askingServer(questions = [QUESTION]) {
+  const state = {
+    isAborted: false,
+    answers: [] as RpcAnswer[],
+    tell: undefined as ((message: Message) => void) | undefined,
+  }
+  const peer: Peer = {
+    era: 'legacy',
+    server: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: {} },
+    async request(_method, _params, { signal, onRequest, onNotification }) {
+      state.tell = onNotification
+      const aborted = new Promise<never>((_resolve, reject) => {
+        signal?.addEventListener('abort', () => {
+          state.isAborted = true
+          reject(new Error('given up'))
+        })
+      })
+      const gone = new AbortController().signal
+      const asked = questions.map((question) => onRequest?.(question, gone))
+      state.answers = (await Promise.race([Promise.all(asked), aborted])) as RpcAnswer[]
+      return { result: { answers: state.answers as unknown as JsonObject[] } }
+    },
+    notify: () => Promise.resolve(),
+    follow: () => undefined,
+    listen: () => Promise.reject(new Error('nothing to listen to')),
+  }
+  return { peer, state }
+}
+
+function crossingBy(subject: string, peer: Peer, signal = new AbortController().signal): Crossing {
+  const exchange = {
+    client: { credential: { subject }, capabilities: { elicitation: { form: {} } } },
+    signal,
+  } as unknown as Exchange
+  return {
+    peer,
+    method: 'tools/call',
+    params: {},
+    timeoutMs: 5_000,
+    exchange,
+    tell: () => undefined,
+    ask: () => Promise.reject(new Error('modern clients are not asked')),
+  }
+}
+
+const here = () => openCalls({ instance: 'here', elsewhere: () => Promise.resolve(undefined) })
+
+async function startAsking(calls: OpenCalls, crossing: Crossing) {
+  const starting = calls.start(crossing)
+  await vi.advanceTimersByTimeAsync(100)
+  const step = await starting
+  if (!('asks' in step)) throw new Error('nothing was asked')
+  return step
+}
+
+const ACCEPTED = { question_1: { action: 'accept', content: {} } }
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+describe('a call that waits for its client', () => {
+  test('goes on with what its owner answers', async () => {
+    const { peer, state } = askingServer()
+    const calls = here()
+    const crossing = crossingBy('ada', peer)
+    const { asks, open } = await startAsking(calls, crossing)
+    expect(asks).toEqual({ question_1: QUESTION })
+    const step = await calls.resume(open, ACCEPTED, crossing)
+    expect(state.answers).toEqual([{ result: ACCEPTED.question_1 }])
+    expect(step).toHaveProperty('answer')
+  })
+
+  test('is nobody else’s, be it here or asked for by another instance', async () => {
+    const { peer, state } = askingServer()
+    const calls = here()
+    const { open } = await startAsking(calls, crossingBy('ada', peer))
+    const told: Message[] = []
+    const tell = (message: Message) => void told.push(message)
+    expect(await calls.resume(open, ACCEPTED, { ...crossingBy('eve', peer), tell })).toBeUndefined()
+    state.tell?.({ method: 'notifications/message', params: { data: 'for ada' } })
+    expect(told).toEqual([])
+    const { signal } = new AbortController()
+    expect(await calls.resumeHere(open.call, 'eve', ACCEPTED, signal)).toBeUndefined()
+    expect(state.answers).toEqual([])
+    expect(await calls.resumeHere(open.call, 'ada', ACCEPTED, signal)).toHaveProperty('answer')
+  })
+
+  test('asks all that was asked at once, and again what is not answered', async () => {
+    const { peer } = askingServer([QUESTION, QUESTION])
+    const calls = here()
+    const crossing = crossingBy('ada', peer)
+    const { asks, open } = await startAsking(calls, crossing)
+    expect(Object.keys(asks)).toEqual(['question_1', 'question_2'])
+    const next = calls.resume(open, ACCEPTED, crossing)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(Object.keys(((await next) as { asks: JsonObject }).asks)).toEqual(['question_2'])
+  })
+
+  test('ends when its client never comes back, and the server learns it', async () => {
+    const { peer, state } = askingServer()
+    const calls = here()
+    const crossing = crossingBy('ada', peer)
+    const { open } = await startAsking(calls, crossing)
+    await vi.advanceTimersByTimeAsync(9 * 60_000)
+    expect(state.isAborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(2 * 60_000)
+    expect(state.isAborted).toBe(true)
+    expect(await calls.resume(open, ACCEPTED, crossing)).toBeUndefined()
+  })
+
+  test('ends when its client goes away while it waits for the server', async () => {
+    const { peer, state } = askingServer([])
+    peer.request = (_method, _params, { signal }) =>
+      new Promise((_resolve, reject) =>
+        signal?.addEventListener('abort', () => {
+          state.isAborted = true
+          reject(new Error('given up'))
+        }),
+      )
+    const gone = new AbortController()
+    const starting = here().start(crossingBy('ada', peer, gone.signal))
+    const ended = expect(starting).rejects.toThrow('given up')
+    gone.abort()
+    await ended
+    expect(state.isAborted).toBe(true)
+  })
+
+  test('does not spend its time while a person thinks, but ends in the end', async () => {
+    const { peer, state } = askingServer()
+    const calls = here()
+    const crossing = crossingBy('ada', peer)
+    const { open } = await startAsking(calls, crossing)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(state.isAborted).toBe(false)
+    expect(await calls.resume(open, ACCEPTED, crossing)).toHaveProperty('answer')
+  })
+
+  test('makes room for a newer one when there are too many', async () => {
+    const calls = here()
+    const first = askingServer()
+    await startAsking(calls, crossingBy('ada', first.peer))
+    const others = Array.from({ length: 10_000 }, () => calls.start(crossingBy('ada', askingServer().peer)))
+    await vi.advanceTimersByTimeAsync(100)
+    await Promise.all(others)
+    expect(first.state.isAborted).toBe(true)
+  })
+})
