@@ -1,22 +1,30 @@
-// A small real MCP server that writes down every byte it gets: `fixture-server.ts FILE`. What it does on a call is in
-// the tool's name.
+// A small real MCP server that writes down every byte it gets: `fixture-server.ts FILE [DESCRIPTION]`. What it does on a
+// call is in the tool's name; its tools are described by DESCRIPTION.
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 type Message = {
   id?: number | string
   method?: string
-  params?: { name?: string; uri?: string; arguments?: Record<string, unknown> }
+  params?: {
+    name?: string
+    uri?: string
+    taskId?: string
+    requestState?: string
+    arguments?: Record<string, unknown>
+  }
   result?: unknown
 }
 
-const [, , received = '/dev/null'] = process.argv
+const [, , received = '/dev/null', described = 'by ann@example.com'] = process.argv
 const say = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
-const TOOLS = 'echo hidden hang late crash logs asks junk numbers fails bytes env write'.split(' ')
+const TOOLS = 'echo hidden hang late crash logs asks junk numbers fails bytes env write task input'.split(' ')
 
 process.stderr.write('fixture: started\n')
 process.stdin.on('data', (chunk: Buffer) => appendFileSync(received, chunk))
+
+const QUESTION = { who: { method: 'elicitation/create', params: { message: 'ann@example.com?' } } }
 
 let asking: Message['id']
 
@@ -24,7 +32,13 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   const message = JSON.parse(line) as Message
   const { id, method, params } = message
   if (method === 'initialize') {
-    const capabilities = { tools: {}, resources: {}, prompts: {}, logging: {}, tasks: { list: {} } }
+    const capabilities = {
+      tools: {},
+      resources: {},
+      prompts: {},
+      logging: {},
+      tasks: { list: {}, cancel: {} },
+    }
     say({
       id,
       result: {
@@ -41,7 +55,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
       result: {
         tools: TOOLS.map((name) => ({
           name,
-          description: `${name}, by ann@example.com`,
+          description: `${name}, ${described}`,
           inputSchema: { type: 'object' },
         })),
       },
@@ -57,6 +71,9 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   else if (method === 'prompts/get')
     say({ id, result: { messages: [{ role: 'user', content: { type: 'text', text: 'a prompt' } }] } })
   else if (method?.startsWith('resources/') || method === 'completion/complete') say({ id, result: {} })
+  else if (method === 'tasks/get') say({ id, result: { taskId: params?.taskId, status: 'completed' } })
+  else if (method === 'tasks/result') say({ id, result: text('done for ann@example.com') })
+  else if (method === 'x.example/do') say({ id, result: { echoed: params, by: 'ann@example.com' } })
   else if (method === 'tools/call') call(id, params)
   else if (method === 'notifications/cancelled') say({ id: held, result: text('too late') })
   else if (id === 'question')
@@ -73,6 +90,16 @@ function call(id: Message['id'], params: Message['params']): unknown {
       return (held = id)
     case 'crash':
       return process.exit(7)
+    case 'task':
+      return say({ id, result: { task: { taskId: 'task-1', status: 'working' }, by: 'ann@example.com' } })
+    case 'input':
+      return say({
+        id,
+        result:
+          params.requestState === undefined
+            ? { resultType: 'input_required', inputRequests: QUESTION, requestState: 'for ann@example.com' }
+            : text(`the state is ${params.requestState}`),
+      })
     case 'logs':
       say({ method: 'notifications/message', params: { level: 'info', data: 'seen ann@example.com' } })
       return say({ id, result: text('logged') })

@@ -67,11 +67,11 @@ describe('calls', () => {
     await using client = wrapped(open)
     client.send(
       '{ "jsonrpc":"2.0", "id":"a",\t"extra":1, "method":"tools/call", "params":{"name":"echo","arguments":{"text":"h\\u0069"},' +
-        '"task":{"ttl":1},"more":2,"_meta":{"progressToken":5,"x.example/secret":"no"}} }',
+        '"requestState":"x","inputResponses":{},"more":2,"_meta":{"progressToken":5,"x.example/trace":"yes"}} }',
     )
     expect(textOf(await client.wait(({ id }) => id === 'a'))).toBe('hi')
     expect(client.received()).toBe(
-      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hi"},"_meta":{"progressToken":5}}}\n',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hi"},"_meta":{"progressToken":5,"x.example/trace":"yes"}}}\n',
     )
   })
 
@@ -92,7 +92,7 @@ describe('calls', () => {
       },
     })
     const asked = await client.call(2, 'write', { text: 'canary' })
-    expect(textOf(asked)).toContain('nobody can be asked here')
+    expect(textOf(asked)).toContain('Nobody can be asked here')
     expect(decisionOf(asked)).toMatchObject({ decision: 'ask', rule: 'write' })
     expect(textOf(await client.call(3, 'echo', { text: 'open' }))).toBe('open')
     expect(client.received()).not.toContain('canary')
@@ -170,7 +170,7 @@ rules:
 
   test('that are not decided take along what the protocol knows of them', async () => {
     await using client = wrapped(open)
-    const params = { name: 'canary', canary: 1, _meta: { progressToken: 1, 'x.example/a': 'canary' } }
+    const params = { name: 'canary', canary: 1, _meta: { progressToken: 1, 'x.example/a': 'yes' } }
     for (const method of ['ping', 'tools/list', 'resources/list', 'prompts/list'])
       await client.ask(method, method, { ...params, cursor: 'next' })
     client.send({ method: 'notifications/canary', params })
@@ -179,7 +179,7 @@ rules:
     expect(textOf(await client.call(1, 'echo', { text: 'here' }))).toBe('here')
     const sent = client.received()
     expect(sent).not.toContain('canary')
-    const _meta = '{"progressToken":1}'
+    const _meta = '{"progressToken":1,"x.example/a":"yes"}'
     expect(sent).toContain(`"method":"ping","params":{"_meta":${_meta}}}`)
     expect(sent).toContain(`"method":"tools/list","params":{"cursor":"next","_meta":${_meta}}}`)
     expect(sent).toContain(`"method":"notifications/initialized","params":{"_meta":${_meta}}}`)
@@ -188,22 +188,38 @@ rules:
     )
   })
 
-  test('of methods that are not known, and tasks, do not pass', async () => {
-    await using client = wrapped(open)
+  test('of methods that are not known are decided by their own names, and pass with all they carry', async () => {
+    await using client = wrapped(`version: 1
+rules:
+  - { tool: 'box/*', decision: allow }
+  - { tool: box/x.example/do, method: x.example/do, decision: allow, redact: [email] }
+`)
+    const params = { name: 'echo', taskId: 'canary', _meta: { 'x.example/a': 1 } }
     for (const [id, method] of [
-      'tasks/result',
-      'tasks/list',
+      'x.example/dont',
       'tools/callx',
-      'x.example/do',
+      'sampling/createMessage',
       '__proto__',
     ].entries())
-      expect((await client.ask(id, method, { name: 'echo', taskId: 'canary' })).error?.code).toBe(-32601)
+      expect((await client.ask(id, method, params)).error?.code, method).toBe(-31403)
+    expect(client.received()).toBe('')
+    expect((await client.ask('x', 'x.example/do', { to: 'a', deep: [1], ...params })).result).toEqual({
+      echoed: { to: 'a', deep: [1], ...params },
+      by: '[redacted:email]',
+    })
+  })
+
+  test('of tasks that no call made do not pass', async () => {
+    await using client = wrapped("version: 1\nrules: [{ tool: '*', method: '*', decision: allow }]\n")
+    for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/update'])
+      expect((await client.ask(method, method, { taskId: 'canary' })).error?.code).toBe(-32602)
+    expect((await client.ask('list', 'tasks/list')).error?.code).toBe(-32601)
     const { result } = await client.ask('i', 'initialize', {
       protocolVersion: '2025-11-25',
       capabilities: {},
     })
-    expect(result).toMatchObject({ capabilities: { tools: {}, logging: {} } })
-    expect(result).not.toHaveProperty('capabilities.tasks')
+    expect(result).toMatchObject({ capabilities: { tools: {}, logging: {}, tasks: { cancel: {} } } })
+    expect(result).not.toHaveProperty('capabilities.tasks.list')
     expect(client.received()).not.toContain('canary')
   })
 

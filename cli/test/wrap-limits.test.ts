@@ -89,7 +89,7 @@ describe('the log', () => {
 
   test('that cannot be written denies the call', async () => {
     await using client = wrapped(open, ['--log', '/dev/full'])
-    expect(textOf(await client.call(1, 'echo', { text: 'canary' }))).toContain('could not be logged')
+    expect(textOf(await client.call(1, 'echo', { text: 'canary' }))).toContain('could not be recorded')
     expect(client.received()).not.toContain('canary')
   })
 })

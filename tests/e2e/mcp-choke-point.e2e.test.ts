@@ -8,7 +8,6 @@ import {
   COVERED,
   IMPLEMENTED_IN,
   METHODS,
-  NOT_DECIDED,
   UNKNOWN_METHODS,
   WAYS,
   type MethodCase,

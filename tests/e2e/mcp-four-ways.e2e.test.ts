@@ -223,7 +223,7 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
       const asked: unknown[] = []
       client.setRequestHandler('elicitation/create', ({ params }) => {
         asked.push(params.message)
-        return answer as { action: 'accept' }
+        return answer
       })
       expect(await textOf('test_elicitation', { message: 'Who are you?' })).toContain(said)
       expect(asked).toEqual(['Who are you?'])

@@ -102,11 +102,14 @@ function carriedBy(
   return states.take(requestState, call, nowMs())
 }
 
+/** What is denied anyway does not wait for the server to tell its tools. */
 async function quarantineOf(
-  { tools }: DecidedDeps,
-  { open, method, params, task }: Deciding,
+  { tools, judge }: DecidedDeps,
+  { open, params, task, ...call }: Deciding,
 ): Promise<string | undefined> {
-  return method === 'tools/call' && task === undefined ? tools.quarantine(params['name'], open) : undefined
+  if (call.method !== 'tools/call' || task !== undefined) return undefined
+  if (judge.denies({ ...call, agent: open.client.agent })) return undefined
+  return tools.quarantine(params['name'], open)
 }
 
 /** What the person said to the question that the state is of; undefined where none was asked or answered. */

@@ -1,6 +1,6 @@
 // The decision of one request: the policy's, then its rate limits, then its record.
-import { createHash, randomUUIDv7 } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { randomUUIDv7 } from 'node:crypto'
+import { canonicalHash } from '@mcpshield/mcp/canonical-hash'
 import type { Refused } from '@mcpshield/mcp/refusal'
 import type { Context, Facts, JsonObject } from '@mcpshield/policy/facts'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
@@ -33,6 +33,8 @@ export type Verdict = Refused & {
 export type Judge = {
   /** Resolves once the record is kept: nothing of the call may go on before. */
   judge(call: CallToJudge): Promise<Verdict>
+  /** Whether the policy denies it as things are; takes no rate limit and leaves no record. */
+  denies(call: CallToJudge): boolean
   /** What came of a call. */
   finish(verdict: Verdict, outcome: Outcome): void
   /** Whether some call of it could be allowed or asked for: what lists may show. */
@@ -91,6 +93,12 @@ export function openJudge({ policy, records, now, monotonicMs }: JudgeDeps): Jud
       }
       return verdict
     },
+    denies(call) {
+      const current = policy()
+      if ('unavailable' in current) return true
+      const { decision } = current.decisions.decide(call, contextOf(now().toISOString(), call.agent))
+      return decision.decision === 'deny'
+    },
     finish: ({ id }, outcome) => records.finish(id, outcome),
     couldShow(method, tool, agent) {
       const current = policy()
@@ -107,9 +115,7 @@ export function openJudge({ policy, records, now, monotonicMs }: JudgeDeps): Jud
 /** In one order of members, as a client may write them in another when it comes again. */
 function digestOf({ method, tool, arguments: args }: CallToJudge, current: ReturnType<PolicySource>): string {
   const hash = 'unavailable' in current ? null : current.hash
-  return createHash('sha256')
-    .update(canonicalize([method, tool, args, hash]) ?? '')
-    .digest('hex')
+  return canonicalHash([method, tool, args, hash])
 }
 
 /** The environment, the key and the user are a project's to say: here they are unknown. */

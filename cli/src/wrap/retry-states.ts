@@ -1,7 +1,7 @@
 // What a client of the modern era carries from an input-required result to its retry: a name for what is kept here. The
 // server's own state stays here too, as nobody redacts what nobody may read.
-import { createHash, randomUUID } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { randomUUID } from 'node:crypto'
+import { canonicalHash } from '@mcpshield/mcp/canonical-hash'
 import type { JsonObject } from '@mcpshield/policy/facts'
 
 /** What a state is for: a retry of any other call does not get it. */
@@ -58,7 +58,5 @@ export function retryStates(): RetryStates {
 }
 
 function boundOf({ method, tool, arguments: args }: BoundCall): string {
-  return createHash('sha256')
-    .update(canonicalize([method, tool, args]) ?? '')
-    .digest('hex')
+  return canonicalHash([method, tool, args])
 }

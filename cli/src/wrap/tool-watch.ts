@@ -1,5 +1,5 @@
 // The definitions of the server's tools, beside what was approved: read again before a call where they may have changed.
-import { definitionHash } from '@mcpshield/mcp/definition-hash'
+import { canonicalHash } from '@mcpshield/mcp/canonical-hash'
 import { entriesOf } from '@mcpshield/mcp/lists'
 import { lookOf } from '@mcpshield/mcp/look-alike-names'
 import { META, metaOf, METHOD_NOT_FOUND, type RpcAnswer } from '@mcpshield/mcp/messages'
@@ -42,7 +42,7 @@ export function toolWatch({ name, link, catalog, tell }: WatchDeps): ToolWatch {
     const alike = Map.groupBy(definitions, (definition) => lookOf(definition.name))
     for (const definition of definitions) {
       const { name: tool } = definition
-      const hash = definitionHash(definition)
+      const hash = canonicalHash(definition)
       if (looked.get(tool) === hash) continue
       looked.set(tool, hash)
       const others = (alike.get(lookOf(tool)) ?? []).map((other) => ({ upstream: name, name: other.name }))
@@ -115,7 +115,7 @@ function eraOf(params: JsonObject): { _meta?: JsonObject } {
 /** Whether it can be told from every other definition: numbers beyond all bounds have no one form. */
 export function isPlain(entry: JsonObject): boolean {
   try {
-    definitionHash(plain(entry))
+    canonicalHash(plain(entry))
     return true
   } catch {
     return false

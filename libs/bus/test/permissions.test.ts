@@ -11,13 +11,16 @@ test('the NATS permissions of every service', async () => {
   )
 })
 
-test('a bucket is written by its one owner, and a policy or key by nobody but projects', () => {
+test('a bucket is written by its one owner: policies, keys, pins and approvals by nobody but projects', () => {
   const writers = (Object.entries(flow) as [string, FlowRow][]).flatMap(([name, row]) =>
     permissionsOf(name, row)
       .publish.filter((subject) => subject.startsWith('$KV.'))
       .map((subject) => `${name} ${subject}`),
   )
-  expect(writers).toEqual(['projects $KV.keys.>', 'projects $KV.policies.>', 'billing $KV.entitlements.>'])
+  expect(writers).toEqual([
+    ...['approvals', 'keys', 'pins', 'policies'].map((bucket) => `projects $KV.${bucket}.>`),
+    'billing $KV.entitlements.>',
+  ])
 })
 
 test('dead letters are sent again, and the record is followed, by one service each', () => {

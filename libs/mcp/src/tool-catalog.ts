@@ -1,7 +1,7 @@
 // What an upstream's tools are defined as, as far as it was read, beside what was approved. A tool whose definition is
 // not the approved one is quarantined: it is not shown, and calls of it are denied.
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
-import { definitionHash } from './definition-hash.ts'
+import { canonicalHash } from './canonical-hash.ts'
 import { headerParams, type HeaderParam } from './param-headers.ts'
 
 export type ToolDefinition = { name: string } & JsonObject
@@ -39,6 +39,15 @@ const REMEDY = 'someone must look at the difference and accept it'
 const REFRESH_AFTER_MS = 1_000
 const UNRELIABLE_AFTER_MS = 5_000
 
+/** What a model reads of a tool, and what it is trusted for. The rest may depend on what a client can do. */
+const PINNED = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const
+
+function pinnedPart(definition: ToolDefinition): JsonObject {
+  return Object.fromEntries(
+    PINNED.filter((part) => definition[part] !== undefined).map((part) => [part, definition[part]]),
+  ) as JsonObject
+}
+
 export function toolCatalog(deps: CatalogDeps): ToolCatalog {
   const known = new Map<string, { hash: string; params: readonly HeaderParam[] }>()
   const reported = new Map<string, string>()
@@ -57,11 +66,10 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
   }
   const catalog: ToolCatalog = {
     async learn(definitions) {
-      const offered = definitions.map((definition) => ({
-        name: definition.name,
-        hash: definitionHash(definition),
-        definition,
-      }))
+      const offered = definitions.map((whole) => {
+        const definition = pinnedPart(whole)
+        return { name: whole.name, hash: canonicalHash(definition), definition }
+      })
       for (const { name, hash, definition } of offered)
         known.set(name, { hash, params: headerParams(definition) })
       const news = offered.filter(({ name, hash }) => reported.get(name) !== hash && pinOf(name) !== hash)

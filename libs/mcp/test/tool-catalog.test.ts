@@ -1,6 +1,6 @@
 // A tool is what was approved, or it is in quarantine.
 import { expect, test } from 'vitest'
-import { definitionHash } from '../src/definition-hash.ts'
+import { canonicalHash } from '../src/canonical-hash.ts'
 import { toolCatalog, type Pins } from '../src/tool-catalog.ts'
 
 const tool = (description: string, name = 'search') => ({
@@ -38,7 +38,7 @@ test('what is seen first is approved; a changed character is quarantine, until i
   expect(told).toEqual(['search', 'search'])
   await catalog.learn([tool('Finds things!')])
   expect(told).toHaveLength(2)
-  pins['search'] = definitionHash(tool('Finds things!'))
+  pins['search'] = canonicalHash(tool('Finds things!'))
   expect(catalog.quarantine('search')).toBeUndefined()
   await catalog.learn([tool('Finds things.')])
   expect(catalog.quarantine('search')).toBeDefined()

@@ -151,7 +151,9 @@ describe.for(ERAS)('in the %s era', (era) => {
       })
     })
     await call(peer)
+    const startedMs = performance.now()
     await closed.promise
+    expect(performance.now() - startedMs).toBeLessThan(700)
   })
 
   test('a listener that fails does not end the reading', async () => {
@@ -248,6 +250,28 @@ test('an answer that comes after its request was given up reaches nobody', async
   const waiting = call(peer, 'other')
   ;(await late.promise).write(event({ id: server.of('tools/call')[0]?.message.id, result: { name: 'late' } }))
   await expect(waiting).resolves.toEqual({ result: { name: 'other' } })
+})
+
+test('an event without end is cut off on a stream that may stay open for ever', async () => {
+  let written = 0
+  const { peer } = await start('modern', (_seen, response) => {
+    events(response).write(event({ method: 'notifications/subscriptions/acknowledged', params: {} }))
+    const part = Buffer.from(`data: ${'x'.repeat(1 << 20)}\n`)
+    const more = () => {
+      do written += part.length
+      while (!response.destroyed && response.write(part))
+    }
+    response.on('drain', more)
+    more()
+  })
+  const told: Message[] = []
+  const listening = await peer.listen(
+    {},
+    { signal: new AbortController().signal, onNotification: (message) => void told.push(message) },
+  )
+  await listening.ended
+  expect(told).toEqual([])
+  expect(written).toBeLessThan(100 * 1024 * 1024)
 })
 
 test('held streams take no connection from calls', async () => {

@@ -521,6 +521,7 @@ test('a listener gets the changes that it asked for, and subscriptions are count
 
   ends.one.abort()
   await one.ended
+  await call(peer)
   expect(server.of('resources/unsubscribe')).toHaveLength(0)
   ends.two.abort()
   await two.ended

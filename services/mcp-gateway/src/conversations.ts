@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
 import { isObject, META, METHOD_NOT_FOUND, type Message } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import type { Peer, Speaker } from '@mcpshield/upstream/upstream'
+import { CLIENT_INFO, type Peer, type Speaker } from '@mcpshield/upstream/upstream'
 import type { Client, Exchange, Session } from './client.ts'
 import type { LegacyListening } from './legacy-listening.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
@@ -91,7 +91,7 @@ function speakerOf(
   return {
     id: session?.digest ?? speakerId(client),
     era,
-    clientInfo: info,
+    clientInfo: saysWho(info) ? info : CLIENT_INFO,
     capabilities,
     onNotification(message) {
       if (message.method === 'notifications/tools/list_changed') upstream.catalog.outdated()
@@ -104,6 +104,11 @@ function speakerOf(
       }
     },
   }
+}
+
+/** A client that never initialised may have said nothing of itself; a server refuses that. */
+function saysWho({ name, version }: JsonObject): boolean {
+  return typeof name === 'string' && typeof version === 'string'
 }
 
 /** Clients without a session are told apart by who they are and what they can do. */

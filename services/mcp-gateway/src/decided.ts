@@ -15,7 +15,7 @@ import {
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
-import { failure, refusal } from '@mcpshield/mcp/refusal'
+import { failure, ownAnswer, refusal } from '@mcpshield/mcp/refusal'
 import type { DecisionPoint, Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -90,15 +90,15 @@ export async function serveDecided(deps: DecidedDeps, request: Request): Promise
   let verdict = await decide(deps, request, carried.approval)
   let approval = carried.approval
   if (!verdict.forward && verdict.decision.decision === 'ask') {
-    const failed = await stored(verdict, target.method)
+    const failed = await stored(verdict, target.method, exchange)
     if (failed !== undefined) return failed
     const word = await held(deps, request, verdict, carried.asked)
-    if ('refused' in word) return writeAnswer(refusal(target.method, verdict, word.refused))
+    if ('refused' in word) return own(exchange, refusal(target.method, verdict, word.refused))
     if ('inputRequests' in word) return askingFor(deps, request, carried, word)
     approval = word.approval
     verdict = await decide(deps, request, approval)
   }
-  if (!verdict.forward) return refused(verdict, target.method)
+  if (!verdict.forward) return refused(verdict, target.method, exchange)
   return run(
     deps,
     { ...request, carried: { ...carried, ...(approval === undefined ? {} : { approval }) } },
@@ -164,8 +164,13 @@ async function askingFor(
   return writeAnswer({ result: { ...inputRequired(inputRequests), requestState } })
 }
 
-async function refused(verdict: Verdict, method: string): Promise<WrittenAnswer> {
-  return (await stored(verdict, method)) ?? writeAnswer(refusal(method, verdict))
+async function refused(verdict: Verdict, method: string, exchange: Exchange): Promise<WrittenAnswer> {
+  return (await stored(verdict, method, exchange)) ?? own(exchange, refusal(method, verdict))
+}
+
+/** An answer of our own, in the words of the client's era. */
+function own({ client }: Exchange, answer: RpcAnswer): WrittenAnswer {
+  return writeAnswer(ownAnswer(client.era, answer))
 }
 
 /** The record of a request that says one thing and another. */
@@ -182,28 +187,36 @@ async function malformed(
 }
 
 /** Waits for the record; when it cannot be stored the client learns that, and nothing else. */
-async function stored(verdict: Verdict, method: string): Promise<WrittenAnswer | undefined> {
+async function stored(
+  verdict: Verdict,
+  method: string,
+  exchange: Exchange,
+): Promise<WrittenAnswer | undefined> {
   try {
     await verdict.recorded
     return undefined
   } catch {
     const message =
       'Denied: the audit log did not acknowledge the record of this call; try again in a moment.'
-    return writeAnswer(failure(method, INTERNAL_ERROR, message))
+    return own(exchange, failure(method, INTERNAL_ERROR, message))
   }
 }
 
 type Running = Request & { carried: Carried }
 
 async function run(deps: DecidedDeps, running: Running, verdict: Verdict): Promise<WrittenAnswer> {
-  const { method } = running.target
+  const { exchange, target } = running
+  const { method } = target
   if (!verdict.readOnly) {
     // A call that may change something waits for its record; a read runs beside it.
-    const failed = await stored(verdict, method)
+    const failed = await stored(verdict, method, exchange)
     if (failed !== undefined) return failed
   }
   const startedMs = performance.now()
-  const [done, failed] = await Promise.all([runCall(deps, running, verdict), stored(verdict, method)])
+  const [done, failed] = await Promise.all([
+    runCall(deps, running, verdict),
+    stored(verdict, method, exchange),
+  ])
   const { written, ...outcome } = done
   void verdict.finish({
     ...outcome,
@@ -229,9 +242,9 @@ async function runCall(deps: DecidedDeps, running: Running, verdict: Verdict): P
             signal: exchange.signal,
           }).then((each) => inClientsEra(exchange, each))
         : await runUpstream(deps, running, target.at.slug, verdict)
-    return writeRan(ran, target.method)
+    return writeRan(ran, target.method, exchange)
   } catch (error) {
-    return writeRan(failed(deps, error, running, verdict), target.method)
+    return writeRan(failed(deps, error, running, verdict), target.method, exchange)
   }
 }
 
@@ -247,12 +260,16 @@ function inClientsEra({ client }: Exchange, ran: Ran): Ran {
 }
 
 /** Writes the answer. One over its limit of bytes is withheld: half a message would be no message. */
-function writeRan({ answer, maxBytes = Number.POSITIVE_INFINITY, ...rest }: Ran, method: string): Done {
+function writeRan(
+  { answer, maxBytes = Number.POSITIVE_INFINITY, ...rest }: Ran,
+  method: string,
+  exchange: Exchange,
+): Done {
   const written = writeBounded(answer)
   const bytes = Buffer.byteLength(written.json)
   if (bytes <= maxBytes) return { ...rest, written, bytes }
   const message = `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`
-  return { ...rest, outcome: 'cut', written: writeAnswer(failure(method, INTERNAL_ERROR, message)), bytes }
+  return { ...rest, outcome: 'cut', written: own(exchange, failure(method, INTERNAL_ERROR, message)), bytes }
 }
 
 function writeBounded(answer: RpcAnswer): WrittenAnswer {
@@ -283,7 +300,7 @@ function failed(deps: DecidedDeps, error: unknown, { exchange, target }: Running
     [],
   )
   return {
-    answer: redacted.answer,
+    answer: ownAnswer(exchange.client.era, redacted.answer),
     outcome: outcomeOf(error, exchange),
     rows: null,
     redactions: redacted.count,
@@ -340,7 +357,10 @@ async function runUpstream(
   const shown = redactAnswer(target.method, answer, obligations.redact, deps.keyedHash, accesses)
   const isError = 'error' in answer || answer.result['isError'] === true
   return {
-    answer: await carrying(deps, running, step, shown.answer, { slug, ...obligations }),
+    answer: await carrying(deps, running, step, ownAnswer(exchange.client.era, shown.answer), {
+      slug,
+      ...obligations,
+    }),
     outcome: isError ? 'error' : 'ok',
     rows: null,
     redactions: shown.count,
@@ -383,7 +403,12 @@ async function changedMeanwhile(
   if (upstream.catalog.quarantine(target.at.tool) === undefined) return undefined
   const verdict = await decide(deps, running, undefined)
   await verdict.recorded
-  return { answer: refusal(target.method, verdict), outcome: 'error', rows: null, redactions: 0 }
+  return {
+    answer: ownAnswer(exchange.client.era, refusal(target.method, verdict)),
+    outcome: 'error',
+    rows: null,
+    redactions: 0,
+  }
 }
 
 /** What is sent is written anew from what was judged, never the client's bytes. */

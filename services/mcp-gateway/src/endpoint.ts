@@ -6,7 +6,9 @@ import { isListMethod } from '@mcpshield/mcp/lists'
 import {
   INTERNAL_ERROR,
   INVALID_PARAMS,
+  isObject,
   METHOD_NOT_FOUND,
+  MISSING_CAPABILITY,
   type RpcAnswer,
   type RpcError,
 } from '@mcpshield/mcp/messages'
@@ -100,6 +102,8 @@ async function decided(
 ): Promise<WrittenAnswer> {
   const { method, params } = exchange.request
   if (namesTask(method)) {
+    if (exchange.client.era === 'modern' && !knowsTasks(exchange.client))
+      return written({ error: NEEDS_TASKS })
     const task = await openTask(deps.states, exchange.client, params['taskId'])
     if ('problem' in task)
       return malformed(deps, exchange, { error: { code: INVALID_PARAMS, message: task.problem } })
@@ -120,6 +124,17 @@ async function malformed(
     .recordMalformed(client.credential, { reason: answer.error.message, requestId })
     .catch(() => undefined)
   return written(answer)
+}
+
+const TASKS = 'io.modelcontextprotocol/tasks'
+const NEEDS_TASKS = {
+  code: MISSING_CAPABILITY,
+  message: `This needs a client that declares the extension ${TASKS}.`,
+  data: { requiredCapabilities: { extensions: { [TASKS]: {} } } },
+}
+
+function knowsTasks({ capabilities: { extensions } }: Client): boolean {
+  return isObject(extensions) && Object.hasOwn(extensions, TASKS)
 }
 
 /** A task is decided as what it is of: the tool whose call made it. */

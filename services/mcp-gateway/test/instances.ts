@@ -1,6 +1,5 @@
 // Instances of the gateway on real ports, with a real bus and a real Redis, which answer by a function of the test's.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { createParser } from 'eventsource-parser'
 import { Client as HttpClient, type Dispatcher } from 'undici'
 import { expect, inject, vi } from 'vitest'
@@ -253,10 +252,10 @@ export async function stream(gateway: Gateway, options: Parameters<typeof send>[
   response.body.setEncoding('utf8')
   response.body.on('data', (chunk: string) => parser.feed(chunk))
   response.body.on('error', () => undefined)
-  const closed = once(response.body, 'close').then(() => undefined)
+  const closed = new Promise<void>((resolve) => void response.body.once('close', resolve))
   const messages = () => said.flatMap(({ message }) => (message === null ? [] : [message]))
   const end = async () => {
-    await client.destroy()
+    if (!client.destroyed) await client.destroy()
     await closed
   }
   return {

@@ -32,7 +32,7 @@ function askingServer(questions = [QUESTION]) {
       const gone = new AbortController().signal
       const asked = questions.map((question) => onRequest?.(question, gone))
       state.answers = (await Promise.race([Promise.all(asked), aborted])) as RpcAnswer[]
-      return { result: { answers: state.answers as unknown as JsonObject[] } }
+      return { result: { answers: state.answers } }
     },
     notify: () => Promise.resolve(),
     follow: () => undefined,
