@@ -2,7 +2,7 @@
 // goes to the request whose id it has; ids that are not ours are not heard.
 import type { RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { clientGone, tooLate, unavailable } from './failures.ts'
+import { clientGone, MAX_TIMER_MS, tooLate, unavailable } from './failures.ts'
 import { answerOf } from './incoming.ts'
 import type { RequestOptions } from './upstream.ts'
 
@@ -59,7 +59,7 @@ export function openChannel(slug: string, write: (message: JsonObject) => void |
         if (signal?.aborted) return reject(clientGone())
         const gone = () => giveUp(id, method, 'The client went away.', clientGone())
         const late = () => giveUp(id, method, 'The answer came too late.', tooLate(slug, timeoutMs))
-        const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs)
+        const timer = timeoutMs === 0 ? undefined : setTimeout(late, Math.min(MAX_TIMER_MS, timeoutMs))
         const stop = () => {
           clearTimeout(timer)
           signal?.removeEventListener('abort', gone)

@@ -3,7 +3,7 @@
 import type { Dispatcher } from 'undici'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { readEvents, type EventReader, type EventTaker } from './events.ts'
-import { clientGone, tooLate, unavailable } from './failures.ts'
+import { clientGone, MAX_TIMER_MS, tooLate, unavailable } from './failures.ts'
 import { parseMessage } from './upstream-json.ts'
 
 export type HttpCall = {
@@ -37,102 +37,127 @@ const STOPPED = new Error('not waited for any longer')
 /** Rejects with an AppError when the upstream cannot be reached, is late or answers without end. */
 export function exchange(pool: Dispatcher, slug: string, call: HttpCall): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined
-    let settled = false
-    let leftoverTimer: NodeJS.Timeout | undefined
-    let bytes = 0
-    let body: Body = NO_BODY
-    const answer: HttpAnswer = { status: 0, headers: {}, message: undefined, events: false }
-
-    const settle = () => {
-      settled = true
-      clearTimeout(timer)
-      call.signal?.removeEventListener('abort', gone)
-    }
-    const fail = (error: Error) => {
-      if (settled) return
-      settle()
-      reject(error)
-      controller?.abort(STOPPED)
-    }
-    const done = () => {
-      if (settled) return
-      settle()
-      resolve(answer)
-      if (controller === undefined) return
-      bytes = 0
-      leftoverTimer = setTimeout(() => controller?.abort(STOPPED), LEFTOVER_MS)
-      leftoverTimer.unref()
-    }
-    const gone = () => fail(clientGone())
-    const timer =
-      call.timeoutMs === 0 ? undefined : setTimeout(() => fail(tooLate(slug, call.timeoutMs)), call.timeoutMs)
-    if (call.signal?.aborted) return gone()
-    call.signal?.addEventListener('abort', gone, { once: true })
-
-    pool.dispatch(
-      { path: call.path, method: call.method, headers: call.headers, body: call.body },
-      {
-        onRequestStart(given) {
-          controller = given
-          if (settled) given.abort(STOPPED)
-        },
-        onResponseStart(_controller, status, headers) {
-          if (status < 200) return
-          answer.status = status
-          answer.headers = headers
-          body = bodyOf(call, status, String(headers['content-type'] ?? ''))
-          answer.events = body.take !== undefined
-          if (body === NO_BODY) done()
-        },
-        onResponseData(_controller, chunk) {
-          bytes += chunk.length
-          if (settled) {
-            if (bytes > MAX_LEFTOVER_BYTES) controller?.abort(STOPPED)
-            return
-          }
-          // A stream without a deadline is bounded by the size of its events.
-          if (bytes > MAX_ANSWER_BYTES && call.timeoutMs !== 0)
-            return fail(unavailable(slug, `answered with more than ${MAX_ANSWER_BYTES} bytes`))
-          if (body.take === undefined) return void body.chunks.push(chunk)
-          const taken = body.take(chunk)
-          if (taken === 'all') done()
-          else if (taken === 'too large') fail(unavailable(slug, 'sent an event that is too large'))
-        },
-        onResponseEnd() {
-          controller = undefined
-          clearTimeout(leftoverTimer)
-          if (body.take === undefined && !settled) answer.message = jsonOf(body.chunks)
-          done()
-        },
-        onResponseError(_controller, cause) {
-          controller = undefined
-          clearTimeout(leftoverTimer)
-          if (answer.events) return done()
-          const reached = answer.status !== 0
-          fail(
-            unavailable(
-              slug,
-              reached ? 'broke off before its answer was complete' : 'cannot be reached',
-              cause,
-            ),
-          )
-        },
-      },
-    )
+    if (call.signal?.aborted) return reject(clientGone())
+    const { path, method, headers, body } = call
+    pool.dispatch({ path, method, headers, body }, new Exchange(slug, call, resolve, reject))
   })
 }
 
-type Body = { chunks: Buffer[]; take?: EventTaker }
+/** A class, since there is one for each call: what all have in common is made once. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #slug: string
+  readonly #call: HttpCall
+  readonly #resolve: (answer: HttpAnswer) => void
+  readonly #reject: (error: Error) => void
+  readonly #answer: HttpAnswer = { status: 0, headers: {}, message: undefined, events: false }
+  readonly #gone: (() => void) | undefined
+  readonly #deadline: NodeJS.Timeout | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #leftover: NodeJS.Timeout | undefined
+  #settled = false
+  #bytes = 0
+  readonly #chunks: Buffer[] = []
+  #take: EventTaker | undefined
 
-const NO_BODY: Body = { chunks: [] }
+  constructor(
+    slug: string,
+    call: HttpCall,
+    resolve: (answer: HttpAnswer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#slug = slug
+    this.#call = call
+    this.#resolve = resolve
+    this.#reject = reject
+    const { timeoutMs, signal } = call
+    if (timeoutMs !== 0) {
+      const late = () => this.#fail(tooLate(slug, timeoutMs))
+      this.#deadline = setTimeout(late, Math.min(MAX_TIMER_MS, timeoutMs))
+    }
+    if (signal === undefined) return
+    this.#gone = () => this.#fail(clientGone())
+    signal.addEventListener('abort', this.#gone, { once: true })
+  }
 
-function bodyOf({ reader }: HttpCall, status: number, contentType: string): Body {
-  if (reader === undefined) return NO_BODY
-  const type = contentType.toLowerCase()
-  if (type.startsWith('application/json')) return { chunks: [] }
-  if (type.startsWith('text/event-stream') && status < 300) return { chunks: [], take: readEvents(reader()) }
-  return NO_BODY
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#settled) controller.abort(STOPPED)
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: HttpAnswer['headers'],
+  ): void {
+    if (status < 200) return
+    this.#answer.status = status
+    this.#answer.headers = headers
+    const { reader } = this.#call
+    const type = String(headers['content-type'] ?? '').toLowerCase()
+    if (reader === undefined) return this.#done()
+    if (type.startsWith('application/json')) return
+    if (!type.startsWith('text/event-stream') || status >= 300) return this.#done()
+    this.#answer.events = true
+    this.#take = readEvents(reader())
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#settled) {
+      if (this.#bytes > MAX_LEFTOVER_BYTES) this.#controller?.abort(STOPPED)
+    } else if (this.#bytes > MAX_ANSWER_BYTES && this.#call.timeoutMs !== 0) {
+      // A stream without a deadline is bounded by the size of its events.
+      this.#fail(unavailable(this.#slug, `answered with more than ${MAX_ANSWER_BYTES} bytes`))
+    } else if (this.#take === undefined) {
+      this.#chunks.push(chunk)
+    } else {
+      const taken = this.#take(chunk)
+      if (taken === 'all') this.#done()
+      else if (taken === 'too large') this.#fail(unavailable(this.#slug, 'sent an event that is too large'))
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#over()
+    if (this.#take === undefined && !this.#settled) this.#answer.message = jsonOf(this.#chunks)
+    this.#done()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    this.#over()
+    if (this.#answer.events) return this.#done()
+    const what = this.#answer.status === 0 ? 'cannot be reached' : 'broke off before its answer was complete'
+    this.#fail(unavailable(this.#slug, what, cause))
+  }
+
+  /** Nothing more can come. */
+  #over(): void {
+    this.#controller = undefined
+    clearTimeout(this.#leftover)
+  }
+
+  #settle(): void {
+    this.#settled = true
+    clearTimeout(this.#deadline)
+    if (this.#gone !== undefined) this.#call.signal?.removeEventListener('abort', this.#gone)
+  }
+
+  #done(): void {
+    if (this.#settled) return
+    this.#settle()
+    this.#resolve(this.#answer)
+    if (this.#controller === undefined) return
+    this.#bytes = 0
+    this.#leftover = setTimeout(() => this.#controller?.abort(STOPPED), LEFTOVER_MS)
+    this.#leftover.unref()
+  }
+
+  #fail(error: Error): void {
+    if (this.#settled) return
+    this.#settle()
+    this.#reject(error)
+    this.#controller?.abort(STOPPED)
+  }
 }
 
 function jsonOf(chunks: Buffer[]): JsonObject | undefined {

@@ -21,6 +21,9 @@ export class SessionLost extends Error {
   override readonly name = 'SessionLost'
 }
 
+/** A longer timer would be over at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** `what` completes the sentence `The upstream x …`. */
 export function unavailable(slug: string, what: string, cause?: unknown): AppError {
   return new AppError('UNAVAILABLE', `The upstream ${slug} ${what}.`, cause === undefined ? {} : { cause })
