@@ -8,6 +8,7 @@ import { decisionOf, fixture as smallServer, textOf, wrapped } from './wrapped.t
 
 vi.setConfig({ testTimeout: 30_000 })
 
+const SOON = { timeout: 10_000 }
 const all = "version: 1\nrules: [{ tool: '*', decision: allow }]\n"
 
 describe.each(['legacy', 'modern'] as const)('a tool whose definition changed, %s', (era: Era) => {
@@ -24,14 +25,14 @@ describe.each(['legacy', 'modern'] as const)('a tool whose definition changed, %
       arguments: { action: 'change', name: 'safe_echo', definition: { description } },
     })
     const call = () => client.callTool({ name: 'safe_echo', arguments: { text: 'canary' } })
+    await expect.poll(names, SOON).not.toContain('safe_echo')
+    expect(await names()).toContain('echo')
     const denied = await call()
     expect(denied).toMatchObject({
       isError: true,
       _meta: { 'io.mcpshield/decision': { decision: 'deny', rule: 'quarantined' } },
     })
     expect(JSON.stringify(denied)).toContain('mcpshield pins accept --name fix safe_echo')
-    expect(await names()).not.toContain('safe_echo')
-    expect(await names()).toContain('echo')
     expect(fixture.received()).not.toContain('canary')
 
     const { env } = fixture
@@ -86,7 +87,7 @@ describe('pins', () => {
     const args = ['wrap', '--policy', files.path('policy.yaml'), '--name', 'box']
     const broken = await mcpshield([...args, '--pins', files.path('broken.json'), '--', 'true'])
     expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('is no file of pins') as string })
-    await using client = wrapped(all, ['--pins', '/proc/none/pins.json'])
+    await using client = wrapped(all, ['--pins', `${files.path('policy.yaml')}/pins.json`])
     expect((await client.call(1, 'echo', { text: 'canary' })).error?.code).toBe(-32603)
     expect(client.received()).not.toContain('canary')
   })

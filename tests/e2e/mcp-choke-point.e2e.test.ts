@@ -443,7 +443,8 @@ describe('what is sent on is what was judged', () => {
     const prefix = way.common ? `${SLUG}__` : ''
     const speaker = await speakerFor(way)
     const call = { ...tool(`${prefix}safe_echo`, mark), Name: smuggled, uri: smuggled, extra: { smuggled } }
-    expect((await speaker.send('tools/call', call)).error).toBeUndefined()
+    const heard = await speaker.send('tools/call', call)
+    expect(heard.result?.['isError'], heard.text).not.toBe(true)
     expect(reached(mark).length).toBe(1)
     expect(reached(smuggled)).toEqual([])
   })
@@ -601,7 +602,7 @@ describe('a project that only monitors', () => {
   test.for(cases)('%s is forwarded, and recorded as what it would have been', async ([, method, way]) => {
     const mark = newMark(1)
     const heard = await sendMarked(method, way, mark)
-    expect(heard.error, heard.text).toBeUndefined()
+    expect(heard.error ?? heard.result?.['isError'], heard.text).toBeFalsy()
     expect(reached(mark).length).toBe(1)
   })
 })

@@ -45,9 +45,14 @@ export const gatewayPeers = {
       input: z.strictObject({ call: z.string(), owner: z.string(), responses: Message, timeout_ms: z.int() }),
       output: z.strictObject({ known: z.boolean(), next: Message.optional() }),
     },
-    /** Goes on with an event stream: what the client has missed is told again, what follows goes to `stream`. */
+    /** What comes after an event of a stream, told as soon as there is something, or after `wait_ms` nothing. */
     replay: {
-      input: z.strictObject({ stream: z.string(), session: SessionDigest, after: z.int() }),
+      input: z.strictObject({
+        stream: z.string(),
+        session: SessionDigest,
+        after: z.int(),
+        wait_ms: z.int().min(0).max(60_000),
+      }),
       output: z.strictObject({ known: z.boolean(), events: z.array(Message), ended: z.boolean() }),
     },
   },

@@ -857,9 +857,15 @@ export const projects = contract('projects', {
       },
     }),
     acceptTool: rpc({
-      input: z.strictObject({ ...project, upstream_id: Id, name: z.string().min(1).max(200) }),
+      input: z.strictObject({
+        ...project,
+        upstream_id: Id,
+        name: z.string().min(1).max(200),
+        /** Of the definition that was looked at: a later one is then not accepted unseen. */
+        offered_at: Time.optional(),
+      }),
       output: PinnedTool,
-      errors: changed,
+      errors: [...changed, 'STALE'],
       access: 'user',
       right: 'administer',
       http: {

@@ -17,67 +17,28 @@ export type LegacyListening = {
 }
 
 type Listener = { kinds: JsonObject; uris: Set<string>; tell(message: Message): void; over(): void }
-/** How many listen to a resource, and whether the server took the subscription. */
-type Subscription = { listeners: number; taken: Promise<boolean> }
+
+type Subscription = {
+  listeners: number
+  /** Whether the server took it. */
+  taken: Promise<boolean>
+}
+
+type State = {
+  linked: () => Promise<Link> | Link
+  isOwn: (uri: string) => boolean
+  listeners: Set<Listener>
+  subscriptions: Map<string, Subscription>
+}
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000
 
 /** `isOwn`: the client subscribed to the resource by a request of its own, which outlives its listening. */
-export function openLegacyListening(
-  linked: () => Promise<Link> | Link,
-  isOwn: (uri: string) => boolean,
-): LegacyListening {
-  const listeners = new Set<Listener>()
-  const subscriptions = new Map<string, Subscription>()
-  const send = async (method: string, uri: string): Promise<boolean> => {
-    const link = await linked()
-    const answer = await link.request(method, { uri }, { timeoutMs: SUBSCRIBE_TIMEOUT_MS })
-    return 'result' in answer
-  }
-  const subscribe = (uri: string): Promise<boolean> => {
-    const known = subscriptions.get(uri)
-    const taken = known?.taken ?? (isOwn(uri) ? Promise.resolve(true) : no(send('resources/subscribe', uri)))
-    subscriptions.set(uri, { listeners: (known?.listeners ?? 0) + 1, taken })
-    return taken
-  }
-  const unsubscribe = async (uri: string): Promise<void> => {
-    const known = subscriptions.get(uri)
-    if (known === undefined) return
-    if (--known.listeners > 0) return
-    subscriptions.delete(uri)
-    if ((await known.taken) && !isOwn(uri) && !subscriptions.has(uri))
-      await no(send('resources/unsubscribe', uri))
-  }
+export function openLegacyListening(linked: State['linked'], isOwn: State['isOwn']): LegacyListening {
+  const state: State = { linked, isOwn, listeners: new Set(), subscriptions: new Map() }
+  const { listeners, subscriptions } = state
   return {
-    async listen(filter, { signal, onNotification }): Promise<Listening> {
-      const link = await linked()
-      const ended = Promise.withResolvers<void>()
-      const listener: Listener = {
-        kinds: honoredKinds(filter, link.server.capabilities),
-        uris: new Set(),
-        tell: onNotification,
-        over() {
-          if (!listeners.delete(listener)) return
-          signal.removeEventListener('abort', listener.over)
-          for (const uri of listener.uris) void unsubscribe(uri)
-          ended.resolve()
-        },
-      }
-      listeners.add(listener)
-      link.follow()
-      const wanted = wantedUris(filter, link.server.capabilities)
-      for (const uri of wanted) listener.uris.add(uri)
-      const taken = await Promise.all(wanted.map(subscribe))
-      const refused = wanted.filter((_uri, index) => taken[index] === false)
-      for (const uri of refused) {
-        listener.uris.delete(uri)
-        void unsubscribe(uri)
-      }
-      if (signal.aborted) listener.over()
-      else signal.addEventListener('abort', listener.over, { once: true })
-      const resources = listener.uris.size === 0 ? {} : { resourceSubscriptions: [...listener.uris] }
-      return { honored: { ...listener.kinds, ...resources }, ended: ended.promise }
-    },
+    listen: (filter, options) => listen(state, filter, options),
     hear(message) {
       for (const { kinds, uris, tell } of listeners) if (isAskedFor(kinds, uris, message)) tell(message)
     },
@@ -91,11 +52,64 @@ export function openLegacyListening(
   }
 }
 
-function no(sending: Promise<boolean>): Promise<boolean> {
-  return sending.catch(() => false)
+async function listen(
+  state: State,
+  filter: JsonObject,
+  { signal, onNotification }: Parameters<Peer['listen']>[1],
+): Promise<Listening> {
+  const link = await state.linked()
+  const { capabilities } = link.server
+  const ended = Promise.withResolvers<void>()
+  const listener: Listener = {
+    kinds: honoredKinds(filter, capabilities),
+    uris: new Set(wantedUris(filter, capabilities)),
+    tell: onNotification,
+    over() {
+      if (!state.listeners.delete(listener)) return
+      signal.removeEventListener('abort', listener.over)
+      for (const uri of listener.uris) void unsubscribe(state, uri)
+      ended.resolve()
+    },
+  }
+  state.listeners.add(listener)
+  link.follow()
+  await Promise.all([...listener.uris].map((uri) => subscribeFor(state, listener, uri)))
+  if (signal.aborted) listener.over()
+  else signal.addEventListener('abort', listener.over, { once: true })
+  const resources = listener.uris.size === 0 ? {} : { resourceSubscriptions: [...listener.uris] }
+  return { honored: { ...listener.kinds, ...resources }, ended: ended.promise }
 }
 
 /** The resources that are asked for, where the server takes subscriptions. */
 function wantedUris(filter: JsonObject, { resources }: JsonObject): string[] {
   return isObject(resources) && resources['subscribe'] === true ? filteredUris(filter) : []
+}
+
+/** What the server refuses is not listened to. */
+async function subscribeFor(state: State, listener: Listener, uri: string): Promise<void> {
+  const known = state.subscriptions.get(uri)
+  const taken =
+    known?.taken ?? (state.isOwn(uri) ? Promise.resolve(true) : send(state, 'resources/subscribe', uri))
+  state.subscriptions.set(uri, { listeners: (known?.listeners ?? 0) + 1, taken })
+  if (await taken) return
+  listener.uris.delete(uri)
+  await unsubscribe(state, uri)
+}
+
+async function unsubscribe(state: State, uri: string): Promise<void> {
+  const known = state.subscriptions.get(uri)
+  if (known === undefined || --known.listeners > 0) return
+  state.subscriptions.delete(uri)
+  if (!(await known.taken) || state.isOwn(uri) || state.subscriptions.has(uri)) return
+  await send(state, 'resources/unsubscribe', uri)
+}
+
+/** True when the server answered with a result. */
+async function send({ linked }: State, method: string, uri: string): Promise<boolean> {
+  try {
+    const link = await linked()
+    return 'result' in (await link.request(method, { uri }, { timeoutMs: SUBSCRIBE_TIMEOUT_MS }))
+  } catch {
+    return false
+  }
 }

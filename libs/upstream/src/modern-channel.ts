@@ -22,82 +22,109 @@ export type ModernChannel = {
 }
 
 type UnderWay = { speakerId: string; token: RequestId | undefined; tell: Tell }
-type Subscription = { tell(message: Message): void }
+
+type State = {
+  channel: Channel
+  log: Log
+  requests: Map<number, UnderWay>
+  subscriptions: Map<number, (message: Message) => void>
+  /** The request that ended last. */
+  last: { speakerId: string; endedAtMs: number }
+}
 
 /** What a server still says of a request after its answer could be taken for another speaker's until this is over. */
 const AFTERMATH_MS = 5_000
 
 export function openModernChannel(channel: Channel, log: Log): ModernChannel {
-  const requests = new Map<number, UnderWay>()
-  const subscriptions = new Map<number, Subscription>()
-  let last = { speakerId: '', endedAtMs: -Infinity }
-
-  /** The only request that something untold can belong to; undefined when that is not certain. */
-  const only = (): UnderWay | undefined => {
-    const [request] = requests.values()
-    if (request === undefined || requests.size > 1) return undefined
-    const isAftermath =
-      performance.now() - last.endedAtMs < AFTERMATH_MS && last.speakerId !== request.speakerId
-    return isAftermath ? undefined : request
+  const state: State = {
+    channel,
+    log,
+    requests: new Map(),
+    subscriptions: new Map(),
+    last: { speakerId: '', endedAtMs: -Infinity },
   }
-  channel.hear = (message) => {
-    const told = messageOf(message)
-    // A server of this era asks nothing by requests of its own.
-    if (told === undefined || message['id'] !== undefined) return
-    const subscription = metaOf(told.params)[META.subscriptionId]
-    if (subscription !== undefined) {
-      if (typeof subscription === 'number') subscriptions.get(subscription)?.tell(told)
-      return
-    }
-    if (told.method === 'notifications/cancelled') {
-      const id = told.params?.['requestId']
-      if (typeof id === 'number' && subscriptions.has(id)) channel.settle(id, { result: {} })
-      return
-    }
-    if (told.method !== PROGRESS) return tellSafely(only()?.tell, told, log)
-    const id = told.params?.['progressToken']
-    const request = typeof id === 'number' ? requests.get(id) : undefined
-    if (request?.token === undefined) return
-    tellSafely(request.tell, { ...told, params: { ...told.params, progressToken: request.token } }, log)
-  }
+  channel.hear = (message) => hear(state, message)
   return {
-    async request({ speakerId, meta }, method, params, options) {
-      const id = nextRequestId()
-      const token = metaOf(params)['progressToken']
-      requests.set(id, { speakerId, token: isId(token) ? token : undefined, tell: options.onNotification })
-      try {
-        return await channel.call(id, method, modernParams(params, id, meta), options)
-      } finally {
-        requests.delete(id)
-        last = { speakerId, endedAtMs: performance.now() }
-      }
-    },
+    request: (sender, method, params, options) => request(state, sender, method, params, options),
     notify: ({ meta }, method, params) =>
       channel.send({ method, params: { ...params, _meta: { ...meta, ...metaOf(params) } } }),
-    async listen({ meta }, filter, { signal, onNotification }) {
-      const id = nextRequestId()
-      const acknowledged = openAcknowledgement(channel.slug)
-      const tell = (message: Message) => {
-        const change = changeOf(message, filter, acknowledged.take)
-        if (change !== undefined) tellSafely(onNotification, change, log)
-      }
-      subscriptions.set(id, { tell })
-      const stop = new AbortController()
-      const timer = setTimeout(() => {
-        acknowledged.fail(tooLate(channel.slug, ACKNOWLEDGE_TIMEOUT_MS))
-        stop.abort()
-      }, ACKNOWLEDGE_TIMEOUT_MS)
-      const options = { timeoutMs: 0, signal: AbortSignal.any([signal, stop.signal]) }
-      const params = modernParams({ notifications: filter }, id, meta)
-      const ended = channel
-        .call(id, LISTEN, params, options)
-        .then(acknowledged.answer, acknowledged.fail)
-        .finally(() => subscriptions.delete(id))
-      try {
-        return { honored: await acknowledged.honored, ended }
-      } finally {
-        clearTimeout(timer)
-      }
-    },
+    listen: (sender, filter, options) => listen(state, sender, filter, options),
+  }
+}
+
+async function request(
+  state: State,
+  { speakerId, meta }: Sender,
+  method: string,
+  params: JsonObject,
+  options: RequestOptions,
+): Promise<RpcAnswer> {
+  const id = nextRequestId()
+  const token = metaOf(params)['progressToken']
+  state.requests.set(id, { speakerId, token: isId(token) ? token : undefined, tell: options.onNotification })
+  try {
+    return await state.channel.call(id, method, modernParams(params, id, meta), options)
+  } finally {
+    state.requests.delete(id)
+    state.last = { speakerId, endedAtMs: performance.now() }
+  }
+}
+
+function hear({ channel, log, requests, subscriptions, last }: State, message: JsonObject): void {
+  const told = messageOf(message)
+  // A server of this era asks nothing by requests of its own.
+  if (told === undefined || message['id'] !== undefined) return
+  const { method, params } = told
+  const subscription = metaOf(params)[META.subscriptionId]
+  if (subscription !== undefined) {
+    if (typeof subscription === 'number') subscriptions.get(subscription)?.(told)
+    return
+  }
+  if (method === 'notifications/cancelled') {
+    const id = params?.['requestId']
+    if (typeof id === 'number' && subscriptions.has(id)) channel.settle(id, { result: {} })
+    return
+  }
+  if (method !== PROGRESS) return tellSafely(onlyOne(requests, last)?.tell, told, log)
+  const id = params?.['progressToken']
+  const underWay = typeof id === 'number' ? requests.get(id) : undefined
+  if (underWay?.token === undefined) return
+  tellSafely(underWay.tell, { method, params: { ...params, progressToken: underWay.token } }, log)
+}
+
+/** The only request that something can belong to that does not say so; undefined when that is not certain. */
+function onlyOne(requests: Map<number, UnderWay>, last: State['last']): UnderWay | undefined {
+  const [only] = requests.values()
+  if (only === undefined || requests.size > 1) return undefined
+  const isAftermath = performance.now() - last.endedAtMs < AFTERMATH_MS && last.speakerId !== only.speakerId
+  return isAftermath ? undefined : only
+}
+
+async function listen(
+  { channel, log, subscriptions }: State,
+  { meta }: Sender,
+  filter: JsonObject,
+  { signal, onNotification }: Parameters<Peer['listen']>[1],
+): Promise<Listening> {
+  const id = nextRequestId()
+  const acknowledged = openAcknowledgement(channel.slug)
+  subscriptions.set(id, (message) => {
+    const change = changeOf(message, filter, acknowledged.take)
+    if (change !== undefined) tellSafely(onNotification, change, log)
+  })
+  const stop = new AbortController()
+  const timer = setTimeout(() => {
+    acknowledged.fail(tooLate(channel.slug, ACKNOWLEDGE_TIMEOUT_MS))
+    stop.abort()
+  }, ACKNOWLEDGE_TIMEOUT_MS)
+  const options = { timeoutMs: 0, signal: AbortSignal.any([signal, stop.signal]) }
+  const ended = channel
+    .call(id, LISTEN, modernParams({ notifications: filter }, id, meta), options)
+    .then(acknowledged.answer, acknowledged.fail)
+    .finally(() => subscriptions.delete(id))
+  try {
+    return { honored: await acknowledged.honored, ended }
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -3,7 +3,7 @@
 import type { ApprovalSnapshot } from '@mcpshield/contracts/projects'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Verdict } from '@mcpshield/pdp/decide-call'
-import type { JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import {
   approvalForm,
   approvalRequests,
@@ -58,6 +58,8 @@ export async function hold(
 ): Promise<Word> {
   const { verdict } = call
   const { credential, agent } = exchange.client
+  if (hidesSomething(call.arguments))
+    return { refused: 'Its arguments have a member called __proto__, which cannot be shown to a person.' }
   const digest = verdict.digest()
   const project_id = credential.project_id
   const { approval_id, state, url, expires_at } = await deps.request({
@@ -90,6 +92,12 @@ export async function hold(
   if (word.state !== 'approved') return { refused: refusalOf(word.state, word.note, url) }
   const { approved_by } = await deps.use({ project_id, approval_id, digest })
   return { approval: { digest, approvedBy: approved_by } }
+}
+
+/** A person is shown what travels to them, and this name does not. */
+function hidesSomething(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hidesSomething)
 }
 
 type Held = {

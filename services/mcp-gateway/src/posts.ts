@@ -203,10 +203,11 @@ async function serveLegacy(
       requestId: randomUUID(),
       paramHeaders: NO_PARAMS,
     })
-  sendEmpty(response, 202)
+  // An answer has arrived once it is where it was waited for.
   if (incoming.kind === 'response')
     await takeAnswer(deps, client, incoming.id, answerMessage(incoming.answer))
-  else await takeNotification(deps, client, live, { only, ...incoming })
+  else void takeNotification(deps, client, live, { only, ...incoming })
+  sendEmpty(response, 202)
   return true
 }
 

@@ -17,20 +17,21 @@ type Replay = { known: boolean; events: JsonObject[]; ended: boolean }
 
 /** How long an instance that is asked waits for something to tell. */
 const WAIT_MS = 15_000
-const ANSWERED_WITHIN_MS = WAIT_MS + 5_000
+const ANSWERED_WITHIN_MS = 5_000
 /** One message of the bus carries so much, or one event that is larger. */
 const MAX_BYTES = 512 * 1024
 
 /** Answers another instance: the next events of a stream of ours, as `{n, json}`. */
 export async function replayHere(
   streams: Streams,
-  { stream: name, session, after }: { stream: string; session: string; after: number },
+  asked: { stream: string; session: string; after: number; wait_ms: number },
 ): Promise<Replay> {
-  const stream = streams.find(name, session)
+  const { stream: name, after } = asked
+  const stream = streams.find(name, asked.session)
   if (stream === undefined) return { known: false, events: [], ended: true }
   // What is told outside of requests goes on where the client is now.
   const goesOn = name.startsWith('p')
-  const { events, ended } = await stream.next(after, goesOn ? WAIT_MS : 0)
+  const { events, ended } = await stream.next(after, goesOn ? asked.wait_ms : 0)
   if (!goesOn) stream.close()
   let bytes = 0
   const end = events.findIndex((event, at) => (bytes += event.bytes) > MAX_BYTES && at > 0)
@@ -44,7 +45,7 @@ export async function replayHere(
 
 /** The events after a place in a stream for what is told outside of requests; none where its instance is gone. */
 export async function missedElsewhere(peers: Peers, place: EventPlace, session: string): Promise<string[]> {
-  const replay = await ask(peers, place, session, place.n)
+  const replay = await ask(peers, place, session, { after: place.n, waitMs: 0 })
   return replay?.events.map((event) => framed(place, event)) ?? []
 }
 
@@ -57,7 +58,7 @@ export async function goOnElsewhere(
   place: EventPlace,
   session: string,
 ): Promise<void> {
-  let replay = await ask(peers, place, session, place.n)
+  let replay = await ask(peers, place, session, { after: place.n, waitMs: 0 })
   if (replay === undefined || !replay.known)
     return sendError(response, 400, {
       code: INVALID_REQUEST,
@@ -74,7 +75,7 @@ export async function goOnElsewhere(
     for (const event of replay.events) connection.write(framed(place, event))
     after = Math.max(after, ...replay.events.map(({ n }) => Number(n)))
     if (replay.ended) break
-    replay = await ask(peers, place, session, after)
+    replay = await ask(peers, place, session, { after, waitMs: WAIT_MS })
   }
   if (replay?.known !== true) log.warn({ instance: place.instance }, 'a stream elsewhere is gone')
   connection.end()
@@ -84,10 +85,11 @@ async function ask(
   peers: Peers,
   { instance, stream }: EventPlace,
   session: string,
-  after: number,
+  { after, waitMs }: { after: number; waitMs: number },
 ): Promise<Replay | undefined> {
+  const input = { stream, session, after, wait_ms: waitMs }
   try {
-    return (await peers.ask(instance, 'replay', { stream, session, after }, ANSWERED_WITHIN_MS)) as Replay
+    return (await peers.ask(instance, 'replay', input, waitMs + ANSWERED_WITHIN_MS)) as Replay
   } catch (error) {
     // With its instance, a stream is gone.
     if (error instanceof AppError) return undefined

@@ -63,6 +63,8 @@ const UNKNOWN_STATE: SessionState = { logLevel: null, ended: false, follower: nu
 export function sessions(deps: SessionsDeps): Sessions {
   const { ids, store, peers } = deps
   const byDigest = new Map<string, Entry>()
+  /** Ended while this instance ran: known even where the store does not answer. */
+  const over = new LRUCache<string, true>({ max: MAX_KNOWN })
   const byId = new LRUCache<string, Entry>({
     max: MAX_KNOWN,
     // What is open goes on; it is forgotten when it is released.
@@ -77,6 +79,11 @@ export function sessions(deps: SessionsDeps): Sessions {
     entry.close()
     deps.onEnd(digest)
   }
+  const end = (digest: string) => {
+    over.set(digest, true)
+    const entry = byDigest.get(digest)
+    if (entry !== undefined) forget(entry)
+  }
   const keep = (entry: Entry) => {
     byDigest.set(entry.session.digest, entry)
     byId.set(entry.session.id, entry)
@@ -87,13 +94,14 @@ export function sessions(deps: SessionsDeps): Sessions {
   }
   const firstSight = async (id: string, subject: string, terms: SessionTerms) => {
     const digest = sessionDigest(id)
+    if (over.has(digest)) return undefined
     const held = byDigest.get(digest)
     if (held !== undefined) return keep(held)
     const state = (await store.read(digest)) ?? UNKNOWN_STATE
     // Several requests may have seen it first: one of them made it.
     const made = byDigest.get(digest)
     if (made !== undefined) return made.session.isEnded() ? undefined : made.session
-    if (state.ended) return undefined
+    if (state.ended || over.has(digest)) return undefined
     return keep(entryOf(deps, { id, digest, subject, terms, state, released }))
   }
   return {
@@ -112,18 +120,14 @@ export function sessions(deps: SessionsDeps): Sessions {
     },
     known: (digest) => byDigest.get(digest)?.session,
     async end({ digest }) {
-      const entry = byDigest.get(digest)
-      if (entry !== undefined) forget(entry)
+      end(digest)
       await store.end(digest)
       tell(deps, () => peers.tell('session', { session: digest, ended: true }))
     },
-    ended(digest) {
-      const entry = byDigest.get(digest)
-      if (entry !== undefined) forget(entry)
-    },
+    ended: end,
     changed(digest) {
       const entry = byDigest.get(digest)
-      void entry?.read().then((isOver) => void (isOver && forget(entry)))
+      void entry?.read().then((isOver) => void (isOver && end(digest)))
     },
     [Symbol.dispose]() {
       for (const entry of [...byDigest.values()]) forget(entry)

@@ -20,6 +20,9 @@ import { tryConnection, tryUpstream } from './trials.ts'
 import { upstreamTokens } from './upstream-tokens.ts'
 import { watchPinsAndApprovals, type Watched } from './watched.ts'
 
+/** Of at most 64 KiB each, in messages of at most 8 MiB. */
+const TOOLS_A_MESSAGE = 100
+
 type GatewayBus = Bus<(typeof flow)['mcp-gateway']>
 
 export async function start(config: Config, log: Log): Promise<AsyncDisposable> {
@@ -74,8 +77,15 @@ function openRuntimes(
     snapshots,
     load: (project_id) => bus.call(projects.rpc.getRuntime, { project_id }),
     pins: watched.pins,
-    reportTools: async (project_id, upstream_id, tools) =>
-      (await bus.call(projects.rpc.reportTools, { project_id, upstream_id, tools })).pins,
+    async reportTools(project_id, upstream_id, tools) {
+      let pins = {}
+      // What one message carries is bounded.
+      for (let from = 0; from < tools.length; from += TOOLS_A_MESSAGE) {
+        const part = tools.slice(from, from + TOOLS_A_MESSAGE)
+        ;({ pins } = await bus.call(projects.rpc.reportTools, { project_id, upstream_id, tools: part }))
+      }
+      return pins
+    },
     tokens: (projectId, upstreamId) =>
       upstreamTokens((input) => bus.call(projects.rpc.getUpstreamToken, input), projectId, upstreamId),
     upstreamPath: config.UPSTREAM_PATH,

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createParser } from 'eventsource-parser'
 import { Client as HttpClient, type Dispatcher } from 'undici'
-import { expect, inject, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type WrittenAnswer, writeAnswer } from '@mcpshield/mcp/json-rpc'
 import { META } from '@mcpshield/mcp/messages'
 import { projects, type KeySnapshot, type PolicySnapshot } from '@mcpshield/contracts/projects'
@@ -327,5 +327,3 @@ export async function begin(
     'mcp-protocol-version': version,
   }
 }
-
-export const stores = () => inject('stores')

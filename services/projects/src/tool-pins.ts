@@ -1,6 +1,7 @@
 // Pinned tools as people see them: what was approved, what is offered now, and the word that ends a quarantine.
 import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Call } from '@mcpshield/bus/rpc'
+import { AppError } from '@mcpshield/contracts/errors'
 import type { Handlers } from '@mcpshield/contracts/define'
 import type { PinnedTool, PinSnapshot, projects } from '@mcpshield/contracts/projects'
 import { signedIn } from '@mcpshield/contracts/rights'
@@ -32,13 +33,15 @@ export function toolPinHandlers({ store, now }: Deps): Pick<Handlers<typeof proj
       })
     },
 
-    async acceptTool({ project_id, upstream_id, name }, call) {
+    async acceptTool({ project_id, upstream_id, name, offered_at }, call) {
       const { org_id } = signedIn(call.caller)
       const at = now()
       return store.of(org_id).change(async (em) => {
         await lockProject(em, org_id, project_id)
         const slug = await lockUpstream(em, project_id, upstream_id)
         const row = found(await em.findOne(ToolPinRow, { upstream_id, name }), 'tool')
+        if (offered_at !== undefined && row.offered_at?.getTime() !== Date.parse(offered_at))
+          throw new AppError('STALE', 'The tool is offered with another definition by now: look at it again.')
         if (row.offered_hash) await accept(em, call, row, at)
         return asTool(row, slug, await namesOf(em, project_id))
       })

@@ -334,3 +334,23 @@ describe('pins', () => {
     await expect(report(one, tool('read'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 })
+
+test('what is accepted is the definition that was looked at: a later one is not accepted unseen', async () => {
+  const at = await place()
+  await report(at, tool('read'))
+  await report(at, tool('read', 'Another word.'))
+  const [seen] = await list(at)
+  await report(at, tool('read', 'Yet another word.'))
+  const offered_at = seen?.offered_at ?? ''
+  await expect(owner.call(rpc.acceptTool, { ...at, name: 'read', offered_at })).rejects.toMatchObject({
+    code: 'STALE',
+  })
+  const [now] = await list(at)
+  expect(now?.state).toBe('changed')
+  const accepted = await owner.call(rpc.acceptTool, {
+    ...at,
+    name: 'read',
+    offered_at: now?.offered_at ?? '',
+  })
+  expect(accepted).toMatchObject({ state: 'approved', approved: { description: 'Yet another word.' } })
+})
