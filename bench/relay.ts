@@ -13,13 +13,14 @@ const server = createServer((incoming, outgoing) => {
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
   incoming.on('end', () => {
     const body = Buffer.concat(chunks)
-    const message = JSON.parse(body.toString()) as { params?: { name?: string } }
-    if (typeof message.params?.name !== 'string') return void outgoing.writeHead(400).end()
+    const message = JSON.parse(body.toString()) as { method?: string; params?: { name?: string } }
+    if (message.method === 'tools/call' && typeof message.params?.name !== 'string')
+      return void outgoing.writeHead(400).end()
     const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
     return void pool
       .request({ path: pathname, method: 'POST', headers, body })
       .then(async (response) => {
-        outgoing.writeHead(response.statusCode, { 'content-type': String(response.headers['content-type']) })
+        outgoing.writeHead(response.statusCode, { 'content-type': String(response.headers['content-type'] ?? '') })
         outgoing.end(Buffer.from(await response.body.arrayBuffer()))
       })
       .catch(() => outgoing.writeHead(502).end())

@@ -10,6 +10,7 @@ const tool = {
 }
 
 const server = createServer((request, response) => {
+  if (request.method !== 'POST') return void response.writeHead(405).end()
   void answer(request).then((body) => {
     if (body === undefined) response.writeHead(202).end()
     else response.writeHead(200, { 'content-type': 'application/json' }).end(body)

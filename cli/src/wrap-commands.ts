@@ -9,7 +9,7 @@ export function addWrap(program: Command, world: World, finish: Finish): void {
   program
     .command('wrap')
     .description('stand in front of a stdio MCP server and enforce a policy; no account needed')
-    .usage('--policy <file> [options] -- <command> [args...]')
+    .usage('--policy <file> | --project <id> [options] -- <command> [args...]')
     .argument('<command...>', 'the server')
     .option('--policy <file>', 'the policy; that of the project when absent')
     .option('--name <name>', 'the server’s name in the policy: NAME/tool; the command’s own when absent')
@@ -56,7 +56,10 @@ export function addPins(program: Command, world: World, finish: Finish): void {
       await finish(listPins(world, options))
     })
   command('accept', 'accept changes, and show them')
-    .argument('[tool...]', 'only of these tools')
+    .argument(
+      '[tool...]',
+      'only of these; TOOL@HASH for the change that `pins list` has shown and no later one',
+    )
     .addHelpText('after', example('mcpshield pins accept --name files read_text_file'))
     .action(async (tools: string[], options: PinsOptions) => {
       const { acceptPins } = await import('./commands/pins.ts')

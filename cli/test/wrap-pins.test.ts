@@ -43,9 +43,11 @@ describe.each(['legacy', 'modern'] as const)('a tool whose definition changed, %
     expect(listed.stdout).toContain(
       '  - description: "Answers its text"\n  + description: "Reads your mail\\u200b"\n',
     )
-    expect((await pins('accept', 'echo')).code).toBe(1)
+    const [, hash] = /until safe_echo@([0-9a-f]{12}) is accepted/.exec(listed.stdout) ?? []
+    for (const wrong of ['echo', 'safe_echo@0123456789ab', 'safe_echo@'])
+      expect((await pins('accept', wrong)).code, wrong).toBe(1)
     expect(await call()).toMatchObject({ isError: true })
-    expect(await pins('accept', 'safe_echo')).toMatchObject({
+    expect(await pins('accept', `safe_echo@${hash}`)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('accepted') as string,
     })
@@ -77,7 +79,7 @@ describe('pins', () => {
     const denied = await client.call(1, 'echo', { text: 'canary' })
     expect(decisionOf(denied)).toMatchObject({ decision: 'deny', rule: 'quarantined' })
     expect(client.stderr()).toContain(
-      `the definition of box/echo changed: look at the difference and accept it with: mcpshield pins accept --pins`,
+      `the definition of box/echo changed: see the difference with: mcpshield pins list --pins`,
     )
     expect(readFileSync(files.path('received'), 'utf8')).not.toContain('canary')
   })

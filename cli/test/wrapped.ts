@@ -33,7 +33,12 @@ export const decisionOf = ({ result }: Message) =>
 export const fixture = join(import.meta.dirname, 'fixture-server.ts')
 
 /** Starts it in front of the fixture server, or of another command. */
-export function wrapped(policy: string, args: string[] = [], command?: string[]) {
+export function wrapped(
+  policy: string,
+  args: string[] = [],
+  command?: string[],
+  env: Record<string, string> = {},
+) {
   const files = folder({ 'policy.yaml': policy })
   const received = files.path('received')
   const child = spawn(
@@ -45,7 +50,7 @@ export function wrapped(policy: string, args: string[] = [], command?: string[])
       ...args,
       ...['--', ...(command ?? [process.execPath, fixture, received])],
     ],
-    { env: { PATH: process.env['PATH'], MCPSHIELD_TOKEN: 'ours', THEIRS: 'yes' } },
+    { env: { PATH: process.env['PATH'], MCPSHIELD_TOKEN: 'ours', THEIRS: 'yes', ...env } },
   )
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))

@@ -81,19 +81,30 @@ export async function problemsOf(world: CaseWorld, raw: McpCase): Promise<string
 
 function answerProblems(answer: RawAnswer, expect: McpCase['expect']): string[] {
   const { status, headers } = answer
-  if (status === undefined) return expect.orConnectionClosed === true ? [] : ['the connection was closed without an answer']
+  if (status === undefined)
+    return expect.orConnectionClosed === true ? [] : ['the connection was closed without an answer']
   const told = answer.messages.at(-1)
   const error = told?.['error'] as { code: number } | undefined
   const isError = (told?.['result'] as { isError?: boolean } | undefined)?.isError === true
   const codes = expect.jsonrpcErrors
   const wants = expect.decision
   return [
-    ...(expect.status.includes(status) ? [] : [`status ${status}, not one of ${expect.status.join(', ')}: ${answer.body.slice(0, 300)}`]),
-    ...(error !== undefined && codes.length > 0 && !codes.includes(error.code) ? [`error ${error.code}, not one of ${codes.join(', ')}`] : []),
+    ...(expect.status.includes(status)
+      ? []
+      : [`status ${status}, not one of ${expect.status.join(', ')}: ${answer.body.slice(0, 300)}`]),
+    ...(error !== undefined && codes.length > 0 && !codes.includes(error.code)
+      ? [`error ${error.code}, not one of ${codes.join(', ')}`]
+      : []),
     ...(isError && !codes.includes('isError') ? ['a result with isError'] : []),
-    ...(wants === 'accept' && (error !== undefined || isError) ? [`was to be accepted: ${answer.body.slice(0, 300)}`] : []),
-    ...((wants === 'reject' || wants === 'policy-deny') && told?.['result'] !== undefined && !isError ? [`was to be refused: ${answer.body.slice(0, 300)}`] : []),
-    ...Object.keys(expect.header ?? {}).flatMap((name) => (headers[name] === undefined ? [`no header ${name}`] : [])),
+    ...(wants === 'accept' && (error !== undefined || isError)
+      ? [`was to be accepted: ${answer.body.slice(0, 300)}`]
+      : []),
+    ...((wants === 'reject' || wants === 'policy-deny') && told?.['result'] !== undefined && !isError
+      ? [`was to be refused: ${answer.body.slice(0, 300)}`]
+      : []),
+    ...Object.keys(expect.header ?? {}).flatMap((name) =>
+      headers[name] === undefined ? [`no header ${name}`] : [],
+    ),
   ]
 }
 
@@ -116,8 +127,12 @@ const OTHERS_TEXT = 'the text of the other client'
 function ownershipProblems(answer: RawAnswer, other: RawAnswer, request: McpCase['request']): string[] {
   const own = (request.body as { params: { arguments: { text: string } } }).params.arguments.text
   return [
-    ...(answer.body.includes(OTHERS_TEXT) || !answer.body.includes(JSON.stringify(own)) ? ['the answer is not its own'] : []),
-    ...(other.body.includes(OTHERS_TEXT) ? [] : [`the other client’s answer is not its own: ${other.body.slice(0, 200)}`]),
+    ...(answer.body.includes(OTHERS_TEXT) || !answer.body.includes(JSON.stringify(own))
+      ? ['the answer is not its own']
+      : []),
+    ...(other.body.includes(OTHERS_TEXT)
+      ? []
+      : [`the other client’s answer is not its own: ${other.body.slice(0, 200)}`]),
   ]
 }
 
@@ -154,7 +169,9 @@ function generated(body: GeneratedBody): Buffer {
     case 'long-argument':
       return callWith(`{"text":"${'x'.repeat(body.letters)}"}`)
     case 'many-arguments':
-      return callWith(JSON.stringify(Object.fromEntries(Array.from({ length: body.count }, (_, n) => [`a${n}`, n]))))
+      return callWith(
+        JSON.stringify(Object.fromEntries(Array.from({ length: body.count }, (_, n) => [`a${n}`, n]))),
+      )
     default:
       throw new Error(`nobody knows how to make the body ${JSON.stringify(body satisfies never)}`)
   }

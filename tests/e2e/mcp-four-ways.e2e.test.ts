@@ -13,8 +13,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MODERN_VERSION, type Era } from '@mcpshield/mcp/messages'
 import { anything, connectClient } from '../mcp/fixture-client.ts'
 import { startFixture, type Fixture } from '../mcp/fixture-server.ts'
-import { openSpeaker, type Json } from './mcp-wire.ts'
-import { startWorld, type World, type WorldProject } from './mcp-world.ts'
+import { openSpeaker, type Json, type Speaker } from './mcp-wire.ts'
+import { startWorld, type Key, type World, type WorldProject } from './mcp-world.ts'
 
 type Transport = 'http' | 'stdio'
 type Side = {
@@ -29,6 +29,7 @@ type Side = {
 
 const ERAS: Era[] = ['legacy', 'modern']
 const WATCHED = 'test://watched-resource'
+const TASKING = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
 const PAGE = 'https://example.com/sign-in'
 const SOON = { timeout: 15_000, interval: 20 }
 
@@ -146,8 +147,8 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
         fixtureExtension: { kept: true },
         _meta: { 'com.example/fixture': { kept: true } },
       })
-      const unknown = client.request({ method: 'fixture/nothing', params: {} }, anything)
-      await expect(unknown).rejects.toMatchObject({ code: -32_601 })
+      const speaker = await openSpeaker({ url: project.url(slug), key: project.key.secret, era })
+      expect((await speaker.send('fixture/nothing')).error?.code).toBe(-32_601)
     })
 
     test('that are errors keep code, message and data', async () => {
@@ -339,8 +340,9 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
     })
 
     test('tools are listed as the server defines them', async () => {
-      const [through, direct] = await Promise.all([client.listTools(), side.direct.listTools()])
-      expect(through.tools).toEqual(direct.tools)
+      const speaker = await openSpeaker({ url: project.url(slug), key: project.key.secret, era })
+      const { result } = await speaker.send('tools/list')
+      expect(result?.['tools']).toEqual(await definitionsOf(serverEra))
     })
 
     test('a resource that is not there is an error of the client’s era', async () => {
@@ -429,24 +431,21 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
 
   describe.runIf(era === serverEra)('tasks', () => {
     const asTask = era === 'legacy' ? { task: { ttl: 60_000 } } : {}
-    let tasking: Client
+    /** By hand: the SDK's client knows no tasks. A session's own process knows its own tasks. */
+    let speaker: Speaker
     beforeAll(async () => {
-      const capabilities: ClientCapabilities =
-        era === 'legacy' ? {} : { extensions: { 'io.modelcontextprotocol/tasks': {} } }
-      tasking = await muteClient(slug, era, capabilities)
+      speaker = await speakerFor(project.key)
     })
-    afterAll(() => tasking?.close())
+    const speakerFor = (key: Key) =>
+      openSpeaker({ url: project.url(slug), key: key.secret, era, withSession: true, capabilities: TASKING })
+    const ask = async (method: string, taskId: string) => {
+      const { result, text } = await speaker.send(method, { taskId })
+      expect(result, text).toBeDefined()
+      return result ?? {}
+    }
 
     async function begin(args: Json): Promise<string> {
       const params = { name: 'slow_compute', arguments: args, ...asTask }
-      const speaker = await openSpeaker({
-        url: project.url(slug),
-        key: project.key.secret,
-        era,
-        name: 'mute',
-        withSession: true,
-        capabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } },
-      })
       const { result, text } = await speaker.send('tools/call', params)
       const { taskId } = (result?.['task'] ?? result ?? {}) as { taskId?: string }
       expect(taskId, text).toBeTypeOf('string')
@@ -455,30 +454,22 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
 
     test('are fetched by an id that is ours, and give the call’s result', async () => {
       const taskId = await begin({ seconds: 0, label: 'worked' })
-      const status = async () =>
-        (await tasking.request({ method: 'tasks/get', params: { taskId } }, anything))['status']
-      await expect.poll(status, SOON).toBe('completed')
-      const seen = await tasking.request({ method: 'tasks/get', params: { taskId } }, anything)
+      await expect.poll(async () => (await ask('tasks/get', taskId))['status'], SOON).toBe('completed')
+      const seen = await ask('tasks/get', taskId)
       expect(seen['taskId']).toBe(taskId)
-      const result =
-        era === 'modern'
-          ? seen['result']
-          : await tasking.request({ method: 'tasks/result', params: { taskId } }, anything)
+      const result = era === 'modern' ? seen['result'] : await ask('tasks/result', taskId)
       expect(result).toMatchObject({ content: [{ text: 'worked after 0 s' }] })
       expect(side.heard()).toContain('tasks/get')
     })
 
     test('are cancelled, and only by who may', async () => {
       const taskId = await begin({ seconds: 600 })
-      const other = await project.addKey({ name: 'other' })
-      const stranger = await openSpeaker({ url: project.url(slug), key: other.secret, era, capabilities: {} })
+      const stranger = await speakerFor(await project.addKey({ name: 'other' }))
       const { error } = await stranger.send('tasks/cancel', { taskId })
       expect(error?.code).toBe(-32_602)
-      const working = await tasking.request({ method: 'tasks/get', params: { taskId } }, anything)
-      expect(working['status']).toBe('working')
-      await tasking.request({ method: 'tasks/cancel', params: { taskId } }, anything)
-      const cancelled = await tasking.request({ method: 'tasks/get', params: { taskId } }, anything)
-      expect(cancelled['status']).toBe('cancelled')
+      expect((await ask('tasks/get', taskId))['status']).toBe('working')
+      await ask('tasks/cancel', taskId)
+      expect((await ask('tasks/get', taskId))['status']).toBe('cancelled')
     })
   })
 })
@@ -489,6 +480,13 @@ async function untilFollowed(isTold: () => boolean, change: () => Promise<unknow
     await change()
     await vi.waitFor(() => expect(isTold()).toBe(true), { timeout: 500, interval: 10 })
   }, SOON)
+}
+
+/** What the fixture lists, by whatever transport. */
+async function definitionsOf(era: Era): Promise<unknown> {
+  await using fixture = await startFixture({ era })
+  const speaker = await openSpeaker({ url: fixture.url, key: 'none', era, withSession: true })
+  return (await speaker.send('tools/list')).result?.['tools']
 }
 
 function withoutMeta(result: object): object {

@@ -1,14 +1,15 @@
 // The client that the official conformance suite drives: our own upstream leg, with a program that uses whatever the
 // server of a scenario offers. The suite tells scenario, revision and context by environment variables.
 import { setTimeout as wait } from 'node:timers/promises'
-import { pino } from 'pino'
 import { isObject, MODERN_VERSION, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
 import { tokensOfAutomaticPerson } from '@mcpshield/oauth/automatic-person'
 import { egressFetch } from '@mcpshield/oauth/egress'
-import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import { connectUpstream } from '@mcpshield/upstream/connect'
 import { listUpstreamTools, type UpstreamTool } from '@mcpshield/upstream/list-tools'
 import type { Peer, Speaker, TokenSource } from '@mcpshield/upstream/upstream'
+
+type JsonObject = NonNullable<Message['params']>
+type JsonValue = JsonObject[string]
 
 const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? ''
 const version = process.env['MCP_CONFORMANCE_PROTOCOL_VERSION'] ?? MODERN_VERSION
@@ -44,7 +45,8 @@ await using upstream = connectUpstream(
     headers: {},
     ...(scenario.startsWith('auth/') ? { tokens: tokens() } : {}),
   },
-  pino({ level: 'warn' }, pino.destination(2)),
+  // The suite shows what is written here when a scenario fails.
+  { warn: console.error, error: console.error } as Parameters<typeof connectUpstream>[1],
 )
 await use(await upstream.peer(speaker))
 upstream.leave(speaker.id)

@@ -15,16 +15,13 @@ export async function listPins(world: World, options: PinsOptions): Promise<numb
 }
 
 /** Accepts the named tools' changes, or all of them, and shows what it accepts. */
-export async function acceptPins(world: World, tools: string[], options: PinsOptions): Promise<number> {
+export async function acceptPins(world: World, given: string[], options: PinsOptions): Promise<number> {
   const file = fileOf(world, options)
   const accepted: [string, PinnedTool][] = []
   await file.change((pinned) => {
     const waiting = [...pinned].filter(([, { changed }]) => changed !== undefined)
-    const unknown = tools.find((tool) => !waiting.some(([name]) => name === tool))
-    if (unknown !== undefined)
-      throw new CommandError(`no change of ${printable(unknown)} waits to be accepted`, NEGATIVE)
-    for (const [name, tool] of waiting) {
-      if (tools.length > 0 && !tools.includes(name)) continue
+    const named = given.length === 0 ? waiting : given.map((text) => waitingTool(waiting, text))
+    for (const [name, tool] of named) {
       accepted.push([name, tool])
       if (tool.changed !== undefined) pinned.set(name, { approved: tool.changed })
     }
@@ -32,6 +29,20 @@ export async function acceptPins(world: World, tools: string[], options: PinsOpt
   const shown = accepted.length === 0 ? 'Nothing waits to be accepted.\n' : acceptedText(accepted)
   await write(world.stdout, options.json ? jsonLines(accepted) : shown)
   return DONE
+}
+
+const SHOWN_HASH_UNITS = 12
+
+/** `TOOL`, or `TOOL@HASH` for the change that was looked at and no later one. */
+function waitingTool(waiting: [string, PinnedTool][], text: string): [string, PinnedTool] {
+  const whole = waiting.find(([name]) => name === text)
+  if (whole !== undefined) return whole
+  const [, tool, hash] = /^(.+)@([0-9a-f]{8,64})$/s.exec(text) ?? []
+  const found = waiting.find(([name]) => name === tool)
+  if (hash === undefined || found === undefined)
+    throw new CommandError(`no change of ${printable(text)} waits to be accepted`, NEGATIVE)
+  if (found[1].changed?.hash.startsWith(hash) === true) return found
+  throw new CommandError(`${printable(found[0])} has changed again: look at the difference anew`, NEGATIVE)
 }
 
 function fileOf(world: World, { name, pins }: PinsOptions): PinsFile {
@@ -47,9 +58,14 @@ function listText(pinned: [string, PinnedTool][]): string {
     .map(([name, { approved, changed }]) =>
       changed === undefined
         ? `${printable(name)}: approved, as of ${printable(approved.seen_at)}\n`
-        : `${printable(name)}: CHANGED, seen ${printable(changed.seen_at)}; calls are denied until it is accepted\n${changeText({ approved, changed })}`,
+        : `${changedLine(name, changed)}${changeText({ approved, changed })}`,
     )
     .join('')
+}
+
+function changedLine(name: string, { hash, seen_at }: PinnedTool['approved']): string {
+  const which = printable(`${name}@${hash.slice(0, SHOWN_HASH_UNITS)}`)
+  return `${printable(name)}: CHANGED, seen ${printable(seen_at)}; calls are denied until ${which} is accepted\n`
 }
 
 function acceptedText(accepted: [string, PinnedTool][]): string {

@@ -86,7 +86,7 @@ export function eventSpool({ folder, name, sender, tell }: SpoolDeps): EventSpoo
       } catch (error) {
         const { delivered, unusable } = await sender.send([event])
         if (!delivered || unusable.length > 0)
-          throw new Error(`it could be neither kept (${(error as Error).message}) nor sent`)
+          throw new Error(`it could be neither kept (${(error as Error).message}) nor sent`, { cause: error })
       }
     },
     finish(id, outcome) {

@@ -2,7 +2,6 @@
 import { DENIED, INTERNAL_ERROR, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
 import { redactAnswer } from '@mcpshield/mcp/redact-answer'
 import { failure, ownAnswer } from '@mcpshield/mcp/refusal'
-import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Obligations } from '@mcpshield/policy/schema'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Deciding } from './decided-requests.ts'
@@ -128,7 +127,7 @@ function shown(
 /** Half a message would be no message. */
 function excess(answer: RpcAnswer, maxBytes: Obligations['max_bytes']): string | undefined {
   if (maxBytes === undefined) return undefined
-  const bytes = Buffer.byteLength(JSON.stringify(answer as JsonObject))
+  const bytes = Buffer.byteLength(JSON.stringify(answer))
   if (bytes <= maxBytes) return undefined
   return `The result was withheld: it has ${bytes} bytes, and the policy lets ${maxBytes} through.`
 }

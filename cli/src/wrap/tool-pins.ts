@@ -26,7 +26,7 @@ export function pinnedTools({ name, file, given, now, tell }: PinsDeps): ToolCat
   }
   const remedy = (tool: string) => {
     const which = given === undefined ? `--name ${name}` : `--pins ${quoted(given)}`
-    return `look at the difference and accept it with: mcpshield pins accept ${which} ${quoted(tool)}`
+    return `see the difference with: mcpshield pins list ${which} and accept it with: mcpshield pins accept ${which} ${quoted(tool)}`
   }
   return toolCatalog({
     slug: name,

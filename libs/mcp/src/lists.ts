@@ -37,8 +37,10 @@ function isReadable(entry: JsonObject): boolean {
   }
 }
 
+/** Of an entry that has one. */
 export function nameOf(method: ListMethod, entry: JsonObject): string {
-  return String(entry[LISTS[method].name])
+  const name = entry[LISTS[method].name]
+  return typeof name === 'string' ? name : ''
 }
 
 /** By which method an entry would be asked for. */

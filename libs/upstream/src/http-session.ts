@@ -68,7 +68,7 @@ export async function openHttpSession(
 export const ACCEPT_BOTH = 'application/json, text/event-stream'
 
 function linkOf(session: Session): Link {
-  let followed = false
+  let followed: PromiseWithResolvers<void> | undefined
   return {
     server: session.server,
     request: (method, params, options) => request(session, method, params, options),
@@ -79,11 +79,13 @@ function linkOf(session: Session): Link {
         throw unavailable(session.endpoint.slug, `answered a notification with status ${status}`)
     },
     follow() {
-      if (followed) return
-      followed = true
-      void followStream(session, session.ended.signal).then((end) => {
+      if (followed !== undefined) return followed.promise
+      const { promise, resolve } = (followed = Promise.withResolvers<void>())
+      void followStream(session, session.ended.signal, resolve).then((end) => {
+        resolve()
         if (end === 'lost') endLost(session)
       })
+      return promise
     },
     async close() {
       if (session.ended.signal.aborted) return

@@ -80,6 +80,7 @@ function openStream(
   lastEventId: string | undefined,
   timeoutMs: number,
   signal: AbortSignal | undefined,
+  opened: () => void = () => undefined,
 ): Promise<HttpAnswer> {
   const resume = lastEventId === undefined ? [] : ['last-event-id', lastEventId]
   const headers = [...session.headers, ...resume]
@@ -89,15 +90,22 @@ function openStream(
     body: null,
     timeoutMs,
     signal,
-    reader: () => reader,
+    reader() {
+      opened()
+      return reader
+    },
   })
 }
 
 /**
  * The GET stream, for as long as the session lives and the server offers it. `lost` when the server does not know the
- * session any longer.
+ * session any longer. `tried` is called when it is open, and whenever it could not be.
  */
-export async function followStream(session: StreamSource, signal: AbortSignal): Promise<'over' | 'lost'> {
+export async function followStream(
+  session: StreamSource,
+  signal: AbortSignal,
+  tried: () => void,
+): Promise<'over' | 'lost'> {
   let lastEventId: string | undefined
   let retryMs = DEFAULT_RETRY_MS
   let quietOpenings = 0
@@ -111,7 +119,8 @@ export async function followStream(session: StreamSource, signal: AbortSignal): 
     onRetry: (given) => (retryMs = bounded(given)),
   }
   while (!signal.aborted) {
-    const http = await openStream(session, reader, lastEventId, 0, signal).catch(() => undefined)
+    const http = await openStream(session, reader, lastEventId, 0, signal, tried).catch(() => undefined)
+    tried()
     if (signal.aborted) return 'over'
     if (http?.status === 404 && session.hasId) return 'lost'
     // 405 and its like: the server tells nothing outside of requests.

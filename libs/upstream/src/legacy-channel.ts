@@ -49,7 +49,7 @@ export async function openChannelLink(
       }
     },
     notify: (method, params) => channel.send({ method, ...(params === undefined ? {} : { params }) }),
-    follow: () => undefined, // All that is said comes on the one channel.
+    follow: () => Promise.resolve(), // All that is said comes on the one channel.
     async close() {
       unasked.end()
       await close()

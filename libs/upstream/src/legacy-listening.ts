@@ -1,5 +1,6 @@
 // `subscriptions/listen` on a server of the legacy era, which does not know it: filters are applied here, and subscriptions
 // to resources counted, so that the last listener's end is the end of the subscription.
+import { setTimeout as wait } from 'node:timers/promises'
 import { isObject, type Message } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { filteredUris, honoredKinds, isAskedFor } from './change-filter.ts'
@@ -32,6 +33,7 @@ type State = {
 }
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000
+const OPENS_WITHIN_MS = 2_000
 
 /** `isOwn`: the client subscribed to the resource by a request of its own, which outlives its listening. */
 export function openLegacyListening(linked: State['linked'], isOwn: State['isOwn']): LegacyListening {
@@ -72,7 +74,8 @@ async function listen(
     },
   }
   state.listeners.add(listener)
-  link.follow()
+  // A change that is told before the stream is open would be lost; a server that keeps it waiting is not waited for.
+  await Promise.race([link.follow(), wait(OPENS_WITHIN_MS, undefined, { ref: false })])
   await Promise.all([...listener.uris].map((uri) => subscribeFor(state, listener, uri)))
   if (signal.aborted) listener.over()
   else signal.addEventListener('abort', listener.over, { once: true })

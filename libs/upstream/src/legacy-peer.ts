@@ -46,7 +46,7 @@ export async function connectLegacyPeer(
     notify: (method, params) => notify(conversation, method, params),
     follow() {
       conversation.followed = true
-      conversation.link?.follow()
+      void conversation.link?.follow()
     },
     listen: listening.listen,
     isBusy: () => conversation.underWay > 0 || isFollowed(conversation),
@@ -94,7 +94,7 @@ async function begin(conversation: Conversation): Promise<Link> {
   await state.restore(link, listening.uris()).catch((error: unknown) => {
     log.warn({ upstream: slug, err: error }, 'what a session held could not be restored')
   })
-  if (isFollowed(conversation)) link.follow()
+  if (isFollowed(conversation)) void link.follow()
   return link
 }
 

@@ -29,8 +29,11 @@ export type Link = {
   /** Throws SessionLost when the server does not know the session any longer. */
   request(method: string, params: JsonObject, options: RequestOptions): Promise<RpcAnswer>
   notify(method: string, params?: JsonObject): Promise<void>
-  /** From now on what is told outside of requests is listened for, where that needs a stream of its own. */
-  follow(): void
+  /**
+   * From now on what is told outside of requests is listened for, where that needs a stream of its own. Resolves once
+   * it is open, or is known not to be.
+   */
+  follow(): Promise<void>
   close(): Promise<void>
 }
 

@@ -110,10 +110,11 @@ async function legacyPeer(stdio: Stdio, speaker: Speaker): Promise<OwnedPeer> {
       return link
     } catch (error) {
       late = taken === undefined ? undefined : await lateIdentity(stdio, taken)
-      if (late === undefined) {
-        await running.stop('did not start')
-        processes.failed()
-      }
+      if (late !== undefined) throw error
+      await running.stop('did not start')
+      // What it was asked before may have spoiled it for a session.
+      if (taken !== undefined) return openLink(hello, events)
+      processes.failed()
       throw running.hasRun() ? asRefusal(error) : error
     }
   }

@@ -1,5 +1,6 @@
 // A small MCP server over stdio that can misbehave on request. Its eras: `--era legacy|modern|both`. What it does when it
-// is asked who it is before `initialize`: `--probe refuse|ignore|die`. `--slow MS`: starts slowly. `--deaf`: ignores
+// is asked who it is before `initialize`: `--probe refuse|ignore|die|leave|sulk` (leave: refuse, then end; sulk: refuse, then
+// refuse `initialize` too). `--slow MS`: starts slowly. `--deaf`: ignores
 // the end of its input and SIGTERM.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -26,6 +27,7 @@ const isLegacy = values.era !== 'modern'
 const isModern = values.era !== 'legacy'
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
 
+let isSpoiled = false
 const heard: Message[] = []
 const subscriptions: unknown[] = []
 const say = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
@@ -44,7 +46,7 @@ function hear(message: Message): unknown {
   const { id, method, params } = message
   switch (method) {
     case 'initialize':
-      return isLegacy
+      return isLegacy && !isSpoiled
         ? say({
             id,
             result: {
@@ -58,7 +60,10 @@ function hear(message: Message): unknown {
       if (isModern)
         return say({ id, result: { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } })
       if (values.probe === 'die') return process.exit(4)
-      return values.probe === 'ignore' ? undefined : refuse(id)
+      if (values.probe === 'ignore') return undefined
+      isSpoiled = values.probe === 'sulk'
+      refuse(id)
+      return values.probe === 'leave' ? setTimeout(() => process.exit(4), 10) : undefined
     case 'subscriptions/listen':
       subscriptions.push(id)
       return say({

@@ -321,6 +321,8 @@ describe('which era a server has', () => {
     ['legacy', 'modern', 'legacy', []],
     ['legacy', 'modern', 'legacy', ['--probe', 'ignore']],
     ['legacy', 'modern', 'legacy', ['--probe', 'die']],
+    ['legacy', 'modern', 'legacy', ['--probe', 'leave']],
+    ['legacy', 'modern', 'legacy', ['--probe', 'sulk']],
     ['modern', 'legacy', 'modern', []],
     ['modern', 'modern', 'modern', []],
     ['modern', 'modern', 'modern', ['--slow', '2500']],

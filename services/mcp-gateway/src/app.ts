@@ -14,7 +14,7 @@ import { servePost, type PostDeps } from './posts.ts'
 import { challenge, resourceDocument } from './protected-resource.ts'
 import { isLegacyVersion, unsupportedVersion } from './protocol.ts'
 import { questions } from './questions.ts'
-import { FORBIDDEN, sendEmpty, sendError, sendJson, UNAUTHORIZED } from './replies.ts'
+import { FORBIDDEN, sendError, sendJson, UNAUTHORIZED } from './replies.ts'
 import { routeOf, type Route } from './routes.ts'
 import { sessionIds } from './session-id.ts'
 import type { SessionStore } from './session-store.ts'
@@ -64,7 +64,9 @@ export function buildApp(deps: AppDeps): App {
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
   })
-  const port = () => (server.address() as AddressInfo | null)?.port ?? deps.config.MCP_PORT
+  // Asked of the system once: it is compared with each request's host.
+  let listening = deps.config.MCP_PORT
+  const port = () => listening
   const refuse = guard({ hosts: deps.config.MCP_ALLOWED_HOSTS, origins: deps.config.ALLOWED_ORIGINS, port })
   const serving: Serving = { ...parts, refuse }
   const take = (request: IncomingMessage, response: ServerResponse) => {
@@ -85,6 +87,7 @@ export function buildApp(deps: AppDeps): App {
       server.listen(port, host, resolve)
       await promise
       server.off('error', reject)
+      listening = (server.address() as AddressInfo).port
     },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))

@@ -1,5 +1,6 @@
 // One decided request of a client → its upstream's answer, whatever eras the two speak. Where they differ, what a legacy
 // server asks in the middle of a request becomes an input-required result, and the reverse.
+import { randomUUID } from 'node:crypto'
 import { AppError } from '@mcpshield/contracts/errors'
 import {
   INTERNAL_ERROR,
@@ -129,7 +130,14 @@ async function answersTo(
 function messageOf(value: unknown): Message | undefined {
   if (!isObject(value) || typeof value['method'] !== 'string') return undefined
   const { method, params } = value
-  return { method, ...(isObject(params) ? { params } : {}) }
+  return { method, ...(isObject(params) ? { params: withElicitationId(method, params) } : {}) }
+}
+
+/** The legacy era knows each visit of a page by an id; the modern one has none. */
+function withElicitationId(method: string, params: JsonObject): JsonObject {
+  if (method !== 'elicitation/create' || params['mode'] !== 'url' || params['elicitationId'] !== undefined)
+    return params
+  return { ...params, elicitationId: randomUUID() }
 }
 
 export function cannotAnswer(message: Message | undefined): RpcAnswer {

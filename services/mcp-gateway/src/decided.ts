@@ -10,6 +10,7 @@ import {
   INTERNAL_ERROR,
   INVALID_PARAMS,
   isObject,
+  META,
   metaOf,
   type Message,
   type RpcAnswer,
@@ -20,6 +21,7 @@ import type { DecisionPoint, Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
+import { isChange } from '@mcpshield/upstream/change-filter'
 import type { Log } from '@mcpshield/runtime/log'
 import { cross, inEraOf, modernResult, type Crossing } from './bridge.ts'
 import type { Client, Exchange } from './client.ts'
@@ -98,7 +100,10 @@ export async function serveDecided(deps: DecidedDeps, request: Request): Promise
     approval = word.approval
     verdict = await decide(deps, request, approval)
   }
-  if (!verdict.forward) return refused(verdict, target.method, exchange)
+  if (!verdict.forward) {
+    lookAgain(deps, request)
+    return refused(verdict, target.method, exchange)
+  }
   return run(
     deps,
     { ...request, carried: { ...carried, ...(approval === undefined ? {} : { approval }) } },
@@ -126,6 +131,22 @@ function decide(
 
 function quarantineOf(runtime: ProjectRuntime, { at }: Target): string | undefined {
   return 'slug' in at && at.tool !== null ? runtime.upstream(at.slug)?.catalog.quarantine(at.tool) : undefined
+}
+
+/** A quarantine ends by itself when the server goes back to what was approved: whoever calls the tool may learn of it. */
+function lookAgain(deps: DecidedDeps, request: Request): void {
+  const { exchange, runtime, target } = request
+  if (!('slug' in target.at) || quarantineOf(runtime, target) === undefined) return
+  const { slug } = target.at
+  if (!deps.pdp.mayList(exchange.client.credential, slug)) return
+  runtime
+    .upstream(slug)
+    ?.catalog.refresh(listOf(deps, request, slug))
+    .catch(() => undefined)
+}
+
+function listOf(deps: DecidedDeps, { exchange, runtime }: Request, slug: string) {
+  return async () => listedTools(await deps.conversations.with(runtime, slug, exchange))
 }
 
 function wrongHeader({ exchange, runtime, target: { at, arguments: args } }: Request): string | undefined {
@@ -395,11 +416,9 @@ async function changedMeanwhile(
   running: Running,
   upstream: RunningUpstream,
 ): Promise<Ran | undefined> {
-  const { target, exchange, runtime } = running
+  const { target, exchange } = running
   if (!('slug' in target.at) || target.at.tool === null) return undefined
-  await upstream.catalog.refresh(async () =>
-    listedTools(await deps.conversations.with(runtime, upstream.slug, exchange)),
-  )
+  await upstream.catalog.refresh(listOf(deps, running, upstream.slug))
   if (upstream.catalog.quarantine(target.at.tool) === undefined) return undefined
   const verdict = await decide(deps, running, undefined)
   await verdict.recorded
@@ -436,11 +455,12 @@ function responsesIn({ request }: Exchange): JsonObject {
   return isObject(inputResponses) ? inputResponses : {}
 }
 
-/** Logs only go to a client of the modern era whose request asks for them. */
+/** A client of the modern era gets logs only where its request asks for them, and changes only where it listens for them. */
 function tellInEra(exchange: Exchange, message: Message): void {
   const { client, request } = exchange
-  const asked = metaOf(request.params)['io.modelcontextprotocol/logLevel'] !== undefined
-  if (client.era === 'modern' && message.method === 'notifications/message' && !asked) return
+  const asked = metaOf(request.params)[META.logLevel] !== undefined
+  const isUnwanted = isChange(message) || (message.method === 'notifications/message' && !asked)
+  if (client.era === 'modern' && isUnwanted) return
   exchange.notify(message)
 }
 

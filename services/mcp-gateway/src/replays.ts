@@ -3,9 +3,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Peers } from '@mcpshield/bus/peers'
 import { AppError } from '@mcpshield/contracts/errors'
-import { INVALID_REQUEST, isObject } from '@mcpshield/mcp/messages'
+import type { gatewayPeers } from '@mcpshield/contracts/mcp-gateway'
+import type { z } from 'zod'
+import { INVALID_REQUEST } from '@mcpshield/mcp/messages'
 import type { Credential } from '@mcpshield/pdp/snapshots'
-import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
 import type { EventPlace } from './instance.ts'
 import { FORBIDDEN, sendError } from './replies.ts'
@@ -13,7 +14,7 @@ import type { StreamConnections } from './stream-connection.ts'
 import { frame } from './stream.ts'
 import type { Streams } from './streams.ts'
 
-type Replay = { known: boolean; events: JsonObject[]; ended: boolean }
+type Replay = z.output<(typeof gatewayPeers)['ask']['replay']['output']>
 
 /** How long an instance that is asked waits for something to tell. */
 const WAIT_MS = 15_000
@@ -89,7 +90,7 @@ async function ask(
 ): Promise<Replay | undefined> {
   const input = { stream, session, after, wait_ms: waitMs }
   try {
-    return (await peers.ask(instance, 'replay', input, waitMs + ANSWERED_WITHIN_MS)) as Replay
+    return await peers.ask(instance, 'replay', input, waitMs + ANSWERED_WITHIN_MS)
   } catch (error) {
     // With its instance, a stream is gone.
     if (error instanceof AppError) return undefined
@@ -97,7 +98,6 @@ async function ask(
   }
 }
 
-function framed({ instance, stream }: EventPlace, event: JsonObject): string {
-  const { n, json } = isObject(event) ? event : {}
-  return frame(`${instance}_${stream}_${Number(n)}`, String(json))
+function framed({ instance, stream }: EventPlace, { n, json }: Replay['events'][number]): string {
+  return frame(`${instance}_${stream}_${Number(n)}`, typeof json === 'string' ? json : '')
 }

@@ -19,7 +19,7 @@ const MAX_EVENTS = 256
 const MAX_BYTES = 4 * 1024 * 1024
 
 export function streamBuffer(budget: BufferBudget): StreamBuffer {
-  let events: BufferedEvent[] = []
+  const events: BufferedEvent[] = []
   let bytes = 0
   const drop = (count: number) => {
     for (const event of events.splice(0, count)) {

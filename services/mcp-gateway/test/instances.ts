@@ -216,7 +216,7 @@ function asked(options: Parameters<typeof send>[1]): Dispatcher.RequestOptions {
   )
   const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
   return {
-    method: method as Dispatcher.HttpMethod,
+    method: method,
     path,
     headers: flat,
     body: body === undefined ? null : text,

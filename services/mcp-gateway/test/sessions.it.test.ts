@@ -52,13 +52,14 @@ const answers =
     if (method === 'ask') return asked(await exchange.ask(QUESTION, exchange.signal))
     if (method === 'ask outside' && session !== null)
       return asked(await session.ask(QUESTION, exchange.signal))
-    if (method === 'setLevel') await session?.setLogLevel(String(params['level']))
+    if (method === 'setLevel') await session?.setLogLevel(textOf(params['level']))
     if (method === 'setLevel' || method === 'level') return result({ level: session?.logLevel ?? null })
-    if (method === 'run') return run(exchange, String(params['name']))
+    if (method === 'run') return run(exchange, textOf(params['name']))
     if (method === 'fail') return writeAnswer({ error: { code: -1, message: 'No.' } })
     return echo(exchange)
   }
 
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 const QUESTION = { method: 'elicitation/create', params: { message: 'Sure?' } }
 const asked = (answer: RpcAnswer) => ('result' in answer ? result(answer.result) : writeAnswer(answer))
 
