@@ -36,6 +36,7 @@ rules:
         ],
         ...['--', process.execPath, server, files.path('.')],
       ],
+      env: { PATH: process.env['PATH'] ?? '', XDG_STATE_HOME: files.path('state') },
       stderr: 'ignore',
     })
     const client = new Client({ name: 'test', version: '1' })

@@ -83,7 +83,10 @@ describe('before the start', () => {
     ['a command that cannot be run', ['--policy', 'p.yaml', '--', './p.yaml'], 126, 'cannot be started'],
   ])('%s is said, and ends it', async ([, args, code, said]) => {
     using files = folder({ 'p.yaml': 'version: 1\n', 'bad.yaml': 'version: 9\n' })
-    const outcome = await mcpshield(['wrap', ...args], { cwd: files.path('.') })
+    const outcome = await mcpshield(['wrap', ...args], {
+      cwd: files.path('.'),
+      env: { XDG_STATE_HOME: files.path('state') },
+    })
     expect({ code: outcome.code, stdout: outcome.stdout }).toEqual({ code, stdout: '' })
     expect(outcome.stderr).toContain(said)
   })
@@ -91,7 +94,17 @@ describe('before the start', () => {
   test('the command names the server where nothing else does', async () => {
     using files = folder({ 'p.yaml': 'version: 1\nrules: [{ tool: node/echo, decision: allow }]\n' })
     const { lines } = await mcpshield(
-      ['wrap', '--policy', files.path('p.yaml'), '--', process.execPath, '-e', 'process.stdin.resume()'],
+      [
+        'wrap',
+        '--policy',
+        files.path('p.yaml'),
+        '--pins',
+        'none',
+        '--',
+        process.execPath,
+        '-e',
+        'process.stdin.resume()',
+      ],
       { input: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"other"}}\n' },
     )
     expect(lines).toMatchObject([

@@ -132,7 +132,7 @@ describe('decisions', () => {
       path === '/events/ingest' ? { status: 402, body: { detail: 'Not today.' } } : undefined
     await using client = at.start(server)
     for (const id of [1, 2]) await client.call(id, 'echo', { text: 'goes on' })
-    await expect.poll(ingests, SOON).toBeGreaterThan(1)
+    await expect.poll(ingests, SOON).toBeGreaterThan(0)
     expect(client.stderr().match(/does not take decisions \(402\): Not today\./g)).toHaveLength(1)
     server.instead = () => undefined
     await expect.poll(() => server.events.size, SOON).toBe(2)

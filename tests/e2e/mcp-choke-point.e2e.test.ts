@@ -42,6 +42,7 @@ beforeAll(async () => {
   await project.addUpstream('other', { url: fixture.url })
   key = await project.addKey({ name: 'switched' })
   await project.policy(OPEN)
+  await makeTasks()
 })
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
@@ -136,8 +137,6 @@ describe('the enumeration', () => {
 })
 
 describe('allowed', () => {
-  beforeAll(makeTasks)
-
   test.for(cases)('%s reaches the server', async ([, method, way]) => {
     const mark = newMark(1)
     const heard = await sendMarked(method, way, mark)

@@ -1,8 +1,13 @@
 // What a decision owes holds for everything that a call gives back: how often, how much, how long; and what must not
 // leave is taken out of every word of it.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectClient } from '../mcp/fixture-client.ts'
 import { startFixture, type Fixture } from '../mcp/fixture-server.ts'
+import type { FixtureTool } from '../mcp/fixture/tool.ts'
 import { openSpeaker, type Heard, type Json, type Speaker } from './mcp-wire.ts'
 import { decisionIn, startWorld, type World, type WorldProject } from './mcp-world.ts'
 
@@ -24,6 +29,7 @@ beforeAll(async () => {
   project = await world.project('limits')
   for (const era of ERAS) {
     const fixture = await startFixture({ era })
+    fixture.world.tools.set('report_address', REPORTS)
     fixtures.set(era, fixture)
     await project.addUpstream(era, { url: fixture.url })
   }
@@ -32,6 +38,17 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
   for (const fixture of fixtures.values()) await fixture[Symbol.asyncDispose]()
 })
+/** Says an address in its progress. */
+const REPORTS: FixtureTool = {
+  definition: { description: 'Reports an address', inputSchema: { type: 'object' } },
+  async run(_args, { ctx }) {
+    const progressToken = ctx.mcpReq._meta?.progressToken ?? 0
+    const params = { progressToken, progress: 1, total: 2, message: `asking ${EMAIL}` }
+    await ctx.mcpReq.notify({ method: 'notifications/progress', params })
+    return { content: [{ type: 'text', text: 'asked' }] }
+  },
+}
+
 beforeEach(() => fixtures.forEach((fixture) => fixture.forget()))
 
 const reached = (text: string) =>
@@ -153,11 +170,7 @@ describe.each(PAIRS)('a %s client at a %s server', (client, server) => {
     })
 
     test('in progress and in logs', async () => {
-      const progress = { progressToken: 'p', progress: 1, total: 2, message: `asking ${EMAIL}` }
-      const told = await send('tools/call', {
-        ...tool('send_notification', { method: 'notifications/progress', params: progress }),
-        _meta: { progressToken: 'p' },
-      })
+      const told = await send('tools/call', { ...tool('report_address'), _meta: { progressToken: 'p' } })
       expect(told.told.map(({ method }) => method)).toEqual(['notifications/progress'])
       expect(told.told[0]?.params?.['progressToken']).toBe('p')
       expectRedacted(told)
@@ -191,7 +204,7 @@ describe.each(PAIRS)('a %s client at a %s server', (client, server) => {
         expect(heard.text).toContain(name)
         expectRedacted(heard)
       } finally {
-        fixture.world.restoreLists()
+        fixture.world.tools.delete(name)
       }
     })
 
@@ -324,25 +337,41 @@ describe('what a call owes', () => {
     expect(JSON.stringify(record)).not.toContain(EMAIL)
   })
 
-  test('holds for the last words of a process that died', async () => {
+  test('no words of a process that died are told', async () => {
+    await project.policy('{ id: open, tool: "*", decision: allow }')
     const words = `console.error('ask ${EMAIL}'); process.exit(1)`
     const made = { slug: 'dying', transport: 'stdio', command: process.execPath, args: ['-e', words] }
     await project.send('POST', '/upstreams', made)
-    const speaker = await speakerOf('legacy', 'legacy')
-    const dying = await openSpeaker({ url: project.url('dying'), key: project.key.secret, era: 'modern' })
-    const said = async (rules: string) => {
-      await project.policy(rules)
-      return vi.waitFor(
-        async () => {
-          const { text } = await dying.send('tools/call', tool('any'))
-          expect(text).toContain('ask ')
-          return text
-        },
-        { timeout: 10_000, interval: 50 },
+    const speaker = await openSpeaker({ url: project.url('dying'), key: project.key.secret, era: 'modern' })
+    await vi.waitFor(async () => {
+      const { text } = await speaker.send('tools/call', tool('any'))
+      expect(text).toContain('The upstream dying')
+      expect(text).not.toContain(EMAIL)
+    })
+  })
+
+  test('holds for what goes wrong in a connector', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mcpshield-sqlite-'))
+    const path = join(folder, 'shop.db')
+    new DatabaseSync(path).exec('create table products (name text)')
+    await project.send('POST', '/connections', { name: 'shop', kind: 'sqlite', path })
+    const speaker = await openSpeaker({ url: project.url(), key: project.key.secret, era: 'modern' })
+    const sql = `select products."${EMAIL}" from products`
+    const said = async (redact: string) => {
+      const conditions = '{ operations: [read], resources: ["*"] }'
+      await project.policy(
+        `{ id: shop, tool: "sqlite.query", decision: allow, conditions: ${conditions}${redact} }`,
       )
+      return vi.waitFor(async () => {
+        const { text } = await speaker.send('tools/call', tool('sqlite__query', { sql }))
+        expect(text).toContain('no such column')
+        return text
+      })
     }
-    expect(await said('{ id: open, tool: "*", decision: allow }')).toContain(EMAIL)
-    expect(await said('{ id: quiet, tool: "*", decision: allow, redact: [email] }')).not.toContain(EMAIL)
-    expect((await speaker.send('ping')).status).toBe(200)
+    expect(await said('')).toContain(EMAIL)
+    const redacted = await said(', redact: [email]')
+    expect(redacted).not.toContain(EMAIL)
+    expect(redacted).toContain('[redacted:email]')
+    rmSync(folder, { recursive: true })
   })
 })

@@ -157,6 +157,7 @@ describe('a changed definition', () => {
   test('is in force again within a second of its acceptance, as it is offered now', async () => {
     change(one, 'safe_echo', { description: 'Answers its text, politely' })
     await untilQuarantined()
+    await vi.waitFor(async () => expect((await pinOf('safe_echo'))?.state).toBe('changed'), SOON)
     const accepted = await project.send<Pinned>('POST', `/upstreams/${oneId}/tools/safe_echo/accept`)
     expect(accepted.state).toBe('approved')
     expect(accepted.approved['description']).toBe('Answers its text, politely')
@@ -165,6 +166,7 @@ describe('a changed definition', () => {
     // What was approved before is a change now.
     restore(one)
     await untilQuarantined()
+    await vi.waitFor(async () => expect((await pinOf('safe_echo'))?.state).toBe('changed'), SOON)
     await project.send('POST', `/upstreams/${oneId}/tools/safe_echo/accept`)
   })
 

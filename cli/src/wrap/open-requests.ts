@@ -17,6 +17,8 @@ export type OpenRequests = {
   /** Runs one; resolves once it waits for somebody or is over. */
   run(request: Request, client: Client, serve: (open: OpenRequest) => Promise<void>): Promise<void>
   takeBack(id: unknown, reason: unknown): void
+  /** No more of them are remembered. */
+  isFull(): boolean
   /** Those that end by themselves. */
   count(): number
 }
@@ -49,6 +51,7 @@ export function openRequests(): OpenRequests {
       for (const [control, { id: known }] of [...open])
         if (known === id) control.abort(typeof reason === 'string' ? reason : undefined)
     },
+    isFull: () => open.size > MAX_OPEN_REQUESTS,
     count: () => [...open.values()].filter(({ method }) => method !== 'subscriptions/listen').length,
   }
 }

@@ -1,35 +1,30 @@
 // Between a client and a server: every message is read, and what goes on is written anew.
 import type { Request } from '@mcpshield/mcp/json-rpc'
-import { isDecided, judged } from '@mcpshield/mcp/judged'
 import {
   INTERNAL_ERROR,
-  INVALID_PARAMS,
   INVALID_REQUEST,
   isId,
   isObject,
   META,
   metaOf,
-  METHOD_NOT_FOUND,
   type Message,
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
-import { namesTask } from '@mcpshield/mcp/task-methods'
 import type { ToolCatalog } from '@mcpshield/mcp/tool-catalog'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Line } from '../lines.ts'
 import { clientMemory } from './client.ts'
-import { decidedRequest, deciding, type DecidedDeps } from './decided-requests.ts'
 import type { Judge } from './judge.ts'
 import { knownTasks } from './known-tasks.ts'
 import { MAX_OPEN_REQUESTS, openRequests, type OpenRequest } from './open-requests.ts'
-import { passedNotification, passedParams } from './passed-params.ts'
-import { passingAnswer } from './passing-answers.ts'
+import { passedNotification } from './passed-params.ts'
 import { personAtClient } from './person.ts'
+import { answerTo, failure, type AnswerDeps } from './request-answers.ts'
 import { retryStates } from './retry-states.ts'
 import { serverLink } from './server-link.ts'
-import { answerIn, messageLine, readClientMessage, readServerMessage } from './stdio-messages.ts'
+import { messageLine, readClientMessage, readServerMessage } from './stdio-messages.ts'
 import { subscriptions } from './subscriptions.ts'
 import { toolWatch } from './tool-watch.ts'
 
@@ -71,11 +66,12 @@ export function openRelay(deps: RelayDeps): Relay {
   const tools = toolWatch({ name, link, catalog: deps.catalog, tell })
   const standing = (answer: RpcAnswer) => redactAnswer('', answer, judge.standing(), keyedHash, []).answer
   const listening = subscriptions({ name, judge, link, standing })
-  const decided: DecidedDeps = {
+  const answering: AnswerDeps = {
     ...deps,
     link,
     person,
     tools,
+    listening,
     states: retryStates(),
     tasks: knownTasks(),
   }
@@ -89,51 +85,12 @@ export function openRelay(deps: RelayDeps): Relay {
     told.add(what)
   }
 
-  async function answerTo(request: OpenRequest): Promise<RpcAnswer | undefined> {
-    const { method, params } = request.request
-    if (open.count() > MAX_OPEN_REQUESTS)
-      return failure(INVALID_REQUEST, 'Too many requests wait for an answer.')
-    if (!isDecided(method)) return passed(request)
-    if (method === 'subscriptions/listen') return listening.listen(request)
-    if (namesTask(method)) return aboutTask(request)
-    if (method === 'tasks/list') return failure(METHOD_NOT_FOUND, 'Tasks are not listed here.')
-    const read = judged(method, params)
-    if (typeof read === 'string') return failure(INVALID_PARAMS, read)
-    return decidedRequest(decided, deciding(name, request, read))
-  }
-
-  async function passed({
-    request,
-    client,
-    signal,
-    waits,
-    over,
-  }: OpenRequest): Promise<RpcAnswer | undefined> {
-    const message = { method: request.method, params: passedParams(request.method, request.params) }
-    const answered = await link.ask(message, { signal, sent: waits, over })
-    if ('none' in answered)
-      return answered.none === 'ended'
-        ? failure(INTERNAL_ERROR, 'The server ended before it answered.')
-        : undefined
-    const couldShow = (method: string, entry: string) =>
-      judge.couldShow(method, `${name}/${entry}`, client.agent)
-    const passing = { tools, couldShow, redact: judge.standing(), keyedHash }
-    return passingAnswer(passing, request.method, answerIn(answered.message))
-  }
-
-  /** A task is decided as what it is of: the tool whose call made it. */
-  async function aboutTask(request: OpenRequest): Promise<RpcAnswer | undefined> {
-    const { method, params } = request.request
-    const task = decided.tasks.of(params['taskId'])
-    if (task === undefined) return failure(INVALID_PARAMS, 'There is no such task.')
-    const { _meta, ...args } = params
-    return decidedRequest(decided, { open: request, method, tool: task.tool, arguments: args, params, task })
-  }
-
   async function serve(request: OpenRequest): Promise<void> {
     let answer: RpcAnswer | undefined
     try {
-      answer = await answerTo(request)
+      answer = open.isFull()
+        ? failure(INVALID_REQUEST, 'Too many requests wait for an answer.')
+        : await answerTo(answering, request)
     } catch (error) {
       // What fails while a call is judged must not let it through, nor end the others.
       tell(`a request could not be answered: ${(error as Error).message}`)
@@ -216,8 +173,4 @@ export function openRelay(deps: RelayDeps): Relay {
     clientEnded: () => person.left(),
     serverEnded: () => link.ended(),
   }
-}
-
-function failure(code: number, message: string): RpcAnswer {
-  return { error: { code, message } }
 }

@@ -32,6 +32,7 @@ type WatchDeps = {
 const LIST_WITHIN_MS = 10_000
 const MAX_PAGES = 100
 const MAX_TOOLS = 1_000
+const MAX_WARNINGS = 200
 
 export function toolWatch({ name, link, catalog, tell }: WatchDeps): ToolWatch {
   const warned = new Set<string>()
@@ -44,11 +45,13 @@ export function toolWatch({ name, link, catalog, tell }: WatchDeps): ToolWatch {
       const { name: tool } = definition
       const hash = canonicalHash(definition)
       if (looked.get(tool) === hash) continue
-      looked.set(tool, hash)
+      if (looked.size < MAX_TOOLS) looked.set(tool, hash)
       const others = (alike.get(lookOf(tool)) ?? []).map((other) => ({ upstream: name, name: other.name }))
       for (const { message } of toolWarnings(definition, { upstream: name, name: tool }, others)) {
         const warning = printable(`the tool ${name}/${tool}: ${message}`)
-        if (!warned.has(warning)) tell(warning)
+        // A server that thinks of ever new ones must not fill the terminal, nor the memory.
+        if (warned.has(warning) || warned.size >= MAX_WARNINGS) continue
+        tell(warning)
         warned.add(warning)
       }
     }

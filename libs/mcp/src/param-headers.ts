@@ -39,9 +39,9 @@ export function headerMismatch(
   headers: Record<string, string>,
 ): string | undefined {
   for (const { header, path } of params) {
-    const value = valueAt(args, path)
+    const value = plainAt(args, path)
     const said = Object.hasOwn(headers, header) ? headers[header] : undefined
-    if (value === undefined || value === null) {
+    if (value === undefined) {
       if (said !== undefined)
         return `The header Mcp-Param-${header} names an argument that the body does not have.`
     } else if (said === undefined) {
@@ -53,17 +53,18 @@ export function headerMismatch(
   return undefined
 }
 
-function valueAt(args: JsonObject, path: readonly string[]): JsonValue | undefined {
+/** What a header can say; an object or a list in this place is the server's to refuse, and no header can mirror it. */
+function plainAt(args: JsonObject, path: readonly string[]): string | number | boolean | undefined {
   let value: JsonValue | undefined = args
   for (const name of path) {
     if (!isObject(value) || !Object.hasOwn(value, name)) return undefined
     value = value[name]
   }
-  return value
+  return value === null || typeof value === 'object' ? undefined : value
 }
 
 /** Numbers by their value: `42.0` and `42` are one. */
-function isSame(value: JsonValue, said: string): boolean {
+function isSame(value: string | number | boolean, said: string): boolean {
   if (typeof value === 'number') return said.trim() !== '' && Number(said) === value
   if (typeof value === 'boolean') return said === String(value)
   return value === said

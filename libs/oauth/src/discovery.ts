@@ -96,8 +96,8 @@ async function serverMetadata(
 
 /** Loopback needs no encryption; whoever is elsewhere has no business there. */
 function isSecure(endpoint: URL, own: URL): boolean {
-  if (namesLoopback(endpoint)) return namesLoopback(own)
-  return endpoint.protocol === 'https:'
+  if (endpoint.protocol === 'https:') return !namesLoopback(endpoint) || namesLoopback(own)
+  return endpoint.protocol === 'http:' && namesLoopback(endpoint) && namesLoopback(own)
 }
 
 /** Of the metadata what is used later: it is kept with the tokens, and may be large. */

@@ -5,7 +5,7 @@ import { issuerOf, ofServer } from './authorize.ts'
 import { parseChallenge, type Challenge } from './challenge.ts'
 import { discover } from './discovery.ts'
 import { clientFor } from './registration.ts'
-import { isCovered, scopeToAsk } from './scopes.ts'
+import { isCovered, isFixed, scopeToAsk } from './scopes.ts'
 import { clientOptions, ownTokens, tokensFrom } from './tokens.ts'
 import { asFailure } from './sdk-errors.ts'
 
@@ -48,6 +48,12 @@ async function widen(
       authorization,
       needsPerson:
         'The upstream wants more rights than the authorisation gave, though they were asked for: they have to be granted there, and then it has to be authorised again.',
+    }
+  if (isFixed(config))
+    return {
+      authorization,
+      needsPerson:
+        'The upstream wants more rights than the scope in its settings: name them there if it may have them, and authorise it again.',
     }
   if (config.grant === 'client_credentials') return askAnew(config, authorization, server, told)
   const wanted = scopeToAsk(config, server, told, before)

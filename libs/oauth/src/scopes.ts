@@ -9,6 +9,7 @@ export function scopeToAsk(
   { scope: challenged }: Challenge,
   before: string | undefined,
 ): string | undefined {
+  if (isFixed(config)) return config.scope
   const first = config.scope ?? (challenged === undefined ? server.scopes_supported?.join(' ') : undefined)
   const scope = computeScopeUnion(before ?? first, challenged)
   if (scope === undefined || config.grant === 'client_credentials') return scope
@@ -21,4 +22,9 @@ export function scopeToAsk(
 export function isCovered(challenged: string | undefined, before: string | undefined): boolean {
   const asked = new Set((before ?? '').split(/\s+/))
   return (challenged ?? '').split(/\s+/).every((each) => each === '' || asked.has(each))
+}
+
+/** Nobody is asked before a client that acts for itself gets more: where its scope was named, that is all of it. */
+export function isFixed({ grant, scope }: ClientConfig): boolean {
+  return grant === 'client_credentials' && scope !== undefined
 }

@@ -305,6 +305,29 @@ describe('credentials of one authorisation server', () => {
     expect(JSON.stringify(other.requests)).not.toContain(GIVEN.id)
   })
 
+  test('that act for themselves get no more than the scope that was named for them, whatever the upstream wants', async () => {
+    const client = { client_id: GIVEN.id, client_secret: GIVEN.secret }
+    const of = config({ grant: 'client_credentials', client, scope: 'a' })
+    const { authorization } = await beginAuthorization(of, {}, 'Bearer scope="a admin"')
+    expect(authorization.requested_scope).toBe('a')
+    const asked = server.requestsTo('/token').length
+    const wider = await renewTokens(of, authorization, 'Bearer error="insufficient_scope", scope="admin"')
+    expect(wider.needsPerson).toContain('more rights than the scope in its settings')
+    expect(wider.authorization.tokens).toEqual(authorization.tokens)
+    expect(server.requestsTo('/token')).toHaveLength(asked)
+    const again = await renewTokens(of, authorization, 'Bearer error="invalid_token", scope="admin"')
+    expect(again.authorization.requested_scope).toBe('a')
+    // Where none was named it is the server's choice.
+    const free = config({ grant: 'client_credentials', client })
+    const first = await beginAuthorization(free, {}, 'Bearer scope="a"')
+    const more = await renewTokens(
+      free,
+      first.authorization,
+      'Bearer error="insufficient_scope", scope="admin"',
+    )
+    expect(more.authorization.requested_scope).toBe('a admin')
+  })
+
   test('are of the one that is known already, where the upstream names several', async () => {
     const first = await authorized()
     server.says.resourceMetadata = { authorization_servers: [other.url, server.url] }

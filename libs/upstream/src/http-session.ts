@@ -9,6 +9,7 @@ import { answerStream, followStream, resumed, type AnswerStream } from './http-s
 import { answerTo } from './incoming.ts'
 import { initialized, initializeParams, type Hello, type Link, type LinkEvents } from './link.ts'
 import { legacyParams, nextRequestId, notificationText, replyText, requestText } from './request-params.ts'
+import { toldOnce } from './questions.ts'
 import { openUnasked, type Unasked } from './unasked.ts'
 import type { RequestOptions, ServerIdentity } from './upstream.ts'
 
@@ -47,11 +48,8 @@ export async function openHttpSession(
   const known = ['mcp-protocol-version', server.protocolVersion]
   if (typeof id === 'string') known.push('mcp-session-id', id)
   const headers = [...plain, ...known]
-  const reply = (to: RequestId, given: RpcAnswer) => {
-    post(session, replyText(to, given)).catch((error: unknown) =>
-      log.warn({ upstream: endpoint.slug, err: error }, 'answer to an upstream was not taken'),
-    )
-  }
+  const reply = (to: RequestId, given: RpcAnswer) =>
+    post(session, replyText(to, given)).catch(toldOnce(log, endpoint.slug))
   const session: Session = {
     endpoint,
     server,

@@ -4,6 +4,7 @@ import type { Log } from '@mcpshield/runtime/log'
 import type { Channel } from './channel.ts'
 import { initialized, initializeParams, type Hello, type Link, type LinkEvents } from './link.ts'
 import { legacyParams, nextRequestId } from './request-params.ts'
+import { toldOnce } from './questions.ts'
 import { openUnasked, type Owner } from './unasked.ts'
 import type { RequestOptions } from './upstream.ts'
 
@@ -22,13 +23,8 @@ export async function openChannelLink(
 ): Promise<Link> {
   const { slug } = channel
   const owners = new Map<number, RequestOptions>()
-  const replied = (error: unknown) =>
-    log.warn({ upstream: slug, err: error }, 'answer to an upstream was not taken')
-  const unasked = openUnasked(
-    events,
-    (id, answer) => void channel.send({ id, ...answer }).catch(replied),
-    log,
-  )
+  const failed = toldOnce(log, slug)
+  const unasked = openUnasked(events, (id, answer) => channel.send({ id, ...answer }).catch(failed), log)
   channel.hear = (message) => unasked.hear(message, newest(owners))
   const options = { timeoutMs: startTimeoutMs }
   const answer = await channel.call(nextRequestId(), 'initialize', initializeParams(hello), options)

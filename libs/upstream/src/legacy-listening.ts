@@ -33,7 +33,7 @@ type State = {
 }
 
 const SUBSCRIBE_TIMEOUT_MS = 10_000
-const OPENS_WITHIN_MS = 2_000
+const OPENS_WITHIN_MS = 500
 
 /** `isOwn`: the client subscribed to the resource by a request of its own, which outlives its listening. */
 export function openLegacyListening(linked: State['linked'], isOwn: State['isOwn']): LegacyListening {
@@ -74,7 +74,7 @@ async function listen(
     },
   }
   state.listeners.add(listener)
-  // A change that is told before the stream is open would be lost; a server that keeps it waiting is not waited for.
+  // A change that is told before the stream is open would be lost. Some servers say nothing before they have something to tell.
   await Promise.race([link.follow(), wait(OPENS_WITHIN_MS, undefined, { ref: false })])
   await Promise.all([...listener.uris].map((uri) => subscribeFor(state, listener, uri)))
   if (signal.aborted) listener.over()

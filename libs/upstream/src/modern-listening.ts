@@ -7,6 +7,7 @@ import { tooLate, unavailable } from './failures.ts'
 import { answerTo, messageOf } from './incoming.ts'
 import type { ModernHttp } from './modern-http.ts'
 import { tellSafely } from './modern-stream.ts'
+import { PROGRESS } from './progress.ts'
 import { modernParams, nextRequestId, requestText } from './request-params.ts'
 import type { Listening, Peer } from './upstream.ts'
 
@@ -81,6 +82,9 @@ export function openAcknowledgement(slug: string) {
   }
 }
 
+/** What is said of a request by its id or token, which may be those of another server's requests at the client. */
+const OF_REQUESTS = new Set([PROGRESS, 'notifications/cancelled'])
+
 /**
  * The change that a message of a subscription tells, without the server's own id of the subscription. What was not asked
  * for is not passed on.
@@ -99,6 +103,7 @@ export function changeOf(
     )
     return undefined
   }
+  if (OF_REQUESTS.has(method)) return undefined
   const change = { method, params: Object.keys(meta).length === 0 ? rest : { ...rest, _meta: meta } }
   return isChange(change) && !isAskedFor(filter, filteredUris(filter), change) ? undefined : change
 }

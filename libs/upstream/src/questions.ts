@@ -8,12 +8,13 @@ import {
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
+import type { Log } from '@mcpshield/runtime/log'
 import { messageOf } from './incoming.ts'
 
 export type Ask = (message: Message, signal: AbortSignal) => Promise<RpcAnswer>
 
 export type Questions = {
-  /** `during`: the request that the question belongs to; it falls with it. */
+  /** `during`: the request that the question belongs to; it falls with it when that is given up. */
   take(question: JsonObject, ask: Ask | undefined, during?: number): void
   /** The server takes a question back. */
   cancel(id: unknown): void
@@ -21,10 +22,22 @@ export type Questions = {
   end(): void
 }
 
-const MAX_OPEN = 100
+/** Settles when the answer is sent, or cannot be. */
+export type Reply = (id: RequestId, answer: RpcAnswer) => Promise<unknown>
 
-export function openQuestions(reply: (id: RequestId, answer: RpcAnswer) => void): Questions {
+const MAX_OPEN = 100
+/** Answers on their way. A server that asks faster than it listens gets no others. */
+const MAX_REPLIES = 200
+
+export function openQuestions(send: Reply): Questions {
   const open = new Map<RequestId, { controller: AbortController; during: number | undefined }>()
+  let replies = 0
+  const reply = (id: RequestId, answer: RpcAnswer) => {
+    if (replies >= MAX_REPLIES) return
+    replies++
+    const sent = () => void replies--
+    send(id, answer).then(sent, sent)
+  }
   const drop = (id: RequestId) => {
     open.get(id)?.controller.abort()
     open.delete(id)
@@ -59,6 +72,15 @@ export function openQuestions(reply: (id: RequestId, answer: RpcAnswer) => void)
     end() {
       for (const id of [...open.keys()]) drop(id)
     },
+  }
+}
+
+/** A server decides how often it asks: that must not be how often it is logged. */
+export function toldOnce(log: Log, upstream: string): (error: unknown) => void {
+  let isTold = false
+  return (error) => {
+    if (!isTold) log.warn({ upstream, err: error }, 'answer to an upstream was not taken')
+    isTold = true
   }
 }
 

@@ -45,6 +45,8 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
   const ended = Promise.withResolvers<void>()
   const over = (what: string) => {
     channel.fail(unavailable(slug, what, new Error(`Its last lines on stderr: ${stderr()}`)))
+    // What has left its group may hold its pipes, and would go on speaking in its name.
+    for (const pipe of child.stdio) pipe?.destroy()
     ended.resolve()
   }
   child.stdin.on('error', () => undefined) // The end below tells.
@@ -72,6 +74,7 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
     isStopping: () => stopping,
     async stop(why) {
       stopping = true
+      channel.hear = () => undefined
       channel.fail(unavailable(slug, why))
       await end(child, ended.promise)
     },

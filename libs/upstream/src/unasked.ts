@@ -1,12 +1,12 @@
 // What a server of the legacy era says beside its answers, and whom it is for.
-import type { Message, RequestId, RpcAnswer } from '@mcpshield/mcp/messages'
+import type { Message, RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
 import { isChange } from './change-filter.ts'
 import { messageOf } from './incoming.ts'
 import type { LinkEvents } from './link.ts'
 import { openProgress, PROGRESS, type Tell } from './progress.ts'
-import { openQuestions } from './questions.ts'
+import { openQuestions, type Reply } from './questions.ts'
 import type { RequestOptions } from './upstream.ts'
 
 /** The request during which something is said. */
@@ -19,11 +19,7 @@ export type Unasked = {
   end(): void
 }
 
-export function openUnasked(
-  events: LinkEvents,
-  reply: (id: RequestId, answer: RpcAnswer) => void,
-  log: Log,
-): Unasked {
+export function openUnasked(events: LinkEvents, reply: Reply, log: Log): Unasked {
   const progress = openProgress()
   const questions = openQuestions(reply)
   const tell = (to: Tell, message: Message) => {
@@ -53,7 +49,8 @@ export function openUnasked(
     },
     endOf(id, answer) {
       progress.end(id, answer)
-      questions.endOf(id)
+      // A question that outlives a good answer was not asked for its sake: over a pipe nothing says for whose it was.
+      if (answer === undefined) questions.endOf(id)
     },
     end: () => questions.end(),
   }

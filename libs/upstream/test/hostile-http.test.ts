@@ -288,3 +288,72 @@ test('held streams take no connection from calls', async () => {
   end.abort()
   await Promise.all(listening.map(({ ended }) => ended))
 })
+
+test.for([
+  ['as they are', '[{}', '{}'],
+  ['where one number has to be kept as it was written', '[1e1', '1'],
+])('an answer of more values than can be read in time is none, %s', async ([, first, each]) => {
+  const { peer } = await start('modern', ({ message: { id, params } }, response) => {
+    const text = JSON.stringify('"\\,[{'.repeat(600_000))
+    const values = params?.['name'] === 'long text' ? text : `${first}${`,${each}`.repeat(8_000_000)}]`
+    raw(response, `{"jsonrpc":"2.0","id":${id},"result":{"values":${values}}}`)
+  })
+  let longestMs = 0
+  let beforeMs = performance.now()
+  const ticks = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - beforeMs)
+    beforeMs = performance.now()
+  }, 10)
+  await expect(call(peer)).rejects.toMatchObject({ message: expect.stringMatching(/no MCP result/) })
+  clearInterval(ticks)
+  longestMs = Math.max(longestMs, performance.now() - beforeMs)
+  expect(longestMs).toBeLessThan(1_000)
+  await expect(call(peer, 'long text')).resolves.toHaveProperty('result')
+})
+
+test('a server that asks faster than it takes answers does not fill the memory with them', async () => {
+  const untaken = new Set<ServerResponse>()
+  const server = await scriptedServer(({ message: { id, method } }, response) => {
+    if (method === undefined) return void untaken.add(response)
+    if (id === undefined) return void response.writeHead(202).end()
+    if (method === 'initialize')
+      return json(response, {
+        id,
+        result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x', version: '1' } },
+      })
+    const pings = Array.from({ length: 5_000 }, (_, index) => event({ id: `ping ${index}`, method: 'ping' }))
+    events(response).write(pings.join(''))
+    if (untaken.size === 0) setTimeout(() => response.write(event({ id, result: {} })), 500)
+    else response.write(event({ id, result: {} }))
+  })
+  const upstream = connect(server.url)
+  open.push(server, upstream)
+  const peer = await upstream.peer(speakerOf('legacy'))
+  await call(peer)
+  await call(peer)
+  expect(untaken.size).toBe(200)
+  // One that is taken makes room for the next.
+  for (const response of untaken) response.writeHead(202).end()
+  untaken.clear()
+  await call(peer)
+  await vi.waitFor(() => expect(untaken.size).toBeGreaterThan(100))
+})
+
+test('a stream of changes tells nothing of requests, which may be another server’s', async () => {
+  const { peer } = await start('modern', (_seen, response) => {
+    const params = { progressToken: 1, progress: 1, requestId: 1 }
+    events(response).end(
+      event({ method: 'notifications/subscriptions/acknowledged', params: {} }) +
+        ['notifications/progress', 'notifications/cancelled', 'notifications/tools/list_changed']
+          .map((method) => event({ method, params }))
+          .join(''),
+    )
+  })
+  const told: Message[] = []
+  const listening = await peer.listen(
+    { toolsListChanged: true },
+    { signal: new AbortController().signal, onNotification: (message) => void told.push(message) },
+  )
+  await listening.ended
+  expect(told.map(({ method }) => method)).toEqual(['notifications/tools/list_changed'])
+})

@@ -211,6 +211,31 @@ describe('a process ends', () => {
     await isOver(child)
   })
 
+  test('and what has left its group speaks no longer in its name', async () => {
+    const escaped = `setInterval(() => console.log(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { pid: process.pid } })), 50)`
+    const leader = `
+      require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(escaped)}], { detached: true, stdio: ['ignore', 'inherit', 'ignore'] })
+      process.stdin.on('data', (lines) => {
+        for (const { id, method } of String(lines).trim().split('\\n').map((line) => JSON.parse(line))) {
+          if (method === 'tools/call') process.exit()
+          if (id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x', version: '1' } } }))
+        }
+      })`
+    const upstream = connectUpstream(
+      { slug: 'x', transport: 'stdio', command: process.execPath, args: ['-e', leader], env: {}, path: '' },
+      silent,
+    )
+    open.push(upstream)
+    const speaker = speakerOf('legacy')
+    const peer = await upstream.peer(speaker)
+    await vi.waitFor(() => expect(speaker.told.length).toBeGreaterThan(0), { timeout: 5_000 })
+    await expect(call(peer, 'end')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const told = speaker.told.length
+    // It ends by the pipe that nobody reads any more.
+    await isOver(speaker.told[0]?.params?.['pid'] as number)
+    expect(speaker.told.length).toBe(told)
+  })
+
   test('though it ignores the end of its input and SIGTERM', async () => {
     const upstream = start({ args: ['--deaf'] })
     const peer = await upstream.peer(speakerOf('legacy'))

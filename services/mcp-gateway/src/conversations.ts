@@ -8,6 +8,7 @@ import { CLIENT_INFO, type Peer, type Speaker } from '@mcpshield/upstream/upstre
 import type { Client, Exchange, Session } from './client.ts'
 import type { LegacyListening } from './legacy-listening.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
+import { inClientsNames, taskNames, type TaskNames } from './task-names.ts'
 
 export type Conversations = {
   /** Throws an AppError when there is no such upstream, or it cannot be reached. */
@@ -16,6 +17,8 @@ export type Conversations = {
   open(session: Session): Peer[]
   /** Brings a conversation to the log level that its client wants; what a request of the modern era carries for it. */
   logAs(peer: Peer, exchange: Exchange): Promise<JsonObject>
+  /** What is known here of tasks that clients have made. */
+  tasks: TaskNames
 }
 
 type ConversationDeps = {
@@ -29,6 +32,8 @@ const SET_LEVEL_TIMEOUT_MS = 5_000
 export function conversations({ standing, listening }: ConversationDeps): Conversations {
   const ofSession = new WeakMap<Session, Map<RunningUpstream, Peer>>()
   const levels = new WeakMap<Peer, string>()
+  const tasks = taskNames()
+  const speaker = (client: Client, upstream: RunningUpstream) => speakerOf(client, upstream, tasks, standing)
 
   /** Once for each session and upstream: what follows from the session's life. */
   const keep = (client: Client, session: Session, upstream: RunningUpstream, peer: Peer) => {
@@ -39,7 +44,7 @@ export function conversations({ standing, listening }: ConversationDeps): Conver
     open.set(upstream, peer)
     const follow = (each: Peer) => {
       if (each.era === 'legacy') each.follow()
-      else listening.followLists(session, each, speakerOf(client, upstream, standing).onNotification)
+      else listening.followLists(session, each, speaker(client, upstream).onNotification)
     }
     if (session.isFollowed()) follow(peer)
     if (!isNew) return
@@ -50,10 +55,11 @@ export function conversations({ standing, listening }: ConversationDeps): Conver
     })
   }
   return {
+    tasks,
     async with(runtime, slug, exchange) {
       const upstream = runtime.upstream(slug)
       if (upstream === undefined) throw new AppError('NOT_FOUND', `There is no upstream ${slug}.`)
-      const peer = await upstream.connection.peer(speakerOf(exchange.client, upstream, standing))
+      const peer = await upstream.connection.peer(speaker(exchange.client, upstream))
       const { session } = exchange.client
       if (session !== null) keep(exchange.client, session, upstream, peer)
       return peer
@@ -85,9 +91,12 @@ function wantedLevel({ client, request }: Exchange): string | null {
 function speakerOf(
   client: Client,
   upstream: RunningUpstream,
+  tasks: TaskNames,
   standing: ConversationDeps['standing'],
 ): Speaker {
   const { era, info, capabilities, session } = client
+  const named = (message: Message) =>
+    inClientsNames(message, (task) => tasks.of(session, upstream.slug, task))
   return {
     id: session?.digest ?? speakerId(client),
     era,
@@ -95,10 +104,11 @@ function speakerOf(
     capabilities,
     onNotification(message) {
       if (message.method === 'notifications/tools/list_changed') upstream.catalog.outdated()
-      session?.notify(standing(client, message))
+      const told = named(message)
+      if (told !== undefined) session?.notify(standing(client, told))
     },
     async onRequest(message, signal) {
-      if (session !== null) return session.ask(standing(client, message), signal)
+      if (session !== null) return session.ask(standing(client, named(message) ?? message), signal)
       return {
         error: { code: METHOD_NOT_FOUND, message: 'This client cannot be asked outside of a request.' },
       }

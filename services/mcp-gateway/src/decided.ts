@@ -33,6 +33,8 @@ import type { OpenCalls, Opened, Step } from './open-calls.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
 import type { Bound, SealedStates } from './sealed-state.ts'
 import type { Target } from './targets.ts'
+import { madeTask } from '@mcpshield/mcp/task-methods'
+import { inClientsNames } from './task-names.ts'
 import { renamedTask, withSealedTask, type TaskTerms } from './tasks.ts'
 import { listedTools } from './upstream-lists.ts'
 
@@ -351,6 +353,7 @@ async function runUpstream(
   const obligations =
     task === undefined ? verdict.owes : { ...verdict.owes, redact: [...verdict.owes.redact, ...task.redact] }
   const redacted = (message: Message) => redactMessage(message, obligations.redact, deps.keyedHash)
+  const named = (message: Message) => inClientsNames(message, (id) => taskName(deps, running, slug, id))
   const crossing = {
     peer,
     method: exchange.request.method,
@@ -360,12 +363,16 @@ async function runUpstream(
     // What is told before the record is stored would be released before it.
     tell: (message: Message) =>
       void verdict.recorded.then(
-        () => tellInEra(exchange, redacted(message)),
+        () => {
+          // A task that is told of before its call has been answered has no name yet.
+          const told = named(message)
+          if (told !== undefined) tellInEra(exchange, redacted(told))
+        },
         () => undefined,
       ),
     ask: async (message: Message, signal: AbortSignal): Promise<RpcAnswer> => {
       await verdict.recorded
-      return exchange.ask(redacted(message), signal)
+      return exchange.ask(redacted(named(message) ?? message), signal)
     },
   }
   const step =
@@ -387,6 +394,17 @@ async function runUpstream(
     redactions: shown.count,
     maxBytes: tighter(obligations.max_bytes, task?.max_bytes),
   }
+}
+
+/** The client's id of a task: that of the request, or the one it got from the call that made it. */
+function taskName(
+  { conversations }: DecidedDeps,
+  { exchange, task }: Running,
+  slug: string,
+  id: string,
+): string | undefined {
+  const { client, request } = exchange
+  return id === task?.task ? String(request.params['taskId']) : conversations.tasks.of(client.session, slug, id)
 }
 
 /** A legacy client’s subscription at a modern server is a stream of ours. */
@@ -507,7 +525,11 @@ async function carrying(
   }
   const { slug, redact, max_bytes } = owed
   const terms = { slug, tool: target.tool, redact, ...(max_bytes === undefined ? {} : { max_bytes }) }
-  return { result: await withSealedTask(deps.states, client, result, terms) }
+  const sealed = await withSealedTask(deps.states, client, result, terms)
+  const [made, known] = [madeTask(result), madeTask(sealed)]
+  if (made !== undefined && known !== undefined)
+    deps.conversations.tasks.learn(client.session, slug, made, known)
+  return { result: sealed }
 }
 
 async function carriedBy(

@@ -37,6 +37,8 @@ export async function answerRequest(deps: EndpointDeps, exchange: Exchange): Pro
     const { method } = exchange.request
     if (exchange.client.era === 'legacy' ? MODERN_ONLY.has(method) : LEGACY_ONLY.has(method))
       return unknown(method)
+    // JSON-RPC keeps these names for itself: they are no server's.
+    if (method.startsWith('rpc.')) return unknown(method)
     if (method === 'ping') return result({})
     if (method === 'logging/setLevel') return result(await setLevel(exchange))
     const runtime = await deps.runtimeOf(exchange.client.credential.project_id)

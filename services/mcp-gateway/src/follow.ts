@@ -9,7 +9,8 @@ import { accepts, header } from './headers.ts'
 import { eventPlace, type EventPlace } from './instance.ts'
 import { FORBIDDEN, NO_SESSION, sendEmpty, sendError } from './replies.ts'
 import { goOnElsewhere, missedElsewhere } from './replays.ts'
-import type { LiveSession, Sessions } from './session.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Sessions } from './session.ts'
 import type { StreamConnection, StreamConnections } from './stream-connection.ts'
 import type { ResumableStream } from './stream.ts'
 import type { Streams } from './streams.ts'
@@ -115,7 +116,9 @@ async function listenAgain(
 ): Promise<void> {
   if (place.instance !== deps.peers.instance)
     return listen(deps, follow, live, await missedElsewhere(deps.peers, place, live.digest))
+  if (deps.streams.isForeign(place.stream, live.digest)) return unknownEvent(follow.response)
   const stream = deps.streams.find(place.stream, live.digest)
+  // Given up meanwhile: what comes from now on is worth more than an error.
   if (stream === undefined) return listen(deps, follow, live, [])
   attach(deps, follow, live, { stream, after: place.n, missed: [] })
 }

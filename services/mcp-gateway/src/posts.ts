@@ -6,41 +6,37 @@ import { readMessage, type Incoming, type WrittenAnswer } from '@mcpshield/mcp/j
 import {
   HEADER_MISMATCH,
   INVALID_REQUEST,
-  isId,
   isObject,
   PARSE_ERROR,
   type RequestId,
   type RpcError,
 } from '@mcpshield/mcp/messages'
-import type { Peers } from '@mcpshield/bus/peers'
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import type { KeyUse } from '@mcpshield/pdp/key-use'
 import type { Credential } from '@mcpshield/pdp/snapshots'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import type { Log } from '@mcpshield/runtime/log'
 import { readBody } from './body.ts'
 import type { Client, Exchange } from './client.ts'
 import { accepts, header, isJson, mirrorProblem, paramHeaders } from './headers.ts'
-import { askingInstance } from './instance.ts'
+import { takeAnswer, takeNotification, type MessageDeps } from './client-messages.ts'
 import { agentOf, negotiated, spokenIn, UNNAMED_VERSION, type Spoken } from './protocol.ts'
-import { answerMessage, asWithoutSession } from './questions.ts'
+import { answerMessage } from './questions.ts'
 import { NO_SESSION, sendEmpty, sendError } from './replies.ts'
-import { openExchange, type ResponseDeps } from './response.ts'
-import type { LiveSession, Sessions } from './session.ts'
+import { OpenExchange, type ExchangeTerms, type ResponseDeps } from './response.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Sessions } from './session.ts'
 
-export type PostDeps = ResponseDeps & {
-  maxBodyBytes: number
-  pdp: Pick<DecisionPoint, 'recordMalformed'>
-  uses: Pick<KeyUse, 'seen'>
-  sessions: Sessions
-  peers: Peers
-  log: Log
-  /** Whether the asker's credential is still good. */
-  holds(credential: Credential): boolean
-  /** Never rejects. */
-  answerRequest(exchange: Exchange): Promise<WrittenAnswer>
-  answerNotification(client: Client, only: string | null, method: string, params: JsonObject): Promise<void>
-}
+export type PostDeps = ResponseDeps &
+  MessageDeps & {
+    maxBodyBytes: number
+    pdp: Pick<DecisionPoint, 'recordMalformed'>
+    uses: Pick<KeyUse, 'seen'>
+    sessions: Sessions
+    /** Whether the asker's credential is still good. */
+    holds(credential: Credential): boolean
+    /** Never rejects. */
+    answerRequest(exchange: Exchange): Promise<WrittenAnswer>
+  }
 
 export type Post = {
   request: IncomingMessage
@@ -130,7 +126,7 @@ async function serveModern(
   deps: PostDeps,
   post: Post,
   incoming: Exclude<Incoming, { kind: 'invalid' }>,
-  { version, info, capabilities }: Extract<Spoken, { era: 'modern' }>,
+  spoken: Extract<Spoken, { era: 'modern' }>,
 ): Promise<boolean> {
   const { request, response, credential, only } = post
   if (incoming.kind === 'response') {
@@ -152,26 +148,31 @@ async function serveModern(
     const message = 'Listening needs an event stream: accept text/event-stream.'
     return refuse(deps, post, 406, { code: INVALID_REQUEST, message }, id)
   }
-  const agent = agentOf(info)
-  const client: Client = {
-    credential,
-    era: 'modern',
-    protocolVersion: version,
-    info,
-    capabilities,
-    agent,
-    session: null,
-  }
   return answer(deps, {
     response,
     accept,
-    client,
+    client: modernClient(credential, spoken),
     live: null,
     only,
     request: incoming.request,
     requestId: randomUUID(),
     paramHeaders: params.params,
   })
+}
+
+function modernClient(
+  credential: Credential,
+  { version, info, capabilities }: Extract<Spoken, { era: 'modern' }>,
+): Client {
+  return {
+    credential,
+    era: 'modern',
+    protocolVersion: version,
+    info,
+    capabilities,
+    agent: agentOf(info),
+    session: null,
+  }
 }
 
 async function serveLegacy(
@@ -238,7 +239,7 @@ async function initialize(
     capabilities: objectOr(capabilities),
   }
   const live = deps.sessions.open(credential.subject, terms)
-  const opened = openExchange(deps, {
+  const exchange = new OpenExchange(deps, {
     response,
     accept: request.headers.accept,
     client: legacyClient(credential, live, terms.version),
@@ -248,63 +249,17 @@ async function initialize(
     requestId: randomUUID(),
     paramHeaders: NO_PARAMS,
   })
-  const answered = await deps.answerRequest(opened.exchange)
+  const answered = await deps.answerRequest(exchange)
   const began = answered.member === 'result'
-  opened.finish(answered, began ? ['mcp-session-id', live.id] : [])
+  exchange.finish(answered, began ? ['mcp-session-id', live.id] : [])
   if (!began) deps.sessions.ended(live.digest)
   return true
 }
 
 const objectOr = (value: unknown): JsonObject => (isObject(value) ? value : {})
 
-/** Its exchange is answered, and the response with it. */
-async function answer(deps: PostDeps, terms: Parameters<typeof openExchange>[1]): Promise<true> {
-  const { exchange, finish } = openExchange(deps, terms)
-  finish(await deps.answerRequest(exchange))
+async function answer(deps: PostDeps, terms: ExchangeTerms): Promise<true> {
+  const exchange = new OpenExchange(deps, terms)
+  exchange.finish(await deps.answerRequest(exchange))
   return true
 }
-
-/** A client's answer to what it was asked, by whichever instance asked. One that nobody waits for is nobody's. */
-async function takeAnswer(
-  { questions, peers, log }: PostDeps,
-  { credential, session }: Client,
-  id: RequestId,
-  answer: JsonObject,
-): Promise<void> {
-  const asking = askingInstance(id)
-  if (asking === undefined) return
-  const from = session?.digest ?? asWithoutSession(credential.subject)
-  if (asking === peers.instance) return void questions.answer(from, String(id), answer)
-  try {
-    await peers.ask(asking, 'answer', { session: from, id: String(id), answer }, TELL_TIMEOUT_MS)
-  } catch (error) {
-    log.warn({ err: error }, 'a client’s answer was not passed on')
-  }
-}
-
-const TELL_TIMEOUT_MS = 5_000
-
-async function takeNotification(
-  { peers, log, answerNotification }: PostDeps,
-  client: Client,
-  live: LiveSession | null,
-  { only, method, params }: { only: string | null; method: string; params: JsonObject },
-): Promise<void> {
-  try {
-    if (method === 'notifications/cancelled') return cancel(peers, live, params)
-    await answerNotification(client, only, method, params)
-  } catch (error) {
-    log.warn({ err: error, method }, 'notification of a client')
-  }
-}
-
-/** Ends a request of the same session, wherever it runs. Without a session, its connection is what ends it. */
-function cancel(peers: Peers, live: LiveSession | null, { requestId: id, reason }: JsonObject): void {
-  if (live === null || !isId(id)) return
-  const abort = live.running.get(id)
-  if (abort !== undefined) return abort()
-  const why = typeof reason === 'string' ? { reason: reason.slice(0, MAX_REASON_UNITS) } : {}
-  peers.tell('cancel', { session: live.digest, id, ...why })
-}
-
-const MAX_REASON_UNITS = 200

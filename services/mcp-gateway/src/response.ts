@@ -8,14 +8,16 @@ import {
   METHOD_NOT_FOUND,
   MISSING_CAPABILITY,
   UNSUPPORTED_VERSION,
+  type Message,
   type RequestId,
+  type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import type { Client, Exchange } from './client.ts'
 import { accepts } from './headers.ts'
 import { asWithoutSession, messageJson, unanswered, type Questions } from './questions.ts'
 import { sendJson } from './replies.ts'
-import type { LiveSession } from './session.ts'
-import type { StreamConnection, StreamConnections } from './stream-connection.ts'
+import type { LiveSession } from './live-session.ts'
+import { EVENT_STREAM_HEAD, type StreamConnection, type StreamConnections } from './stream-connection.ts'
 import { plainStream, type Telling } from './stream.ts'
 import type { Streams } from './streams.ts'
 
@@ -32,74 +34,114 @@ export type ExchangeTerms = {
   paramHeaders: Record<string, string>
 }
 
-export type OpenExchange = {
-  exchange: Exchange
+/**
+ * One request and its response. A class, as a getter on each object would give each a shape of its own, which the
+ * garbage collector pays for dearly: the signal is made only for who looks at it.
+ */
+export class OpenExchange implements Exchange {
+  readonly client: Client
+  readonly only: string | null
+  readonly request: Request
+  readonly requestId: string
+  readonly paramHeaders: Record<string, string>
+  #deps: ResponseDeps
+  #terms: ExchangeTerms
+  #controller: AbortController | null = null
+  #stream: RequestStream | null | undefined
+  #isOver = false
+  /** Only a request of a session can be taken back. */
+  #takeBack: (() => void) | null = null
+  #isTakenBack = false
+
+  constructor(deps: ResponseDeps, terms: ExchangeTerms) {
+    this.#deps = deps
+    this.#terms = terms
+    this.client = terms.client
+    this.only = terms.only
+    this.request = terms.request
+    this.requestId = terms.requestId
+    this.paramHeaders = terms.paramHeaders
+    const { live } = terms
+    if (live === null) return
+    live.hold()
+    this.#takeBack = () => {
+      this.#isTakenBack = true
+      this.#abort()
+    }
+    live.running.set(terms.request.id, this.#takeBack)
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      const { response } = this.#terms
+      const gone = () => this.#gone()
+      if (response.destroyed) gone()
+      else response.once('close', gone)
+    }
+    return this.#controller.signal
+  }
+
+  notify(message: Message): void {
+    if (!this.#isOver) this.#streamOf()?.send(messageJson(message))
+  }
+
+  async ask(message: Message, signal: AbortSignal): Promise<RpcAnswer> {
+    const { era, credential } = this.client
+    if (era === 'modern') return unanswered('A client of this revision is not asked in between.')
+    const stream = this.#isOver ? null : this.#streamOf()
+    if (stream === null) return unanswered('The client cannot be asked: it takes no event stream.')
+    return this.#deps.questions.ask({
+      to: this.#terms.live?.digest ?? asWithoutSession(credential.subject),
+      message,
+      signal: AbortSignal.any([signal, this.signal]),
+      send: (json) => stream.send(json),
+    })
+  }
+
   /** Sends the answer, once, with further headers where it is plain JSON. */
-  finish(answer: WrittenAnswer, headers?: string[]): void
-}
-
-export function openExchange(deps: ResponseDeps, terms: ExchangeTerms): OpenExchange {
-  const { response, client, live, request } = terms
-  let controller: AbortController | null = null
-  let stream: RequestStream | null | undefined
-  let isOver = false
-
-  const abort = () => {
-    if (isOver) return
-    controller ??= new AbortController()
-    controller.abort()
+  finish(answer: WrittenAnswer, headers: string[] = []): void {
+    const { response, live, request, client } = this.#terms
+    this.#isOver = true
+    if (live !== null) {
+      if (live.running.get(request.id) === this.#takeBack) live.running.delete(request.id)
+      live.release()
+    }
+    if (this.#isTakenBack && accepts(this.#terms.accept, 'text/event-stream')) return this.#endUnanswered()
+    const text = answerText(request.id, answer)
+    if (this.#stream) this.#stream.finish(text, request.id)
+    else if (!response.destroyed) sendJson(response, statusOf(client, answer), text, headers)
   }
+
+  /** Who took a request back is told nothing more of it, and nothing that could be come back for. */
+  #endUnanswered(): void {
+    const { response } = this.#terms
+    if (this.#stream) this.#stream.drop()
+    else if (!response.destroyed) response.writeHead(200, EVENT_STREAM_HEAD).end()
+  }
+
+  #streamOf(): RequestStream | null {
+    if (this.#stream === undefined) this.#stream = openStream(this.#deps, this.#terms, () => this.#abort())
+    return this.#stream
+  }
+
+  #abort(): void {
+    if (this.#isOver) return
+    this.#controller ??= new AbortController()
+    this.#controller.abort()
+  }
+
   /** Once there is a stream, that knows whether its client may come back. */
-  const gone = () => {
-    if (stream === undefined || stream === null) abort()
-  }
-  const streamOf = () => (stream === undefined ? (stream = openStream(deps, terms, abort)) : stream)
-  live?.hold()
-  live?.running.set(request.id, abort)
-
-  const exchange: Exchange = {
-    client,
-    only: terms.only,
-    request,
-    requestId: terms.requestId,
-    paramHeaders: terms.paramHeaders,
-    get signal() {
-      if (controller === null) {
-        controller = new AbortController()
-        if (response.destroyed) gone()
-        else response.once('close', gone)
-      }
-      return controller.signal
-    },
-    notify(message) {
-      if (!isOver) streamOf()?.send(messageJson(message))
-    },
-    async ask(message, signal) {
-      if (client.era === 'modern') return unanswered('A client of this revision is not asked in between.')
-      const asked = isOver ? null : streamOf()
-      if (asked === null) return unanswered('The client cannot be asked: it takes no event stream.')
-      return deps.questions.ask({
-        to: live?.digest ?? asWithoutSession(client.credential.subject),
-        message,
-        signal: AbortSignal.any([signal, exchange.signal]),
-        send: (json) => asked.send(json),
-      })
-    },
-  }
-  return {
-    exchange,
-    finish(answer, headers = []) {
-      isOver = true
-      if (live?.running.get(request.id) === abort) live.running.delete(request.id)
-      live?.release()
-      const text = answerText(request.id, answer)
-      if (stream) stream.finish(text, request.id)
-      else if (!response.destroyed) sendJson(response, statusOf(client, answer), text, headers)
-    },
+  #gone(): void {
+    if (!this.#stream) this.#abort()
   }
 }
 
-type RequestStream = Pick<Telling, 'send'> & { finish(text: string, id: RequestId): void }
+type RequestStream = Pick<Telling, 'send'> & {
+  finish(text: string, id: RequestId): void
+  /** It ends without an answer. */
+  drop(): void
+}
 
 /** Null where the client takes none, or has too many open. */
 function openStream(deps: ResponseDeps, terms: ExchangeTerms, abort: () => void): RequestStream | null {
@@ -112,6 +154,7 @@ function openStream(deps: ResponseDeps, terms: ExchangeTerms, abort: () => void)
   const plain = plainStream(connection)
   return {
     send: (json) => plain.send(json),
+    drop: () => plain.end(),
     finish(text) {
       plain.send(text)
       plain.end()
@@ -147,6 +190,7 @@ function openResumable(
   stream.attach(connection, 0)
   return {
     send: (json) => stream.send(json),
+    drop: () => stream.close(),
     finish(text, id) {
       stream.send(text, text.length > TOO_LARGE_UNITS ? answerText(id, TOO_LARGE) : undefined)
       streams.finish(stream)

@@ -1,36 +1,9 @@
 // The legacy sessions that this instance knows. An id tells whose it is and what was agreed; what changes is read once
 // from the store when a session is first seen here, and told by the other instances from then on.
 import { LRUCache } from 'lru-cache'
-import type { RequestId, RpcAnswer } from '@mcpshield/mcp/messages'
-import type { Peers } from '@mcpshield/bus/peers'
-import type { JsonObject } from '@mcpshield/policy/facts'
-import type { Log } from '@mcpshield/runtime/log'
-import type { Session } from './client.ts'
-import { unanswered, type Questions } from './questions.ts'
+import { entryOf, tell, type Entry, type LiveSession, type SessionDeps } from './live-session.ts'
 import { sessionDigest, type SessionIds, type SessionTerms } from './session-id.ts'
-import type { SessionState, SessionStore } from './session-store.ts'
-import type { Telling } from './stream.ts'
-
-/** A session as the transport holds it. */
-export type LiveSession = Session & {
-  readonly id: string
-  readonly subject: string
-  readonly terms: SessionTerms
-  isEnded(): boolean
-  /** What aborts its requests that run here, by their ids. */
-  readonly running: Map<RequestId, () => void>
-  /** The client's GET stream is here from now on; the one before ends. */
-  follow(stream: Telling & { close(): void }): void
-  /** Its connection is closed; what is told now is for a client that comes back for it. */
-  unfollow(stream: Telling): void
-  /** Nobody came back. */
-  lose(stream: Telling): void
-  /** A message that another instance has for the GET stream; nothing happens when that is not here. */
-  deliver(json: string): void
-  /** Something of it is open here: it is not forgotten until that is released. */
-  hold(): void
-  release(): void
-}
+import type { SessionState } from './session-store.ts'
 
 export type Sessions = Disposable & {
   /** A new one, of which nobody knows yet. */
@@ -47,12 +20,8 @@ export type Sessions = Disposable & {
   changed(digest: string): void
 }
 
-export type SessionsDeps = {
+export type SessionsDeps = SessionDeps & {
   ids: SessionIds
-  store: SessionStore
-  peers: Peers
-  questions: Questions
-  log: Log
   /** Runs when a session is over here. */
   onEnd(digest: string): void
 }
@@ -68,7 +37,7 @@ export function sessions(deps: SessionsDeps): Sessions {
   const byId = new LRUCache<string, Entry>({
     max: MAX_KNOWN,
     // What is open goes on; it is forgotten when it is released.
-    dispose: (entry, _id, reason) => void (reason === 'evict' && !entry.isHeld() && forget(entry)),
+    disposeAfter: (entry, _id, reason) => void (reason === 'evict' && !entry.isHeld() && forget(entry)),
   })
 
   const forget = (entry: Entry) => {
@@ -132,141 +101,5 @@ export function sessions(deps: SessionsDeps): Sessions {
     [Symbol.dispose]() {
       for (const entry of [...byDigest.values()]) forget(entry)
     },
-  }
-}
-
-type Entry = {
-  session: LiveSession
-  isHeld(): boolean
-  /** Reads what changed; true when the session is over. */
-  read(): Promise<boolean>
-  close(): void
-}
-
-type EntryTerms = {
-  id: string
-  digest: string
-  subject: string
-  terms: SessionTerms
-  state: SessionState
-  released(entry: Entry): void
-}
-
-function entryOf(deps: SessionsDeps, { id, digest, subject, terms, state, released }: EntryTerms): Entry {
-  const { store, peers, questions } = deps
-  const endListeners: (() => void)[] = []
-  const followListeners: (() => void)[] = []
-  const over = new AbortController()
-  let stream: (Telling & { close(): void }) | null = null
-  let isListening = false
-  let { logLevel, follower } = state
-  let holds = 0
-  /** Counts what was changed here: what is read meanwhile is older. */
-  let changes = 0
-
-  const isElsewhere = () => follower !== null && follower !== peers.instance
-  const changed = () => tell(deps, () => peers.tell('session', { session: digest, ended: false }))
-  /** On the GET stream, wherever it is. */
-  const send = (message: JsonObject) => {
-    if (isElsewhere()) peers.tell('event', { session: digest, message })
-    else stream?.send(JSON.stringify(message))
-  }
-  const session: LiveSession = {
-    id,
-    digest,
-    subject,
-    terms,
-    running: new Map(),
-    get logLevel() {
-      return logLevel
-    },
-    async setLogLevel(level) {
-      changes++
-      logLevel = level
-      await store.setLogLevel(digest, level)
-      changed()
-    },
-    notify: (message) => tell(deps, () => send({ jsonrpc: '2.0', ...message })),
-    async ask(message, signal): Promise<RpcAnswer> {
-      if (!session.isFollowed()) return unanswered('The client does not listen.')
-      const either = AbortSignal.any([signal, over.signal])
-      session.hold()
-      try {
-        const question = { to: digest, message, signal: either }
-        return await questions.ask({
-          ...question,
-          send: (json) => send(JSON.parse(json) as JsonObject),
-        })
-      } finally {
-        session.release()
-      }
-    },
-    onEnd: (run) => void (over.signal.aborted ? run() : endListeners.push(run)),
-    isFollowed: () => isListening || isElsewhere(),
-    onFollow: (run) => void followListeners.push(run),
-    isEnded: () => over.signal.aborted,
-    follow(next) {
-      const before = stream
-      changes++
-      stream = next
-      isListening = true
-      follower = peers.instance
-      if (before !== next) before?.close()
-      void store.follow(digest, peers.instance).then(changed)
-      for (const run of followListeners) run()
-    },
-    unfollow(closed) {
-      if (stream !== closed || !isListening) return
-      changes++
-      isListening = false
-      follower = null
-      void store.unfollow(digest, peers.instance).then(changed)
-    },
-    lose(lost) {
-      if (stream !== lost) return
-      stream = null
-      isListening = false
-    },
-    deliver: (json) => stream?.send(json),
-    hold: () => void holds++,
-    release() {
-      if (--holds === 0) released(entry)
-    },
-  }
-  const entry: Entry = {
-    session,
-    isHeld: () => holds > 0,
-    async read() {
-      const before = changes
-      const now = await store.read(digest)
-      if (now === undefined || over.signal.aborted || before !== changes) return now?.ended === true
-      logLevel = now.logLevel
-      follower = now.follower
-      // A client listens in one place: where it came last.
-      if (isElsewhere()) {
-        isListening = false
-        stream?.close()
-        stream = null
-      }
-      return now.ended
-    },
-    close() {
-      if (over.signal.aborted) return
-      over.abort()
-      for (const abort of session.running.values()) abort()
-      stream?.close()
-      stream = null
-      for (const run of endListeners) run()
-    },
-  }
-  return entry
-}
-
-/** Telling others is never worth failing for. */
-function tell({ log }: SessionsDeps, work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    log.warn({ err: error }, 'sessions: not told')
   }
 }

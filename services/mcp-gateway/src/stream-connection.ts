@@ -28,7 +28,14 @@ type ConnectionDeps = {
   maxPerSubject?: number
 }
 
-const HEAD = ['content-type', 'text/event-stream', 'cache-control', 'no-store', 'x-accel-buffering', 'no']
+export const EVENT_STREAM_HEAD = [
+  'content-type',
+  'text/event-stream',
+  'cache-control',
+  'no-store',
+  'x-accel-buffering',
+  'no',
+]
 const KEEP_ALIVE_MS = 15_000
 const MAX_PER_SUBJECT = 1_000
 const CHECK_EVERY_MS = 500
@@ -68,7 +75,7 @@ export function streamConnections(deps: ConnectionDeps): StreamConnections {
     open(response, credential, onClose) {
       const { subject } = credential
       if (response.destroyed || (perSubject.get(subject) ?? 0) >= maxPerSubject) return undefined
-      response.writeHead(200, HEAD)
+      response.writeHead(200, EVENT_STREAM_HEAD)
       response.flushHeaders()
       const connection: StreamConnection = {
         write(frame) {

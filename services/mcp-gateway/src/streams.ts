@@ -19,6 +19,8 @@ export type StreamTerms = {
 export type Streams = Disposable & {
   start(terms: StreamTerms): ResumableStream
   find(name: string, session: string): ResumableStream | undefined
+  /** Whether there is a stream of this name, which is not this session's. */
+  isForeign(name: string, session: string): boolean
   /** It is at its end, and is kept for a while. */
   finish(stream: ResumableStream): void
   /** The session is over, and with it all of its streams. */
@@ -45,10 +47,11 @@ export function resumableStreams(instance: string, times: StreamTimes = STREAM_T
     max: MAX_FINISHED,
     maxSize: MAX_FINISHED_BYTES,
     ttl: times.keepMs,
-    dispose: (stream) => stream.close(),
+    disposeAfter: (stream) => stream.close(),
   })
   let next = 0
 
+  const named = (name: string) => live.get(name) ?? finished.get(name)
   // What nobody asks for goes all the same.
   const timer = setInterval(() => finished.purgeStale(), times.keepMs)
   timer.unref()
@@ -71,8 +74,9 @@ export function resumableStreams(instance: string, times: StreamTimes = STREAM_T
       live.set(stream.name, stream)
       return stream
     },
+    isForeign: (name, session) => (named(name)?.session ?? session) !== session,
     find(name, session) {
-      const stream = live.get(name) ?? finished.get(name)
+      const stream = named(name)
       return stream?.session === session ? stream : undefined
     },
     finish(stream) {

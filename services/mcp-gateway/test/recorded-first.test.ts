@@ -15,6 +15,7 @@ import type { JsonObject } from '@mcpshield/policy/facts'
 import { parsePolicy } from '@mcpshield/policy/parse'
 import type { Peer, RequestOptions } from '@mcpshield/upstream/upstream'
 import type { Exchange } from '../src/client.ts'
+import { taskNames } from '../src/task-names.ts'
 import type { Conversations } from '../src/conversations.ts'
 import { serveDecided, type DecidedDeps } from '../src/decided.ts'
 import { legacyListening } from '../src/legacy-listening.ts'
@@ -153,6 +154,7 @@ const conversations: Conversations = {
   with: () => Promise.resolve(peer),
   open: () => [],
   logAs: () => Promise.resolve({}),
+  tasks: taskNames(),
 }
 
 function exchangeOf(method: string, params: JsonObject = {}, era: 'legacy' | 'modern' = 'legacy'): Exchange {

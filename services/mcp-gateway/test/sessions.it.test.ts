@@ -4,8 +4,10 @@ import { writeAnswer } from '@mcpshield/mcp/json-rpc'
 import type { RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Client, Exchange, Session } from '../src/client.ts'
-import { sessionDigest } from '../src/session-id.ts'
+import { questions } from '../src/questions.ts'
+import { sessionDigest, sessionIds } from '../src/session-id.ts'
 import { connectSessionStore } from '../src/session-store.ts'
+import { sessions as sessionsOf } from '../src/session.ts'
 import {
   begin,
   echo,
@@ -197,11 +199,11 @@ describe('a session', () => {
 
   test('stops what runs in it when it ends', async () => {
     const headers = await begin(a, key)
-    const answer = call(b, headers, 'run', { name: 'of an ended session' })
-    await isRunning('of an ended session')
+    await using waiting = await open(b, headers, 'run', { name: 'of an ended session', tells: true })
+    await waiting.message(0)
     await send(a, { method: 'DELETE', headers })
     expect(await outcome('of an ended session')).toBe('aborted')
-    await answer
+    await waiting.closed
   })
 
   test('that could not begin is not told', async () => {
@@ -387,6 +389,30 @@ describe('a client that goes away', () => {
     ends.get('secret')?.()
     expect(await broken.message(1)).toMatchObject({ result: { name: 'secret' } })
     await broken.break()
+  })
+
+  test('from its GET stream gets nothing of another’s, and a new stream where its own is forgotten', async () => {
+    const [headers, stranger] = [await begin(a, key), await begin(a, otherKey)]
+    const session = await sessionAt('a', headers)
+    await using listening = await follow(a, headers)
+    session.notify({ method: 'notifications/message', params: { text: 'secret' } })
+    await listening.message(0)
+    const first = listening.said[0]?.id ?? ''
+    expect((await send(a, { method: 'GET', headers: { ...stranger, 'last-event-id': first } })).status).toBe(
+      400,
+    )
+    await using elsewhere = await stream(b, {
+      method: 'GET',
+      headers: { ...stranger, 'last-event-id': first },
+    })
+    const theirs = await sessionAt('b', stranger)
+    theirs.notify({ method: 'notifications/message', params: { text: 'own' } })
+    expect(await elsewhere.message(0)).toMatchObject({ params: { text: 'own' } })
+    session.notify({ method: 'notifications/message', params: { text: 'secret too' } })
+    expect(await listening.message(1)).toMatchObject({ params: { text: 'secret too' } })
+    const lost = { ...headers, 'last-event-id': `${a.instance}_gzzz_7` }
+    await using again = await stream(a, { method: 'GET', headers: lost })
+    expect(again.status).toBe(200)
   })
 
   test('and names an event that is none of ours is told so', async () => {
@@ -603,7 +629,7 @@ describe('requests of several sessions', () => {
           headers: from,
           body: { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } },
         })
-      const answer = call(a, headers, 'run', { name }, 7)
+      const answer = open(a, headers, 'run', { name }, 7)
       await isRunning(name)
       for (const [from, id] of [
         [sibling, 7],
@@ -619,9 +645,31 @@ describe('requests of several sessions', () => {
       expect(running.get(name)?.signal.aborted).toBe(false)
       await cancel(headers, 7)
       expect(await outcome(name)).toBe('aborted')
-      await answer
+      await using unanswered = await answer
+      await unanswered.closed
+      expect(unanswered.said).toEqual([])
     }
   })
+})
+
+test('of a request that was taken back nothing more is told, nor kept', async () => {
+  const headers = await begin(a, key)
+  const cancel = (id: number) =>
+    send(a, {
+      headers,
+      body: { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } },
+    })
+  await using told = await open(a, headers, 'run', { name: 'told before', tells: true }, 1)
+  await told.message(0)
+  await cancel(1)
+  await told.closed
+  expect(told.said).toHaveLength(2)
+  const back = { method: 'GET', headers: { ...headers, 'last-event-id': told.lastId() } }
+  expect((await send(a, back)).status).toBe(400)
+  const asJson = call(a, { ...headers, accept: 'application/json' }, 'run', { name: 'as JSON' }, 2)
+  await isRunning('as JSON')
+  await cancel(2)
+  expect(await asJson).toMatchObject({ id: 2, result: { how: 'aborted' } })
 })
 
 test('a key has at most 1,000 streams open: the next is refused or plain JSON, another key’s is not', async () => {
@@ -643,4 +691,39 @@ test('a key has at most 1,000 streams open: the next is refused or plain JSON, a
     expect(next.status).toBe(200)
   })
   await Promise.all([other, ...opened].map((each) => each.break()))
+})
+
+describe('an instance that has seen very many sessions', () => {
+  test('forgets the idle ones, and lets go what hangs on them; what is open stays', async () => {
+    await using bus = await all.bus.connect('mcp-gateway')
+    await using store = await connectSessionStore(all.redisUrl, noLog)
+    const over: string[] = []
+    using known = sessionsOf({
+      ids: sessionIds('01'.repeat(32)),
+      store,
+      peers: bus.peers('many'),
+      questions: questions('many'),
+      log: noLog,
+      onEnd: (digest) => over.push(digest),
+    })
+    const terms = { version: '2025-11-25', info: { name: 'legacy' }, capabilities: {} }
+    const [idle, held] = [known.open('key', terms), known.open('key', terms)]
+    const gone: string[] = []
+    idle.onEnd(() => gone.push('idle'))
+    held.onEnd(() => gone.push('held'))
+    held.hold()
+    for (let n = 0; n < 10_000; n++) known.open('key', terms)
+    expect(gone).toEqual(['idle'])
+    expect(over).toEqual([idle.digest])
+    expect(known.known(held.digest)).toBe(held)
+    expect(await known.find(held.id, 'key')).toBe(held)
+    // It was not ended: whoever comes with its id finds it again.
+    const again = await known.find(idle.id, 'key')
+    expect(again).toMatchObject({ digest: idle.digest, terms })
+    expect(again).not.toBe(idle)
+    for (let n = 0; n < 10_000; n++) known.open('key', terms)
+    held.release()
+    expect(gone).toEqual(['idle', 'held'])
+    expect(known.known(held.digest)).toBeUndefined()
+  })
 })

@@ -118,7 +118,19 @@ export async function changedOAuth(
   checkSettings(reach, settings)
   if (before.url === reach.url && sameSettings(now?.settings ?? null, settings)) return {}
   await em.nativeDelete(UpstreamAuthorizationRow, { upstream_id: row.id })
-  return oauthColumns(em, secrets, row, settings && { settings, authorization: {} })
+  return oauthColumns(em, secrets, row, settings && { settings, authorization: stillBound(now, settings) })
+}
+
+/**
+ * What is left of an authorisation after a change: a client registered by hand, for the server that has taken it. The
+ * secret is told to no other that a changed upstream may name.
+ */
+export function stillBound(before: UpstreamOAuth | null, settings: OAuthSettings): Authorization {
+  const { client, tokens } = before?.authorization ?? {}
+  const isSame =
+    before?.settings.client_id === settings.client_id &&
+    before.settings.client_secret === settings.client_secret
+  return isSame && client?.by === 'given' && tokens !== undefined ? { client } : {}
 }
 
 /** VSCHAR and scope-token of RFC 6749, appendix A. */

@@ -19,6 +19,8 @@ function placeOf(key: string): z.ZodType<Place> {
 
 /** An answer has to fit into a message of the bus, with room to spare. */
 const MAX_PAGE_UNITS = 2 * 1024 * 1024
+/** What rows take to be shown may be somebody else's choice, and the process answers nothing else meanwhile. */
+const MAX_PAGE_MS = 250
 
 /** One page of the rows that `where` names, in descending order of `key`, or in ascending order of names. */
 export async function readPage<Row extends object, T>(
@@ -53,11 +55,13 @@ export async function readPage<Row extends object, T>(
   }
 }
 
-/** As many of the first rows, shown, as fit into a page; one at least. */
-function fitting<Row, T>(rows: Row[], show: (row: Row) => T): T[] {
+/** As many of the first rows, shown, as fit into a page and its time; one at least. */
+export function fitting<Row, T>(rows: Row[], show: (row: Row) => T): T[] {
   const shown: T[] = []
+  const untilMs = performance.now() + MAX_PAGE_MS
   let units = 0
   for (const row of rows) {
+    if (shown.length > 0 && performance.now() > untilMs) break
     const item = show(row)
     units += JSON.stringify(item).length
     if (units > MAX_PAGE_UNITS && shown.length > 0) break

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { fitting } from './pages.ts'
+
+const rows = Array.from({ length: 200 }, (_, index) => index)
+const busyFor = (ms: number) => {
+  const untilMs = performance.now() + ms
+  while (performance.now() < untilMs);
+}
+
+test('a page has every row that takes no time', () => {
+  expect(fitting(rows, (row) => row)).toEqual(rows)
+})
+
+test('a page of rows that take long to be shown is shorter, and never empty', () => {
+  const startedMs = performance.now()
+  const shown = fitting(rows, (row) => (busyFor(50), row))
+  expect(performance.now() - startedMs).toBeLessThan(1_000)
+  expect(shown).toEqual(rows.slice(0, shown.length))
+  expect(shown.length).toBeGreaterThan(1)
+  expect(fitting(rows, (row) => (busyFor(300), row))).toEqual([0])
+})
+
+test('a page of rows that are too large is shorter, and never empty', () => {
+  expect(fitting(rows, () => 'x'.repeat(1024 * 1024))).toHaveLength(1)
+  expect(fitting(rows, () => 'x'.repeat(3 * 1024 * 1024))).toHaveLength(1)
+})

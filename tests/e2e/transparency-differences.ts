@@ -1,0 +1,56 @@
+// What may differ between a server and the same server behind the gateway, each with its reason. All else is a fault.
+import { MISSING_CAPABILITY } from '@mcpshield/mcp/messages'
+import type { Received } from './canonical-tape.ts'
+import type { Json } from './mcp-wire.ts'
+
+export type Step = { name: string } & Received
+
+type Difference = {
+  why: string
+  /** Changes what one message says in both runs to what they have in common. */
+  leave(message: Json, step: Step): Json
+}
+
+export const DIFFERENCES: Difference[] = [
+  {
+    why: 'A list of tasks would tell ids of calls that nobody decided here: none is offered.',
+    leave: (message) => within(message, ['result', 'capabilities', 'tasks'], ({ list: _, ...rest }) => rest),
+  },
+  {
+    why: 'The gateway speaks every revision, whatever the server behind it speaks.',
+    leave: (message) => within(message, ['result'], ({ supportedVersions: _, ...rest }) => rest),
+  },
+  {
+    why: 'A server sees progress tokens of the gateway’s own; one that gives back what it was sent shows them.',
+    leave: (message) =>
+      ['_meta', 'structuredContent._meta'].reduce(
+        (each, path) => within(each, ['result', ...path.split('.')], ({ progressToken: _, ...rest }) => rest),
+        message,
+      ),
+  },
+  {
+    why: 'The log level is a matter of the session: the gateway takes it itself, and tells servers that log.',
+    leave: (message, { name }) => (name.startsWith('logging/setLevel') ? { answered: true } : message),
+  },
+  {
+    why: 'A client that does not declare tasks is refused them by the gateway, with its own sentence.',
+    leave: (message) =>
+      (message['error'] as Json | undefined)?.['code'] === MISSING_CAPABILITY
+        ? within(message, ['error'], (error) => ({ ...error, message: 'refused' }))
+        : message,
+  },
+]
+
+/** A step without what may differ. */
+export function asDocumented(step: Step): Step {
+  const leave = (message: unknown) => DIFFERENCES.reduce((each, difference) => difference.leave(each, step), message as Json)
+  return { ...step, onRequests: step.onRequests.map(leave), aside: step.aside.map(leave) }
+}
+
+/** The message with the object at a place changed, where there is one. */
+function within(holder: Json, [first, ...rest]: string[], change: (object: Json) => Json): Json {
+  if (first === undefined) return change(holder)
+  const held = holder[first]
+  if (typeof held !== 'object' || held === null || Array.isArray(held)) return holder
+  return { ...holder, [first]: within(held as Json, rest, change) }
+}
