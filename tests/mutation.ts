@@ -21,9 +21,9 @@ await requireGreen(product, chosen)
 const rows: Row[] = []
 for (const mutant of chosen) {
   const startedMs = performance.now()
-  const { failed } = await product.changed(mutant.file, mutant.find, mutant.replace, () =>
-    runTests(product, mutant.tests),
-  )
+  const { failed } = await product
+    .changed(mutant.file, mutant.find, mutant.replace, () => runTests(product, mutant.tests))
+    .catch((error: unknown): Run => ({ failed: undefined, output: String(error) }))
   const row = { mutant, failed, seconds: Math.round((performance.now() - startedMs) / 1000) }
   rows.push(row)
   console.log(lineOf(row))

@@ -47,10 +47,10 @@ const decided: Omit<Mutant, 'file'>[] = [
     tests: ask('lifts no denial'),
   },
   {
-    why: 'a held call runs without a word',
-    find: "    if ('refused' in word) return",
+    why: 'a held call runs though it was refused',
+    find: "    if ('refused' in word) return own(",
     replace:
-      "    if ('refused' in word) verdict = { ...verdict, forward: true }\n    else if ('refused' in word) return",
+      "    if ('refused' in word) return run(deps, { ...request, carried }, verdict)\n    if ('refused' in word) return own(",
     tests: choke('held for a person who refuses'),
   },
   {
@@ -153,8 +153,8 @@ const decided: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'what a rule redacts in questions is asked',
-    find: '      return exchange.ask(redacted(message), signal)',
-    replace: '      return exchange.ask(message, signal)',
+    find: 'exchange.ask(redacted(named(message) ?? message), signal)',
+    replace: 'exchange.ask(named(message) ?? message, signal)',
     tests: limits('in what it is asked'),
   },
   {
@@ -448,14 +448,14 @@ const core: Omit<Mutant, 'file'>[] = [
 const conversations: Omit<Mutant, 'file'>[] = [
   {
     why: 'what is told outside of calls is not redacted',
-    find: '      session?.notify(standing(client, message))',
-    replace: '      session?.notify(message)',
+    find: 'session?.notify(standing(client, told))',
+    replace: 'session?.notify(told)',
     tests: limits('outside of calls'),
   },
   {
     why: 'what is asked outside of calls is not redacted',
-    find: 'return session.ask(standing(client, message), signal)',
-    replace: 'return session.ask(message, signal)',
+    find: 'session.ask(standing(client, named(message) ?? message), signal)',
+    replace: 'session.ask(named(message) ?? message, signal)',
     tests: limits('outside of calls'),
   },
 ]

@@ -525,7 +525,10 @@ export const projects = contract('projects', {
     }),
     getPolicy: rpc({
       input: z.strictObject(project),
-      output: PolicyVersion,
+      output: PolicyVersion.extend({
+        /** Told to an API key, for who enforces by themselves: the policy that stands above; null when there is none. */
+        organization_policy_yaml: z.string().nullable().optional(),
+      }),
       errors: seen,
       access: 'user_or_key',
       http: { method: 'GET', path: at('/policy'), etag: 'version', summary: 'The policy in force' },

@@ -364,6 +364,10 @@ describe('metadata', () => {
       { serverMetadata: { authorization_endpoint: 'javascript:alert(1)' } },
     ],
     [
+      'with an authorisation page of another kind on this machine',
+      { serverMetadata: { authorization_endpoint: 'file://localhost/etc/passwd' } },
+    ],
+    [
       'with an authorisation page without https',
       { serverMetadata: { authorization_endpoint: 'http://sso.example/' } },
     ],

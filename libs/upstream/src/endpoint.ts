@@ -46,8 +46,9 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
   const path = url.pathname + url.search
   const calls = openPool(url.origin, MAX_CALL_CONNECTIONS)
   const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS)
+  const held = { bytes: 0 }
   const send = (call: EndpointCall) =>
-    exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path })
+    exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path }, held)
   return {
     slug,
     url,

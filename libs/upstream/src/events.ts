@@ -14,18 +14,24 @@ export type EventReader = {
   onOther?(event: string, data: string): boolean
 }
 
-/** Takes a piece of the stream; `all` when its reader wants no more. */
-export type EventTaker = (chunk: Buffer) => 'more' | 'all' | 'too large'
+export type EventTaker = {
+  /** Takes a piece of the stream; `all` when its reader wants no more. */
+  take(chunk: Buffer): 'more' | 'all' | 'too large'
+  /** Of an event that is not complete yet. */
+  heldBytes(): number
+}
 
 const MAX_EVENT_UNITS = 32 * 1024 * 1024
 
 export function readEvents(reader: EventReader): EventTaker {
   let state: 'more' | 'all' | 'too large' = 'more'
+  let heldBytes = 0
   const parser = createParser({
     maxBufferSize: MAX_EVENT_UNITS,
     ...(reader.onId === undefined ? {} : { onId: reader.onId }),
     ...(reader.onRetry === undefined ? {} : { onRetry: reader.onRetry }),
     onEvent({ event, data }) {
+      heldBytes = 0
       if (state !== 'more') return
       if (event !== undefined && event !== 'message') {
         if (reader.onOther?.(event, data)) state = 'all'
@@ -39,8 +45,12 @@ export function readEvents(reader: EventReader): EventTaker {
     },
   })
   const decoder = new TextDecoder()
-  return (chunk) => {
-    if (state === 'more') parser.feed(decoder.decode(chunk, { stream: true }))
-    return state
+  return {
+    take(chunk) {
+      heldBytes += chunk.length
+      if (state === 'more') parser.feed(decoder.decode(chunk, { stream: true }))
+      return state
+    },
+    heldBytes: () => heldBytes,
   }
 }

@@ -28,18 +28,28 @@ export type HttpAnswer = {
   events: boolean
 }
 
+/** What the answers of one upstream that are not complete yet take, together. */
+export type Held = { bytes: number }
+
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+/** However many calls there are at once: the memory is everybody's. */
+const MAX_HELD_BYTES = 128 * 1024 * 1024
 /** A response that is not waited for any longer may end, so that its connection can be used again. */
 const LEFTOVER_MS = 1_000
 const MAX_LEFTOVER_BYTES = 64 * 1024
 const STOPPED = new Error('not waited for any longer')
 
 /** Rejects with an AppError when the upstream cannot be reached, is late or answers without end. */
-export function exchange(pool: Dispatcher, slug: string, call: HttpCall): Promise<HttpAnswer> {
+export function exchange(
+  pool: Dispatcher,
+  slug: string,
+  call: HttpCall,
+  held: Held = { bytes: 0 },
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     if (call.signal?.aborted) return reject(clientGone())
     const { path, method, headers, body } = call
-    pool.dispatch({ path, method, headers, body }, new Exchange(slug, call, resolve, reject))
+    pool.dispatch({ path, method, headers, body }, new Exchange(slug, call, held, resolve, reject))
   })
 }
 
@@ -47,6 +57,7 @@ export function exchange(pool: Dispatcher, slug: string, call: HttpCall): Promis
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #slug: string
   readonly #call: HttpCall
+  readonly #held: Held
   readonly #resolve: (answer: HttpAnswer) => void
   readonly #reject: (error: Error) => void
   readonly #answer: HttpAnswer = { status: 0, headers: {}, message: undefined, events: false }
@@ -56,17 +67,20 @@ class Exchange implements Dispatcher.DispatchHandler {
   #leftover: NodeJS.Timeout | undefined
   #settled = false
   #bytes = 0
+  #ownBytes = 0
   readonly #chunks: Buffer[] = []
   #take: EventTaker | undefined
 
   constructor(
     slug: string,
     call: HttpCall,
+    held: Held,
     resolve: (answer: HttpAnswer) => void,
     reject: (error: Error) => void,
   ) {
     this.#slug = slug
     this.#call = call
+    this.#held = held
     this.#resolve = resolve
     this.#reject = reject
     const { timeoutMs, signal } = call
@@ -110,11 +124,20 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#fail(unavailable(this.#slug, `answered with more than ${MAX_ANSWER_BYTES} bytes`))
     } else if (this.#take === undefined) {
       this.#chunks.push(chunk)
+      this.#hold(this.#bytes)
     } else {
-      const taken = this.#take(chunk)
+      const taken = this.#take.take(chunk)
       if (taken === 'all') this.#done()
       else if (taken === 'too large') this.#fail(unavailable(this.#slug, 'sent an event that is too large'))
+      else this.#hold(this.#take.heldBytes())
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#held.bytes += bytes - this.#ownBytes
+    this.#ownBytes = bytes
+    if (this.#held.bytes > MAX_HELD_BYTES && bytes > 0)
+      this.#fail(unavailable(this.#slug, 'answers many calls with too much at once'))
   }
 
   onResponseEnd(): void {
@@ -138,6 +161,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(): void {
     this.#settled = true
+    this.#hold(0)
     clearTimeout(this.#deadline)
     if (this.#gone !== undefined) this.#call.signal?.removeEventListener('abort', this.#gone)
   }

@@ -47,7 +47,7 @@ export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseL
 
   const begin = (speaker: Speaker): Entry => {
     const { id } = speaker
-    if (entries.size >= MAX_PEERS) void remove(longestUnused(entries))
+    if (entries.size >= MAX_PEERS) void remove(longestUnused(entries, slug))
     const forget = () => {
       if (entries.get(id) === entry) entries.delete(id)
     }
@@ -64,9 +64,13 @@ export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseL
     slug,
     peer(speaker) {
       if (disposed) return Promise.reject(unavailable(slug, 'was removed'))
-      const entry = entries.get(speaker.id) ?? begin(speaker)
-      entry.usedAtMs = performance.now()
-      return entry.opening
+      try {
+        const entry = entries.get(speaker.id) ?? begin(speaker)
+        entry.usedAtMs = performance.now()
+        return entry.opening
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
     },
     leave: (speakerId) => void remove(speakerId),
     async [Symbol.asyncDispose]() {
@@ -81,10 +85,13 @@ export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseL
   }
 }
 
-function longestUnused(entries: Map<string, Entry>): string {
-  let found = ''
+/** Of those with nothing under way. Throws an AppError when there is none: nobody takes another's session. */
+function longestUnused(entries: Map<string, Entry>, slug: string): string {
+  let found: string | undefined
   let usedAtMs = Infinity
-  for (const [id, entry] of entries) if (entry.usedAtMs < usedAtMs) [found, usedAtMs] = [id, entry.usedAtMs]
+  for (const [id, entry] of entries)
+    if (entry.usedAtMs < usedAtMs && entry.peer?.isBusy() === false) [found, usedAtMs] = [id, entry.usedAtMs]
+  if (found === undefined) throw unavailable(slug, 'has as many clients as it can have, all of them busy')
   return found
 }
 

@@ -113,7 +113,7 @@ test('an event stream gives the same messages however it is cut', () => {
       const read: JsonObject[] = []
       const take = readEvents({ onMessage: (each) => (read.push(each), false) })
       const bytes = Buffer.from(said.map((each) => `data: ${JSON.stringify(each)}\n\n`).join(''))
-      for (let at = 0; at < bytes.length; at += size) take(bytes.subarray(at, at + size))
+      for (let at = 0; at < bytes.length; at += size) take.take(bytes.subarray(at, at + size))
       expect(JSON.stringify(read)).toBe(JSON.stringify(said))
     }),
   )

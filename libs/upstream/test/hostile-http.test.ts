@@ -357,3 +357,25 @@ test('a stream of changes tells nothing of requests, which may be another server
   await listening.ended
   expect(told.map(({ method }) => method)).toEqual(['notifications/tools/list_changed'])
 })
+
+test('answers that are too much together are given up, and the others and the next are not', async () => {
+  const part = Buffer.alloc(20 * 1024 * 1024, 32)
+  const waiting: { id: number | undefined; response: ServerResponse }[] = []
+  const { peer } = await start('modern', ({ message: { id, params } }, response) => {
+    if (params?.['name'] === 'small') return json(response, { id, result: {} })
+    response.writeHead(200, { 'content-type': 'application/json' }).write(part)
+    waiting.push({ id, response })
+  })
+  const calls = Array.from({ length: 10 }, () => call(peer, 'large', {}, { timeoutMs: 20_000 }))
+  const ended = Promise.allSettled(calls)
+  await vi.waitFor(() => expect(waiting.filter(({ response }) => response.destroyed)).toHaveLength(4), {
+    timeout: 10_000,
+  })
+  await expect(call(peer, 'small')).resolves.toHaveProperty('result')
+  for (const { id, response } of waiting) response.end(JSON.stringify({ jsonrpc: '2.0', id, result: {} }))
+  const failed = (await ended).filter((each) => each.status === 'rejected')
+  expect(failed).toHaveLength(4)
+  for (const { reason } of failed)
+    expect(reason).toMatchObject({ message: expect.stringMatching(/too much at once/) })
+  await expect(call(peer, 'small')).resolves.toHaveProperty('result')
+})

@@ -404,7 +404,9 @@ function taskName(
   id: string,
 ): string | undefined {
   const { client, request } = exchange
-  return id === task?.task ? String(request.params['taskId']) : conversations.tasks.of(client.session, slug, id)
+  return id === task?.task
+    ? String(request.params['taskId'])
+    : conversations.tasks.of(client.session, slug, id)
 }
 
 /** A legacy client’s subscription at a modern server is a stream of ours. */
@@ -525,8 +527,10 @@ async function carrying(
   }
   const { slug, redact, max_bytes } = owed
   const terms = { slug, tool: target.tool, redact, ...(max_bytes === undefined ? {} : { max_bytes }) }
-  const sealed = await withSealedTask(deps.states, client, result, terms)
-  const [made, known] = [madeTask(result), madeTask(sealed)]
+  // The upstream's own id: a redaction may have hit it in what is shown.
+  const raw = 'answer' in step && 'result' in step.answer ? step.answer.result : result
+  const sealed = await withSealedTask(deps.states, client, { shown: result, raw }, terms)
+  const [made, known] = [madeTask(raw), madeTask(sealed)]
   if (made !== undefined && known !== undefined)
     deps.conversations.tasks.learn(client.session, slug, made, known)
   return { result: sealed }

@@ -36,17 +36,19 @@ export async function openTask(
 export async function withSealedTask(
   states: SealedStates,
   client: Client,
-  result: JsonObject,
+  { shown, raw }: { shown: JsonObject; raw: JsonObject },
   terms: Omit<TaskTerms, 'task'>,
 ): Promise<JsonObject> {
   const own = async (taskId: string) =>
     states.seal({ ...terms, task: taskId } as JsonObject, boundTo(client), LIFETIME_MS)
-  const { task, taskId } = result
-  if (isObject(task) && typeof task['taskId'] === 'string')
-    return { ...result, task: { ...task, taskId: await own(task['taskId']) } }
-  if (result['resultType'] === 'task' && typeof taskId === 'string')
-    return { ...result, taskId: await own(taskId) }
-  return result
+  const { task, taskId } = raw
+  if (isObject(task) && typeof task['taskId'] === 'string') {
+    const told = isObject(shown['task']) ? shown['task'] : {}
+    return { ...shown, task: { ...told, taskId: await own(task['taskId']) } }
+  }
+  if (raw['resultType'] === 'task' && typeof taskId === 'string')
+    return { ...shown, resultType: 'task', taskId: await own(taskId) }
+  return shown
 }
 
 /** What an upstream says of a task, under the id that the client knows. */

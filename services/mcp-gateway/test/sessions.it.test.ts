@@ -1,5 +1,6 @@
 // Two instances with nothing in common but the bus and Redis: whatever a client sends may come to either.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Client as HttpClient } from 'undici'
 import { writeAnswer } from '@mcpshield/mcp/json-rpc'
 import type { RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -309,6 +310,17 @@ describe('a client that goes away', () => {
     const modernRun = (name: string) => {
       const { headers, body } = modern('run', { name, tells: true })
       return stream(a, { headers: { ...headers, 'mcp-name': name, 'x-api-key': key }, body })
+    }
+    for (const headers of [await begin(a, key), { 'x-api-key': key }]) {
+      const name = `plain ${Object.keys(headers).length}`
+      const client = new HttpClient(a.url)
+      const body = JSON.stringify(request('run', { name }))
+      const sent = { 'content-type': 'application/json', accept: 'text/event-stream', ...headers }
+      const answer = client.request({ method: 'POST', path: '/mcp', headers: sent, body })
+      answer.catch(() => undefined)
+      await isRunning(name)
+      await client.destroy()
+      expect(await outcome(name)).toBe('aborted')
     }
     const waiting = await modernRun('modern')
     await isRunning('modern')

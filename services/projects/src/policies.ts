@@ -9,7 +9,7 @@ import { signedIn } from '@mcpshield/contracts/rights'
 import type { Diagnostic } from '@mcpshield/policy/parse'
 import type { Systems } from '@mcpshield/pdp/draw-options'
 import type { CheckPolicy } from './check-policy.ts'
-import { PolicyVersionRow, type OrganizationPolicyRow, type ProjectRow } from './entities.ts'
+import { OrganizationPolicyRow, PolicyVersionRow, type ProjectRow } from './entities.ts'
 import { requireCurrent } from './etags.ts'
 import { readPage } from './pages.ts'
 import { diffTexts } from './policy-diff.ts'
@@ -81,7 +81,14 @@ export function policyHandlers({
       const orgId = organisationFor(call, project_id)
       return store.of(orgId).read(async (em) => {
         const project = await projectOf(em, orgId, project_id)
-        return asVersion(await versionOf(em, project_id, project.policy_version))
+        const version = asVersion(await versionOf(em, project_id, project.policy_version))
+        if (call.caller.kind !== 'key') return version
+        const [above] = await em.find(
+          OrganizationPolicyRow,
+          { org_id: orgId },
+          { orderBy: { version: 'desc' }, limit: 1 },
+        )
+        return { ...version, organization_policy_yaml: above?.policy_yaml ?? null }
       })
     },
 

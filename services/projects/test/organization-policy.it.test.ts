@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projects } from '@mcpshield/contracts/projects'
 import { startWorld, type World } from './world.ts'
@@ -52,5 +53,24 @@ describe('the organisation’s policy', () => {
     await owner.as('admin').call(save, { policy_yaml: DENY, if_match: '*' })
     expect(await owner.as('viewer').call(get, {})).toMatchObject({ version: 1 })
     expect(await stranger.call(get, {})).toMatchObject({ version: 0 })
+  })
+
+  test('is told, with the project’s, to an API key of the project, and to nobody else’s', async () => {
+    const owner = await world.owner()
+    const { id: project_id } = await owner.call(projects.rpc.createProject, { name: 'wrapped' })
+    const key = (of: string) => ({
+      caller: {
+        kind: 'key' as const,
+        key_id: randomUUID(),
+        project_id: of,
+        org_id: owner.caller.org_id,
+        digest: 'd',
+      },
+    })
+    const ask = (of: string) => world.rest.call(projects.rpc.getPolicy, { project_id }, key(of))
+    expect(await ask(project_id)).toMatchObject({ version: 1, organization_policy_yaml: null })
+    await owner.call(save, { policy_yaml: DENY, if_match: '*' })
+    expect(await ask(project_id)).toMatchObject({ version: 1, organization_policy_yaml: DENY })
+    await expect(ask(randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 })
