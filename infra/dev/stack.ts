@@ -193,7 +193,13 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
       MCP_PORT: String(ports.mcp),
       MCP_SESSION_KEY: hex('mcp-session-key'),
       UPSTREAM_PATH: `${dirname(process.execPath)}:${env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
-      ...given(['ALLOWED_ORIGINS', 'MCP_ALLOWED_HOSTS', 'MCP_BODY_LIMIT_BYTES', 'UPSTREAM_TIMEOUT_MS']),
+      ...given([
+        'ALLOWED_ORIGINS',
+        'MCP_ALLOWED_HOSTS',
+        'MCP_BODY_LIMIT_BYTES',
+        'MCP_URL',
+        'UPSTREAM_TIMEOUT_MS',
+      ]),
     },
     'rest-gateway': {
       API_PORT: String(ports.api),

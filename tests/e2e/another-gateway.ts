@@ -51,7 +51,11 @@ export async function startCaddy(
   const dataDir = dataDirOf(stack)
   const file = join(dataDir, 'Caddyfile')
   writeFileSync(file, caddyfile(port, backends))
-  const env = { HOME: dataDir, XDG_DATA_HOME: join(dataDir, 'caddy'), XDG_CONFIG_HOME: join(dataDir, 'caddy') }
+  const env = {
+    HOME: dataDir,
+    XDG_DATA_HOME: join(dataDir, 'caddy'),
+    XDG_CONFIG_HOME: join(dataDir, 'caddy'),
+  }
   return supervise({
     name: 'caddy',
     dataDir,
@@ -69,7 +73,6 @@ function caddyfile(port: number, backends: number[]): string {
   return `{
 	admin off
 	auto_https off
-	persist_config off
 }
 http://127.0.0.1:${port} {
 	bind 127.0.0.1
@@ -90,7 +93,9 @@ async function caddyProgram(): Promise<string | { missing: string }> {
   const name = 'caddy' as Parameters<typeof unpackedDebianProgram>[0]
   const unpacked = existsSync(join(programsDir, name)) ? unpackedDebianProgram(name, programsDir) : undefined
   try {
-    const fetched = unpacked ?? (await fetchDebianProgram(name, { programsDir, env: process.env, progress: () => undefined }))
+    const fetched =
+      unpacked ??
+      (await fetchDebianProgram(name, { programsDir, env: process.env, progress: () => undefined }))
     return fetched?.command ?? { missing: 'this is not Debian or Ubuntu, whose package could be fetched' }
   } catch (error) {
     return { missing: `its package could not be fetched: ${(error as Error).message}` }

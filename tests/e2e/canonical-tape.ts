@@ -12,10 +12,14 @@ export type Received = {
 }
 
 export function canonical(taped: readonly Taped[], names: Names): Received {
-  const requests = [...new Set(taped.map(({ request }) => request))].filter((each) => each !== undefined).sort((a, b) => a - b)
+  const requests = [...new Set(taped.map(({ request }) => request))]
+    .filter((each) => each !== undefined)
+    .sort((a, b) => a - b)
   const onRequests = requests.flatMap((request) => taped.filter((each) => each.request === request))
   return {
-    onRequests: [...onRequests, ...taped.filter(({ on }) => on === 'pipe')].map((each) => message(each, names)),
+    onRequests: [...onRequests, ...taped.filter(({ on }) => on === 'pipe')].map((each) =>
+      message(each, names),
+    ),
     aside: taped.filter(({ on }) => on === 'aside').map((each) => message(each, names)),
   }
 }
@@ -55,7 +59,8 @@ const IN_TEXT: [RegExp, string][] = [
 ]
 
 function plain(value: unknown, names: Names): unknown {
-  if (typeof value === 'string') return IN_TEXT.reduce((text, [what, name]) => text.replace(what, name), value)
+  if (typeof value === 'string')
+    return IN_TEXT.reduce((text, [what, name]) => text.replace(what, name), value)
   if (Array.isArray(value)) return value.map((each) => plain(each, names))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
@@ -79,7 +84,10 @@ function taskName(id: string, names: Names): string {
 
 /** What a value is made of, where what it says differs from run to run: the same for two calls of the same tool. */
 export function shapeOf(value: unknown): unknown {
-  if (Array.isArray(value)) return [...new Set(value.map((each) => JSON.stringify(shapeOf(each))))].map((each) => JSON.parse(each) as unknown)
+  if (Array.isArray(value))
+    return [...new Set(value.map((each) => JSON.stringify(shapeOf(each))))].map(
+      (each) => JSON.parse(each) as unknown,
+    )
   if (typeof value !== 'object' || value === null) return typeof value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shapeOf(each)]))
 }

@@ -23,7 +23,11 @@ export async function openEvents(
   const leaving = new AbortController()
   const answer = await httpRequest(url, {
     method: message === undefined ? 'GET' : 'POST',
-    headers: { accept: 'application/json, text/event-stream', 'content-type': 'application/json', ...headers },
+    headers: {
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+      ...headers,
+    },
     signal: leaving.signal,
     ...(message === undefined ? {} : { body: JSON.stringify(message) }),
   })

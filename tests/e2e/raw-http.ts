@@ -39,7 +39,9 @@ function headOf({ method, path, headers, body }: RawRequest, port: number): stri
   ]
   const all = [
     ...implied.filter(([name]) => !names.has(name)),
-    ...Object.entries(headers).flatMap(([name, value]) => [value].flat().map((each) => [name, each] as const)),
+    ...Object.entries(headers).flatMap(([name, value]) =>
+      [value].flat().map((each) => [name, each] as const),
+    ),
   ]
   return `${method} ${path} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
 }
@@ -74,7 +76,10 @@ function read(received: Buffer): RawAnswer {
   const status = /^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]
   if (status === undefined) return { status: undefined, headers: {}, body: text, messages: [] }
   const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
   )
   const rest = text.slice(end + 4)
   const body = headers['transfer-encoding'] === 'chunked' ? unchunked(rest) : rest

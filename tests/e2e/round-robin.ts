@@ -24,8 +24,8 @@ export async function startRoundRobin(port: number, backends: number[]): Promise
     })
     let isConnected = false
     onward.on('socket', (socket) => {
-      if (!socket.connecting) isConnected = true
-      socket.once('connect', () => (isConnected = true))
+      if (socket.connecting) socket.once('connect', () => (isConnected = true))
+      else isConnected = true
     })
     onward.on('response', (answer) => {
       given[index] = (given[index] ?? 0) + 1

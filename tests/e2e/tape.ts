@@ -45,7 +45,9 @@ export function tapedFetch(): { fetch: typeof fetch; tape: Tape } {
     async fetch(input, init) {
       const resumed = new Headers(init?.headers).get('last-event-id')
       const place: Pick<Taped, 'on' | 'request'> =
-        init?.method === 'POST' ? { on: 'request', request: requests++ } : ((resumed && streams.get(resumed)) || { on: 'aside' })
+        init?.method === 'POST'
+          ? { on: 'request', request: requests++ }
+          : (resumed && streams.get(resumed)) || { on: 'aside' }
       const response = await fetch(input, init)
       if (response.body === null) return response
       const reader = messageReader(
@@ -86,7 +88,10 @@ function messageReader(contentType: string, onMessage: (message: Json) => void, 
       unread = events.pop() ?? ''
       for (const event of events) {
         const lines = event.split('\n')
-        const valuesOf = (field: string) => lines.filter((line) => line.startsWith(`${field}:`)).map((line) => line.slice(field.length + 1).trimStart())
+        const valuesOf = (field: string) =>
+          lines
+            .filter((line) => line.startsWith(`${field}:`))
+            .map((line) => line.slice(field.length + 1).trimStart())
         valuesOf('id').forEach(onId)
         say(valuesOf('data').join('\n'))
       }

@@ -1,6 +1,9 @@
 // Clients of both SDKs behind one face: SDK 1.32 as it is found in the field for the legacy era, SDK 2.4 for the modern
 // one. They answer what they are asked; what they received is on their tape.
-import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from '@modelcontextprotocol/client'
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernHttp,
+} from '@modelcontextprotocol/client'
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import {
@@ -38,20 +41,32 @@ export async function connectTaped(place: ServerPlace, kind: ClientKind): Promis
   return kind.era === 'legacy' ? connectLegacy(place, kind) : connectModern(place, kind)
 }
 
-const ELICITED = { action: 'accept' as const, content: { name: 'Ada', color: 'green', ok: true, confirm: true } }
-const SAMPLED = { role: 'assistant' as const, content: { type: 'text' as const, text: 'Good day' }, model: 'none' }
+const ELICITED = {
+  action: 'accept' as const,
+  content: { name: 'Ada', color: 'green', ok: true, confirm: true },
+}
+const SAMPLED = {
+  role: 'assistant' as const,
+  content: { type: 'text' as const, text: 'Good day' },
+  model: 'none',
+}
 
 function transportTo(place: ServerPlace) {
   if ('command' in place) return tapedPipe(place)
   const { fetch, tape } = tapedFetch()
-  const options = { fetch, requestInit: { headers: place.key === undefined ? {} : { 'x-api-key': place.key } } }
+  const options = {
+    fetch,
+    requestInit: { headers: place.key === undefined ? {} : { 'x-api-key': place.key } },
+  }
   return { url: new URL(place.url), options, tape }
 }
 
 async function connectLegacy(place: ServerPlace, { capabilities, roots }: ClientKind): Promise<TapedClient> {
   const client = new LegacyClient(INFO, { capabilities: capabilities === 'full' ? FULL : {} })
   if (capabilities === 'full') {
-    client.setRequestHandler(ElicitRequestSchema, ({ params }) => (params.mode === 'url' ? { action: 'accept' } : ELICITED))
+    client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
+      params.mode === 'url' ? { action: 'accept' } : ELICITED,
+    )
     client.setRequestHandler(CreateMessageRequestSchema, () => SAMPLED)
     client.setRequestHandler(ListRootsRequestSchema, () => rootsOf(roots))
   }
@@ -78,7 +93,9 @@ async function connectModern(place: ServerPlace, { capabilities, roots }: Client
     capabilities: capabilities === 'full' ? { elicitation, sampling, roots: {}, extensions: TASKS } : {},
   })
   if (capabilities === 'full') {
-    client.setRequestHandler('elicitation/create', ({ params }) => (params.mode === 'url' ? { action: 'accept' } : ELICITED))
+    client.setRequestHandler('elicitation/create', ({ params }) =>
+      params.mode === 'url' ? { action: 'accept' } : ELICITED,
+    )
     client.setRequestHandler('sampling/createMessage', () => SAMPLED)
     client.setRequestHandler('roots/list', () => rootsOf(roots))
   }

@@ -29,13 +29,22 @@ export type RunningServer = AsyncDisposable & { place: { url: string } | Command
 
 const FIXTURE: Manners = {
   args: {
-    change_tool_definition: [{ action: 'add', name: 'new_tool' }, { action: 'remove', name: 'new_tool' }],
+    change_tool_definition: [
+      { action: 'add', name: 'new_tool' },
+      { action: 'remove', name: 'new_tool' },
+    ],
     big_result: { letters: 1_000 },
     slow: { ms: 50, label: 'in time' },
     slow_compute: { seconds: 0.1 },
     json_schema_2020_12_tool: { contactMethod: 'email', email: 'ada@example.com' },
     send_notification: { method: 'notifications/fixture', params: { said: 'hello' } },
-    ask_outside_call: [{ method: 'roots/list', params: {} }, { method: 'elicitation/create', params: { message: 'Who?', requestedSchema: { type: 'object', properties: {} } } }],
+    ask_outside_call: [
+      { method: 'roots/list', params: {} },
+      {
+        method: 'elicitation/create',
+        params: { message: 'Who?', requestedSchema: { type: 'object', properties: {} } },
+      },
+    ],
     protocol_error: [{}, { code: -32_000, message: 'Odd', data: { kept: [1] } }],
   },
   legacyOnly: ['ask_outside_call', 'elicit_url_then_complete', 'url_elicitation_required'],
@@ -53,14 +62,22 @@ const EVERYTHING: Manners = {
     echo: { message: 'hello' },
     'get-sum': { a: 1, b: 2 },
     'trigger-long-running-operation': { duration: 0.2, steps: 2 },
-    'gzip-file-as-resource': { name: 'hello.gz', data: 'data:text/plain;base64,aGVsbG8=', outputType: 'resource' },
+    'gzip-file-as-resource': {
+      name: 'hello.gz',
+      data: 'data:text/plain;base64,aGVsbG8=',
+      outputType: 'resource',
+    },
     'get-structured-content': [{ location: 'New York' }, { location: 'Chicago' }],
     'toggle-simulated-logging': [{}, {}],
     'toggle-subscriber-updates': [{}, {}],
   },
   byShape: ['get-env', 'toggle-simulated-logging', 'dynamic/blob'],
+  onlyAsTask: ['simulate-research-query'],
   speaksAfterMs: 600,
-  watched: { uri: 'demo://resource/dynamic/text/1', by: { name: 'toggle-subscriber-updates', arguments: {} } },
+  watched: {
+    uri: 'demo://resource/dynamic/text/1',
+    by: { name: 'toggle-subscriber-updates', arguments: {} },
+  },
   slow: { name: 'trigger-long-running-operation', arguments: { duration: 3, steps: 30 } },
   task: { name: 'simulate-research-query', arguments: { topic: 'gateways' } },
 }
@@ -70,7 +87,11 @@ const inFolder = (name: string) => join(FOLDER, name)
 const FILES: Manners = {
   args: {
     read_file: { path: inFolder('a.txt') },
-    read_text_file: [{ path: inFolder('a.txt'), head: 1 }, { path: '/etc/passwd' }, { path: inFolder('none') }],
+    read_text_file: [
+      { path: inFolder('a.txt'), head: 1 },
+      { path: '/etc/passwd' },
+      { path: inFolder('none') },
+    ],
     read_media_file: { path: inFolder('inner/pixel.png') },
     read_multiple_files: { paths: [inFolder('a.txt'), inFolder('b.txt'), inFolder('none')] },
     write_file: { path: inFolder('c.txt'), content: 'written' },
@@ -180,7 +201,8 @@ export const SERVERS: ServerUnderTest[] = [
     slug: 'db',
     eras: ['legacy', 'modern'],
     manners: DATABASE,
-    start: async () => aProcess({ command: process.execPath, args: [DBHUB, '--demo', '--transport', 'stdio'] }),
+    start: async () =>
+      aProcess({ command: process.execPath, args: [DBHUB, '--demo', '--transport', 'stdio'] }),
   },
 ]
 
@@ -193,7 +215,9 @@ async function startEverything(): Promise<RunningServer> {
   })
   const ended = once(child, 'exit')
   const lines = createInterface({ input: child.stderr })
-  await new Promise<void>((resolve) => lines.on('line', (line) => void (line.includes('listening') && resolve())))
+  await new Promise<void>((resolve) =>
+    lines.on('line', (line) => void (line.includes('listening') && resolve())),
+  )
   return {
     place: { url: `http://127.0.0.1:${port}/mcp` },
     async [Symbol.asyncDispose]() {

@@ -16,6 +16,8 @@ export type Manners = {
   byShape?: string[]
   /** Tools that ask the client by requests of the server: only clients of the legacy era can be asked so. */
   legacyOnly?: string[]
+  /** Tools that run as tasks, and take their time. */
+  onlyAsTask?: string[]
   /** Tools after whose answer something more is to come, where the client can be asked. */
   later?: string[]
   /** Tools that log, called at two levels. */
@@ -75,18 +77,16 @@ export async function record(
 /** The steps are made from what the first server lists, and kept for the second. */
 export type Plan = { manners: Manners; steps?: Step[] }
 
-async function runStep(
-  client: TapedClient,
-  step: Step,
-  keep: (name: string) => void,
-): Promise<void> {
+async function runStep(client: TapedClient, step: Step, keep: (name: string) => void): Promise<void> {
   await step.run(client)
   const { later = 0 } = step
   if (later > 0) {
     const unasked = () => client.tape.heard().filter(({ message }) => message['method'] !== undefined).length
-    await vi.waitFor(() => {
-      if (unasked() < later) throw new Error(`${step.name}: ${unasked()} of ${later} messages came`)
-    }, LATER).catch(() => undefined)
+    await vi
+      .waitFor(() => {
+        if (unasked() < later) throw new Error(`${step.name}: ${unasked()} of ${later} messages came`)
+      }, LATER)
+      .catch(() => undefined)
   }
   keep(step.name)
 }
@@ -110,7 +110,11 @@ const ask = (method: string, params: Json, more: Partial<Step> = {}): Step => ({
 function stepsFor(kind: ClientKind, manners: Manners, tapes: StepTape[]): Step[] {
   const { era } = kind
   const listed = (member: string): Json[] =>
-    tapes.flatMap(({ heard }) => heard.flatMap(({ message }) => ((message['result'] as Json | undefined)?.[member] as Json[] | undefined) ?? []))
+    tapes.flatMap(({ heard }) =>
+      heard.flatMap(
+        ({ message }) => ((message['result'] as Json | undefined)?.[member] as Json[] | undefined) ?? [],
+      ),
+    )
   return [
     ...listed('tools').flatMap((tool) => toolSteps(tool, kind, manners)),
     ask('tools/call', { name: 'no_such_tool', arguments: {} }),
@@ -119,7 +123,10 @@ function stepsFor(kind: ClientKind, manners: Manners, tapes: StepTape[]): Step[]
     ask('resources/read', { uri: 'test://no/such/resource' }),
     ...listed('prompts').flatMap(promptSteps),
     ask('prompts/get', { name: 'no_such_prompt' }),
-    ask('completion/complete', { ref: { type: 'ref/prompt', name: 'no_such_prompt' }, argument: { name: 'x', value: '' } }),
+    ask('completion/complete', {
+      ref: { type: 'ref/prompt', name: 'no_such_prompt' },
+      argument: { name: 'x', value: '' },
+    }),
     ask('no/such/method', { x: 1 }),
     ...(manners.methods ?? []).map(({ method, params }) => ask(method, params)),
     ...loggingSteps(era, manners),
@@ -132,10 +139,10 @@ function stepsFor(kind: ClientKind, manners: Manners, tapes: StepTape[]): Step[]
 function toolSteps(
   tool: Json,
   { era }: ClientKind,
-  { args = {}, legacyOnly = [], later = [] }: Manners,
+  { args = {}, legacyOnly = [], onlyAsTask = [], later = [] }: Manners,
 ): Step[] {
   const name = String(tool['name'])
-  if (era === 'modern' && legacyOnly.includes(name)) return []
+  if (onlyAsTask.includes(name) || (era === 'modern' && legacyOnly.includes(name))) return []
   const schema = (tool['inputSchema'] ?? {}) as Json
   const calls = [args[name] ?? validArguments(schema)].flat()
   const more = later.includes(name) ? { later: 1 } : {}
@@ -143,7 +150,9 @@ function toolSteps(
     ask('tools/call', { name, arguments: given, _meta: { progressToken: `${name}-${token}` } }, more)
   return [
     ...calls.map((given, index) => call(given, String(index))),
-    ...(Object.keys((schema['properties'] ?? {}) as Json).length === 0 ? [] : [{ ...call(invalidArguments(schema), 'invalid'), later: 0 }]),
+    ...(Object.keys((schema['properties'] ?? {}) as Json).length === 0
+      ? []
+      : [{ ...call(invalidArguments(schema), 'invalid'), later: 0 }]),
   ]
 }
 
@@ -155,7 +164,10 @@ function templateSteps({ uriTemplate }: Json): Step[] {
     ask('resources/read', { uri: filled('1') }),
     ask('resources/read', { uri: filled('no%20such') }),
     ...variables.map((name) =>
-      ask('completion/complete', { ref: { type: 'ref/resource', uri: template }, argument: { name, value: '1' } }),
+      ask('completion/complete', {
+        ref: { type: 'ref/resource', uri: template },
+        argument: { name, value: '1' },
+      }),
     ),
   ]
 }
@@ -175,9 +187,14 @@ function promptSteps(prompt: Json): Step[] {
 function loggingSteps(era: Era, { logging = [] }: Manners): Step[] {
   const call = (name: string, more: Json = {}) => ask('tools/call', { name, arguments: {}, ...more })
   if (era === 'modern')
-    return logging.flatMap((name) => ['debug', 'error'].map((level) => call(name, { _meta: { [META.logLevel]: level } })))
+    return logging.flatMap((name) =>
+      ['debug', 'error'].map((level) => call(name, { _meta: { [META.logLevel]: level } })),
+    )
   return [
-    ...['debug', 'error'].flatMap((level) => [ask('logging/setLevel', { level }), ...logging.map((name) => call(name))]),
+    ...['debug', 'error'].flatMap((level) => [
+      ask('logging/setLevel', { level }),
+      ...logging.map((name) => call(name)),
+    ]),
     ask('logging/setLevel', { level: 'loud' }),
   ]
 }
@@ -188,7 +205,11 @@ function watchingSteps(era: Era, { watched }: Manners): Step[] {
   const change = (later: number) => ask('tools/call', by, { later })
   if (era === 'modern')
     return [
-      { name: 'listen', run: (client) => client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] }), later: 1 },
+      {
+        name: 'listen',
+        run: (client) => client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] }),
+        later: 1,
+      },
       change(1),
     ]
   return [ask('resources/subscribe', { uri }), change(1), ask('resources/unsubscribe', { uri }), change(0)]
@@ -205,13 +226,16 @@ function slowSteps({ slow, cancelled }: Manners): Step[] {
         const _meta = { progressToken: 'to-be-cancelled' }
         const call = client.request('tools/call', { ...slow, _meta }, { signal: cancel.signal })
         await vi.waitFor(() => {
-          if (!JSON.stringify(client.tape.heard()).includes('to-be-cancelled')) throw new Error('nothing was reported')
+          if (!JSON.stringify(client.tape.heard()).includes('to-be-cancelled'))
+            throw new Error('nothing was reported')
         }, LATER)
         cancel.abort()
         await call
       },
     },
-    ...(cancelled === undefined ? [] : [untilIt('tells what was cancelled', 'tools/call', cancelled, 'to-be-cancelled')]),
+    ...(cancelled === undefined
+      ? []
+      : [untilIt('tells what was cancelled', 'tools/call', cancelled, 'to-be-cancelled')]),
   ]
 }
 
@@ -223,7 +247,9 @@ function untilIt(name: string, method: string, params: Json, text: string): Step
       await vi.waitFor(async () => {
         client.tape.take()
         await client.request(method, params)
-        const contents = client.tape.heard().map(({ message }) => (message['result'] as Json | undefined)?.['content'])
+        const contents = client.tape
+          .heard()
+          .map(({ message }) => (message['result'] as Json | undefined)?.['content'])
         if (!JSON.stringify(contents).includes(text)) throw new Error(`${name}: not yet`)
       }, LATER)
     },
@@ -244,21 +270,39 @@ function taskSteps({ era, capabilities }: ClientKind, { task }: Manners): Step[]
     {
       name: 'a call as a task',
       async run(client) {
-        await client.request('tools/call', { ...task, ...(era === 'legacy' ? { task: { ttl: 60_000 } } : {}) })
+        await client.request('tools/call', {
+          ...task,
+          ...(era === 'legacy' ? { task: { ttl: 60_000 } } : {}),
+        })
         made(client)
       },
     },
     {
       name: 'the task when it is done',
       async run(client) {
-        await vi.waitFor(async () => {
-          client.tape.take()
-          await client.request('tasks/get', { taskId })
-          if (!JSON.stringify(client.tape.heard()).includes('"completed"')) throw new Error('the task is not done')
-        }, LATER).catch(() => undefined)
+        await vi
+          .waitFor(
+            async () => {
+              client.tape.take()
+              await client.request('tasks/get', { taskId })
+              const states = client.tape
+                .heard()
+                .map(({ message }) => (message['result'] as Json | undefined)?.['status'])
+              if (!states.includes('completed')) throw new Error('the task is not done')
+            },
+            { ...LATER, timeout: 10_000 },
+          )
+          .catch(() => undefined)
       },
     },
-    ...(era === 'legacy' ? [{ name: 'the task’s result', run: (client: TapedClient) => client.request('tasks/result', { taskId }) }] : []),
+    ...(era === 'legacy'
+      ? [
+          {
+            name: 'the task’s result',
+            run: (client: TapedClient) => client.request('tasks/result', { taskId }),
+          },
+        ]
+      : []),
     { name: 'the end of a task that is done', run: (client) => client.request('tasks/cancel', { taskId }) },
   ]
 }

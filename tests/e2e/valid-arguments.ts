@@ -7,7 +7,13 @@ export function validArguments(schema: Json): Json {
 }
 
 function valid(schema: Json): unknown {
-  const { default: given, const: only, enum: choices, anyOf, oneOf } = schema as {
+  const {
+    default: given,
+    const: only,
+    enum: choices,
+    anyOf,
+    oneOf,
+  } = schema as {
     default?: unknown
     const?: unknown
     enum?: unknown[]
@@ -23,7 +29,15 @@ function valid(schema: Json): unknown {
 }
 
 function ofType(schema: Json): unknown {
-  const { type, properties = {}, required = [], items, minItems = 0, minimum = 1, format } = schema as {
+  const {
+    type,
+    properties = {},
+    required = [],
+    items,
+    minItems = 0,
+    minimum = 1,
+    format,
+  } = schema as {
     type?: string | string[]
     properties?: Record<string, Json>
     required?: string[]

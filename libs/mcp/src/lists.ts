@@ -53,7 +53,7 @@ const ASKED_BY = {
 export type Showing = {
   /** Whether some call of it could be allowed or asked for. */
   couldShow(method: string, name: string): boolean
-  isQuarantined(tool: string): boolean
+  isQuarantined(tool: string, entry: JsonObject): boolean
 }
 
 /** Whether a client is shown an entry: only what some call could be allowed, and no tool in quarantine. */
@@ -61,6 +61,6 @@ export function isShown(method: ListMethod, entry: JsonObject, showing: Showing)
   // A template stands for many resources: rules are asked about each when it is read.
   if (method === 'resources/templates/list') return true
   const name = nameOf(method, entry)
-  if (method === 'tools/list' && showing.isQuarantined(name)) return false
+  if (method === 'tools/list' && showing.isQuarantined(name, entry)) return false
   return showing.couldShow(ASKED_BY[method], name)
 }

@@ -9,8 +9,11 @@ export type ToolDefinition = { name: string } & JsonObject
 export type ToolCatalog = {
   /** Takes in definitions as a list told them, and reports what is new. Resolves once pins for all of them are known. */
   learn(definitions: ToolDefinition[]): Promise<void>
-  /** Why calls of the tool are denied, or undefined. What no list ever named has no definition that could have changed. */
-  quarantine(name: string): string | undefined
+  /**
+   * Why calls of the tool are denied, or undefined. What no list ever named has no definition that could have changed.
+   * With a definition: why that one is not shown; another list may have told another one meanwhile.
+   */
+  quarantine(name: string, definition?: JsonObject): string | undefined
   /** The arguments of a tool that a client of the modern era says in headers too. */
   headerParams(name: string): readonly HeaderParam[]
   /** Reads the list again where what is known is too old to be relied on; `list` is asked at most once at a time. */
@@ -19,6 +22,8 @@ export type ToolCatalog = {
   outdated(): void
 }
 
+/** Of one name in one list. A server that tells two definitions of it means either. */
+type Known = { hashes: readonly string[]; params: readonly HeaderParam[] }
 type Reported = { name: string; hash: string; definition: JsonValue }
 export type Pins = Record<string, string>
 
@@ -42,14 +47,15 @@ const UNRELIABLE_AFTER_MS = 5_000
 /** What a model reads of a tool, and what it is trusted for. The rest may depend on what a client can do. */
 const PINNED = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const
 
-function pinnedPart(definition: ToolDefinition): JsonObject {
+function pinnedPart(definition: JsonObject): JsonObject {
   return Object.fromEntries(
     PINNED.filter((part) => definition[part] !== undefined).map((part) => [part, definition[part]]),
   ) as JsonObject
 }
 
 export function toolCatalog(deps: CatalogDeps): ToolCatalog {
-  const known = new Map<string, { hash: string; params: readonly HeaderParam[] }>()
+  const known = new Map<string, Known>()
+  const hashes = new WeakMap<JsonObject, string>()
   const reported = new Map<string, string>()
   /** Of the last report: the watched pins may come a little later. */
   let answered: Pins = {}
@@ -64,14 +70,22 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
       (Object.hasOwn(answered, name) ? answered[name] : undefined)
     )
   }
+  const hashOf = (whole: JsonObject) => {
+    const hash = hashes.get(whole) ?? canonicalHash(pinnedPart(whole))
+    hashes.set(whole, hash)
+    return hash
+  }
+  /** Takes in a list; of each name the definition that was not approved, where there is one. */
+  const take = (definitions: ToolDefinition[]): Reported[] =>
+    [...Map.groupBy(definitions, ({ name }) => name)].map(([name, same]) => {
+      const all = same.map((whole) => ({ name, hash: hashOf(whole), definition: pinnedPart(whole) }))
+      const params = all.flatMap(({ definition }) => headerParams(definition))
+      known.set(name, { hashes: all.map(({ hash }) => hash), params })
+      return (all.find(({ hash }) => hash !== pinOf(name)) ?? all[0]) as Reported
+    })
   const catalog: ToolCatalog = {
     async learn(definitions) {
-      const offered = definitions.map((whole) => {
-        const definition = pinnedPart(whole)
-        return { name: whole.name, hash: canonicalHash(definition), definition }
-      })
-      for (const { name, hash, definition } of offered)
-        known.set(name, { hash, params: headerParams(definition) })
+      const offered = take(definitions)
       const news = offered.filter(({ name, hash }) => reported.get(name) !== hash && pinOf(name) !== hash)
       const ended = offered.filter(
         ({ name, hash }) => pinOf(name) === hash && (reported.get(name) ?? hash) !== hash,
@@ -80,11 +94,14 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
       if (telling.length > 0) answered = { ...answered, ...(await deps.report(telling)) }
       for (const { name, hash } of telling) reported.set(name, hash)
     },
-    quarantine(name) {
-      const offered = known.get(name)
-      if (offered === undefined) return undefined
+    quarantine(name, definition) {
+      const offered = [
+        ...(known.get(name)?.hashes ?? []),
+        ...(definition === undefined ? [] : [hashOf(definition)]),
+      ]
+      if (offered.length === 0) return undefined
       const pin = pinOf(name)
-      if (pin === offered.hash) return undefined
+      if (offered.every((hash) => hash === pin)) return undefined
       return pin === undefined
         ? `The definition of ${name} could not be recorded yet; try again in a moment.`
         : `The definition of ${name} changed since it was approved: ${deps.remedy?.(name) ?? REMEDY}.`

@@ -38,6 +38,10 @@ test.each([
   [{ nested: { deep: 'a' } }, { deep: 'a' }, true],
   [{ nested: { deep: 'a' } }, {}, false],
   [{ nested: 'no object' }, {}, true],
+  // What no header can say, the server refuses.
+  [{ region: { not: 'a text' } }, {}, true],
+  [{ region: ['us'] }, {}, true],
+  [{ region: ['us'] }, { region: 'us' }, false],
 ])('%j beside headers %j: %s', (args, headers, agrees) => {
   expect(headerMismatch(params, args, headers) === undefined).toBe(agrees)
 })

@@ -15,11 +15,13 @@ import { namesHost } from '@mcpshield/policy/named-host'
 import { deniedArguments } from '@mcpshield/redact/deny-arguments'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Decision, Obligations } from '@mcpshield/policy/schema'
+import { currentCredential } from './current-credential.ts'
 import { drawOptions } from './draw-options.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { LimitStore, Window } from './limits.ts'
 import { decisionEvent, outcomeEvent, type CallOutcome } from './record.ts'
 import type { Credential, ProjectPolicy, Snapshots } from './snapshots.ts'
+import { otherReadings } from './uri-readings.ts'
 
 export type PdpDeps = {
   snapshots: Snapshots
@@ -98,13 +100,15 @@ const OUTCOME = { deadlineMs: 60_000, lingerMs: 20 }
 
 export function decisionPoint(deps: PdpDeps): DecisionPoint {
   return {
-    async decideCall(call) {
+    async decideCall(given) {
       const time = deps.now()
       const id = randomUUIDv7()
+      const current = currentCredential(deps.snapshots, given.credential, time)
+      const call: CallToDecide = current === undefined ? given : { ...given, credential: current }
       const project = deps.snapshots.project(call.credential.project_id)
       const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
-      const refused = refuseBeforePolicy(deps.snapshots, project, call)
-      const byPolicy = refused ?? decideByPolicy(project, call, facts, time)
+      const refused = refuseBeforePolicy(deps.snapshots, project, call, current !== undefined)
+      const byPolicy = refused ?? decideEveryReading(project, call, facts, time)
       const digest = () => callDigest(deps.keyedHash, project, call)
       const approved =
         byPolicy.decision === 'ask' && call.approval !== undefined && call.approval.digest === digest()
@@ -152,14 +156,16 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
         finish: (outcome) => recordOutcome(deps.audit, event, outcome),
       }
     },
-    couldShow(credential, method, tool) {
-      const project = deps.snapshots.project(credential.project_id)
+    couldShow(given, method, tool) {
+      const project = deps.snapshots.project(given.project_id)
+      const credential = currentCredential(deps.snapshots, given, deps.now())
       if (project === undefined || !open(deps.snapshots, project, credential, tool)) return false
       if (project.snapshot.mode === 'monitor') return true
       return couldAllow(project.compiled, method, tool, contextOf(project, credential, null, deps.now()))
     },
-    mayList(credential, slug) {
-      const project = deps.snapshots.project(credential.project_id)
+    mayList(given, slug) {
+      const project = deps.snapshots.project(given.project_id)
+      const credential = currentCredential(deps.snapshots, given, deps.now())
       return project !== undefined && open(deps.snapshots, project, credential, slug)
     },
     standing(credential) {
@@ -190,8 +196,14 @@ function standingOf(compiled: CompiledPolicy): Obligations['redact'] {
 }
 
 /** Whether an asker could get anything from there, whatever the policy says. */
-function open(snapshots: Snapshots, project: ProjectPolicy, credential: Credential, tool: string): boolean {
-  return snapshots.current() && killedBy(project, credential) === null && reaches(credential, tool)
+function open(
+  snapshots: Snapshots,
+  project: ProjectPolicy,
+  credential: Credential | undefined,
+  tool: string,
+): credential is Credential {
+  if (credential === undefined || !snapshots.current()) return false
+  return killedBy(project, credential) === null && reaches(credential, tool)
 }
 
 function recordDecision(audit: AuditPublisher, event: AuditEvent): Promise<void> {
@@ -206,7 +218,9 @@ async function recordOutcome(audit: AuditPublisher, event: AuditEvent, outcome: 
 }
 
 function factsOf(cache: FactsCache, project: ProjectPolicy, call: CallToDecide): Facts {
-  return cache.get(`${project.cacheId}|${call.method}|${call.tool}|`, call.arguments, () => {
+  // Written so that no name reads as the end of one and the beginning of the next.
+  const prefix = JSON.stringify([project.cacheId, call.method, call.tool])
+  return cache.get(prefix, call.arguments, () => {
     const { method, tool, arguments: args } = call
     return drawFacts({ method, tool, arguments: args }, drawOptions(project.policy, project.snapshot, tool))
   })
@@ -217,10 +231,12 @@ function refuseBeforePolicy(
   snapshots: Snapshots,
   project: ProjectPolicy | undefined,
   call: CallToDecide,
+  isKnown: boolean,
 ): Decision | null {
   if (!snapshots.current()) {
     return denied('policy_unavailable', 'The policy cannot be read right now; try again in a moment.')
   }
+  if (!isKnown) return denied('revoked', 'The API key or access token of this call is revoked or expired.')
   if (project === undefined) return denied('no_policy', 'This project has no policy in force.')
   const killed = killedBy(project, call.credential)
   if (killed !== null) return denied('killed', `The ${killed}’s kill switch is on: every call is denied.`)
@@ -264,6 +280,29 @@ function decideByPolicy(
     // An error while evaluating denies and says so; it never skips a rule.
     return denied('evaluation_error', 'The policy could not be evaluated for this call.')
   }
+}
+
+/**
+ * Rules name a resource by its URI as it is written, and a server may read another one in it: what is denied, asked for
+ * or redacted under one spelling is so under every other.
+ */
+function decideEveryReading(
+  project: ProjectPolicy | undefined,
+  call: CallToDecide,
+  facts: Facts | null,
+  time: Date,
+): Decision {
+  const written = decideByPolicy(project, call, facts, time)
+  if (facts === null || written.decision === 'deny' || call.method === 'tools/call') return written
+  for (const tool of otherReadings(call.tool)) {
+    const read = decideByPolicy(project, { ...call, tool }, { ...facts, tool }, time)
+    // Not being allowed is no rule's word: one may allow a resource by the spelling that its server lists.
+    if (read.decision === 'deny' && read.rule === 'default') continue
+    if (read.decision === 'deny' || (read.decision === 'ask' && written.decision === 'allow')) return read
+    if (!isDeepStrictEqual(read.obligations, written.obligations))
+      return denied(read.rule, `The URI can also be read as ${tool}, where other terms hold: name it so.`)
+  }
+  return written
 }
 
 /** `{detector, on: arguments, deny: true}`: a call that carries such a thing is denied by that rule. */

@@ -1,7 +1,7 @@
 // The decision point on a real bus and a real Redis: what is missing or fails denies, with the reason.
 import { randomUUID } from 'node:crypto'
 import { jetstreamManager } from '@nats-io/jetstream'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bus } from '@mcpshield/bus/connect'
 import type { KvWriter } from '@mcpshield/bus/kv'
 import type { flow } from '@mcpshield/contracts/flow'
@@ -53,6 +53,7 @@ beforeAll(async () => {
   limits = connectLimitStore(redis.url, silent)
   await limits.ping().catch(() => new Promise((resolve) => setTimeout(resolve, 300)))
   pdp = point(limits)
+  await put(credential)
 })
 afterAll(async () => {
   await limits[Symbol.asyncDispose]()
@@ -62,6 +63,22 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]()
   await server[Symbol.asyncDispose]()
 })
+
+/** Makes a key known, or known otherwise. */
+async function put({ subject: _, digest, ...snapshot }: typeof credential & { killed?: boolean }) {
+  await keys.put(digest, snapshot)
+  await vi.waitFor(() => expect(snapshots.credentialByDigest(digest, new Date())).toMatchObject(snapshot), {
+    timeout: 1_000,
+    interval: 2,
+  })
+}
+async function another(change: object): Promise<typeof credential> {
+  const key_id = randomUUID()
+  const other = { ...credential, ...change, key_id, subject: key_id, digest: keyDigest(key_id) }
+  await put(other)
+  return other
+}
+
 beforeEach(async () => {
   await publish(
     'version: 1\nrules:\n  - { id: orders, tool: postgres.query, decision: allow, conditions: { resources: ["public.orders"] } }\n',
@@ -77,6 +94,9 @@ const point = (store: LimitStore) =>
     keyedHash: hmacSha256('01'.repeat(32)),
     now: () => new Date(),
   })
+
+/** Of a project that takes tokens. */
+const ISSUED: Partial<PolicySnapshot> = { token_issuer: { issuer: 'https://sign-in.example.com' } }
 
 let version = 0
 async function publish(yaml: string, change: Partial<PolicySnapshot> = {}): Promise<void> {
@@ -128,7 +148,7 @@ test('what the policy allows is allowed and recorded; the nearest other thing is
 
 describe('denied, whatever the policy says', () => {
   test('a project without a snapshot', async () => {
-    const verdict = await decide({}, { from: { ...credential, project_id: randomUUID() } })
+    const verdict = await decide({}, { from: await another({ project_id: randomUUID() }) })
     expect(verdict).toMatchObject({ forward: false, decision: { decision: 'deny', rule: 'no_policy' } })
   })
 
@@ -157,7 +177,7 @@ describe('denied, whatever the policy says', () => {
     await publish(
       'version: 1\nrules:\n  - { tool: "*", decision: allow, conditions: { resources: ["*"] } }\n',
     )
-    const limited = { ...credential, upstreams: ['github'] } as unknown as typeof credential
+    const limited = await another({ upstreams: ['github'] })
     expect(await decide(sql('select 1'), { from: limited })).toMatchObject({
       forward: false,
       decision: { rule: 'key_upstreams' },
@@ -297,8 +317,17 @@ test('a changed policy is decided by at once when its snapshot comes, cached fac
   expect((await decide(sql('select id from orders'))).decision.decision).toBe('deny')
 })
 
+test('no two calls have each other’s facts, whatever their names are made of', async () => {
+  await publish('version: 1\nrules:\n  - { id: b, method: "*", tool: "docs/b", decision: allow }\n')
+  const word = async (method: string, tool: string) => {
+    const call = { credential, method, tool, arguments: {}, agent: null, requestId: null }
+    return (await pdp.decideCall(call)).decision.decision
+  }
+  expect(await word('tools/call|docs/a', 'docs/b')).toBe('allow')
+  expect(await word('tools/call', 'docs/a|docs/b')).toBe('deny')
+})
+
 test('keys: known, expired, revoked', async () => {
-  await keys.put(credential.digest, key)
   await expect
     .poll(() => snapshots.credential(apiKey, new Date()), { timeout: 1_000, interval: 2 })
     .toMatchObject({ name: 'agent' })
@@ -318,6 +347,109 @@ test('keys: known, expired, revoked', async () => {
       interval: 2,
     })
     .toBeUndefined()
+  await put(credential)
+})
+
+describe('a call is decided by what its key is now, not by what it was when the call came', () => {
+  const allow = 'version: 1\nrules:\n  - { id: all, tool: "*", decision: allow }\n'
+  const word = (from: typeof credential) => decide({}, { tool: 'docs/search', from })
+
+  test.each([
+    ['revoked', (before: typeof credential) => keys.remove(before.digest), 'revoked'],
+    ['killed', (before: typeof credential) => put({ ...before, killed: true }), 'killed'],
+    [
+      'meant for other upstreams',
+      (before: typeof credential) => put({ ...before, upstreams: ['other'] as never }),
+      'key_upstreams',
+    ],
+  ])('%s meanwhile, it is denied and is listed nothing', async (_, change, rule) => {
+    await publish(allow, { mode: 'monitor' })
+    const before = await another({})
+    expect(await word(before)).toMatchObject({ forward: true })
+    expect(pdp.mayList(before, 'docs')).toBe(true)
+    await change(before)
+    await expect
+      .poll(() => word(before))
+      .toMatchObject({ forward: false, decision: { decision: 'deny', rule } })
+    expect(pdp.mayList(before, 'docs')).toBe(false)
+    expect(pdp.couldShow(before, 'tools/call', 'docs/search')).toBe(false)
+  })
+
+  test('a token is good until it is over, and while its project has an issuer', async () => {
+    const { digest: _, ...rest } = credential
+    const token = (expires_at: string) => ({ ...rest, key_id: null, expires_at, user: 'ann' })
+    const ask = (expires_at: string) =>
+      pdp.decideCall({
+        credential: token(expires_at) as never,
+        method: 'tools/call',
+        tool: 'docs/search',
+        arguments: {},
+        agent: null,
+        requestId: null,
+      })
+    await publish(allow, ISSUED)
+    expect(await ask('2999-01-01T00:00:00Z')).toMatchObject({ forward: true })
+    expect(await ask('2020-01-01T00:00:00Z')).toMatchObject({ forward: false, decision: { rule: 'revoked' } })
+    await publish(allow)
+    expect(await ask('2999-01-01T00:00:00Z')).toMatchObject({ forward: false, decision: { rule: 'revoked' } })
+  })
+})
+
+describe('a resource is what its server may read in its URI', () => {
+  const policy = `version: 1
+rules:
+  - { id: secret, method: "resources/*", tool: "docs/file:///secret/*", decision: deny }
+  - { id: held, method: "resources/*", tool: "docs/memo://held", decision: ask }
+  - { id: hidden, method: "resources/*", tool: "docs/memo://mail", decision: allow, redact: [email] }
+  - { id: all, method: "resources/*", tool: "docs/*", decision: allow }
+`
+  const read = (uri: string) =>
+    pdp.decideCall({
+      credential,
+      method: 'resources/read',
+      tool: `docs/${uri}`,
+      arguments: { uri },
+      agent: null,
+      requestId: null,
+    })
+
+  test.each([
+    'file:///secret/plan.txt',
+    'FILE:///secret/plan.txt',
+    'file://localhost/secret/plan.txt',
+    'file:/secret/plan.txt',
+    'file:\\\\\\secret\\plan.txt',
+    ' file:///secret/plan.txt',
+    'file:///%73ecret/plan.txt',
+    'file:///%2573ecret/plan.txt',
+    'file:////secret/plan.txt',
+  ])('%j is denied as what it means', async (uri) => {
+    await publish(policy)
+    expect(await read(uri)).toMatchObject({ forward: false, decision: { rule: 'secret' } })
+  })
+
+  test.each(['file:///secrets.txt', 'FILE:///public/a.txt', 'file:///my docs/ä.txt', 'memo://Secret'])(
+    '%j is allowed',
+    async (uri) => {
+      await publish(policy)
+      expect(await read(uri)).toMatchObject({ forward: true, decision: { rule: 'all' } })
+    },
+  )
+
+  test('another spelling escapes neither a question nor a redaction', async () => {
+    await publish(policy)
+    expect((await read('MEMO://held')).decision).toMatchObject({ decision: 'ask', rule: 'held' })
+    expect((await read('memo://mail')).owes.redact).toHaveLength(1)
+    expect(await read('MEMO://mail')).toMatchObject({ forward: false, decision: { rule: 'hidden' } })
+  })
+
+  test('a rule may allow one by the spelling that its server lists', async () => {
+    await publish(
+      'version: 1\nrules:\n  - { id: one, method: "resources/*", tool: "docs/file:///my docs/a.txt", decision: allow }\n',
+    )
+    expect(await read('file:///my docs/a.txt')).toMatchObject({ forward: true })
+    expect(await read('file:///my%20docs/b.txt')).toMatchObject({ forward: false })
+  })
 })
 
 describe('a person’s word', () => {
@@ -348,7 +480,7 @@ describe('a person’s word', () => {
       decision: { decision: 'allow', rule: 'hold' },
     })
     expect(await asked(sql('delete from orders '), approval)).toMatchObject({ forward: false })
-    const other = { ...credential, key_id: randomUUID(), subject: randomUUID() }
+    const other = await another({})
     expect(await asked(sql('delete from orders'), approval, other)).toMatchObject({ forward: false })
   })
 
@@ -389,7 +521,7 @@ describe('above any policy, in monitor mode too', () => {
     expect(pdp.couldShow(credential, 'tools/call', 'postgres.query')).toBe(false)
     expect(pdp.mayList(credential, 'docs')).toBe(false)
     await publish(allow, { mode: 'monitor' })
-    const killed = { ...credential, killed: true }
+    const killed = await another({ killed: true })
     expect(await decide(sql('select 1'), { from: killed })).toMatchObject({
       forward: false,
       decision: { rule: 'killed' },
@@ -420,9 +552,11 @@ describe('above any policy, in monitor mode too', () => {
 test('the person of a verified token is known to rules, and has a window of their own', async () => {
   await publish(
     'version: 1\nrules:\n  - { id: mine, tool: "docs/*", decision: allow, conditions: { user: ["ann@example.com"], groups: ["staff"] }, limits: { rate_limit: { calls: 1, per: 1m, by: user } } }\n',
+    ISSUED,
   )
+  const { digest: _, ...ofNobody } = credential
   const person = (user: string, groups: string[]) => ({
-    ...credential,
+    ...ofNobody,
     key_id: null,
     subject: randomUUID(),
     user,

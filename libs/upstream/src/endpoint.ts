@@ -4,6 +4,7 @@ import { Pool } from 'undici'
 import { AppError } from '@mcpshield/contracts/errors'
 import { exchange, type HttpAnswer, type HttpCall } from './exchange.ts'
 import { tooLate, unavailable } from './failures.ts'
+import { openPace } from './pace.ts'
 import type { TokenSource, UpstreamSpec } from './upstream.ts'
 
 export type EndpointCall = Omit<HttpCall, 'path'> & {
@@ -46,9 +47,9 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
   const path = url.pathname + url.search
   const calls = openPool(url.origin, MAX_CALL_CONNECTIONS)
   const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS)
-  const held = { bytes: 0 }
+  const load = { heldBytes: 0, pace: openPace() }
   const send = (call: EndpointCall) =>
-    exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path }, held)
+    exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path }, load)
   return {
     slug,
     url,

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { readEvents, type EventReader, type EventTaker } from './events.ts'
 import { clientGone, MAX_TIMER_MS, tooLate, unavailable } from './failures.ts'
+import type { Pace } from './pace.ts'
 import { parseMessage } from './upstream-json.ts'
 
 export type HttpCall = {
@@ -28,8 +29,13 @@ export type HttpAnswer = {
   events: boolean
 }
 
-/** What the answers of one upstream that are not complete yet take, together. */
-export type Held = { bytes: number }
+/** What all exchanges with one upstream take together. */
+export type Load = {
+  /** Of answers that are not complete yet. */
+  heldBytes: number
+  /** Of streams that may stay open. */
+  pace: Pace
+}
 
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 /** However many calls there are at once: the memory is everybody's. */
@@ -40,16 +46,11 @@ const MAX_LEFTOVER_BYTES = 64 * 1024
 const STOPPED = new Error('not waited for any longer')
 
 /** Rejects with an AppError when the upstream cannot be reached, is late or answers without end. */
-export function exchange(
-  pool: Dispatcher,
-  slug: string,
-  call: HttpCall,
-  held: Held = { bytes: 0 },
-): Promise<HttpAnswer> {
+export function exchange(pool: Dispatcher, slug: string, call: HttpCall, load: Load): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     if (call.signal?.aborted) return reject(clientGone())
     const { path, method, headers, body } = call
-    pool.dispatch({ path, method, headers, body }, new Exchange(slug, call, held, resolve, reject))
+    pool.dispatch({ path, method, headers, body }, new Exchange(slug, call, load, resolve, reject))
   })
 }
 
@@ -57,7 +58,7 @@ export function exchange(
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #slug: string
   readonly #call: HttpCall
-  readonly #held: Held
+  readonly #load: Load
   readonly #resolve: (answer: HttpAnswer) => void
   readonly #reject: (error: Error) => void
   readonly #answer: HttpAnswer = { status: 0, headers: {}, message: undefined, events: false }
@@ -74,13 +75,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     slug: string,
     call: HttpCall,
-    held: Held,
+    load: Load,
     resolve: (answer: HttpAnswer) => void,
     reject: (error: Error) => void,
   ) {
     this.#slug = slug
     this.#call = call
-    this.#held = held
+    this.#load = load
     this.#resolve = resolve
     this.#reject = reject
     const { timeoutMs, signal } = call
@@ -126,17 +127,27 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#chunks.push(chunk)
       this.#hold(this.#bytes)
     } else {
+      const startedMs = performance.now()
       const taken = this.#take.take(chunk)
+      if (this.#call.timeoutMs === 0) this.#rest(performance.now() - startedMs)
       if (taken === 'all') this.#done()
       else if (taken === 'too large') this.#fail(unavailable(this.#slug, 'sent an event that is too large'))
       else this.#hold(this.#take.heldBytes())
     }
   }
 
+  /** Reads on only after a while, where the upstream tells more than it may: it has to wait then. */
+  #rest(workedMs: number): void {
+    const waitMs = this.#load.pace.worked(workedMs)
+    if (waitMs === 0) return
+    this.#controller?.pause()
+    setTimeout(() => this.#controller?.resume(), waitMs).unref()
+  }
+
   #hold(bytes: number): void {
-    this.#held.bytes += bytes - this.#ownBytes
+    this.#load.heldBytes += bytes - this.#ownBytes
     this.#ownBytes = bytes
-    if (this.#held.bytes > MAX_HELD_BYTES && bytes > 0)
+    if (this.#load.heldBytes > MAX_HELD_BYTES && bytes > 0)
       this.#fail(unavailable(this.#slug, 'answers many calls with too much at once'))
   }
 

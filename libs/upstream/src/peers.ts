@@ -62,15 +62,11 @@ export function upstreamOf(slug: string, open: OpenPeer, dispose: () => PromiseL
   }
   return {
     slug,
-    peer(speaker) {
-      if (disposed) return Promise.reject(unavailable(slug, 'was removed'))
-      try {
-        const entry = entries.get(speaker.id) ?? begin(speaker)
-        entry.usedAtMs = performance.now()
-        return entry.opening
-      } catch (error) {
-        return Promise.reject(error as Error)
-      }
+    async peer(speaker) {
+      if (disposed) throw unavailable(slug, 'was removed')
+      const entry = entries.get(speaker.id) ?? begin(speaker)
+      entry.usedAtMs = performance.now()
+      return entry.opening
     },
     leave: (speakerId) => void remove(speakerId),
     async [Symbol.asyncDispose]() {

@@ -379,3 +379,34 @@ test('answers that are too much together are given up, and the others and the ne
     expect(reason).toMatchObject({ message: expect.stringMatching(/too much at once/) })
   await expect(call(peer, 'small')).resolves.toHaveProperty('result')
 })
+
+test('a server that tells without end, unasked, leaves most of the time to others', async () => {
+  const part = event({ method: 'notifications/message', params: { data: 'x'.repeat(10_000) } })
+  const server = await legacyServer((_seen, response) => void response.end(), {
+    get(_seen, response) {
+      const more = () => {
+        while (!response.destroyed && response.write(part));
+      }
+      events(response).on('drain', more)
+      more()
+    },
+  })
+  const upstream = connect(server.url)
+  open.push(server, upstream)
+  let workedMs = 0
+  const speaker = {
+    ...speakerOf('legacy'),
+    onNotification() {
+      const startedMs = performance.now()
+      while (performance.now() - startedMs < 2);
+      workedMs += performance.now() - startedMs
+    },
+  }
+  const peer = await upstream.peer(speaker)
+  peer.follow()
+  await vi.waitFor(() => expect(workedMs).toBeGreaterThan(0))
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const before = workedMs
+  await vi.waitFor(() => expect(workedMs).toBeGreaterThan(before)) // It is heard all the same.
+  expect(workedMs).toBeLessThan(800)
+})

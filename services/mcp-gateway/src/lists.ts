@@ -142,7 +142,7 @@ function showing(
 ): Parameters<typeof isShown>[2] {
   return {
     couldShow: (method, name) => pdp.couldShow(client.credential, method, `${slug}/${name}`),
-    isQuarantined: (tool) => catalog.quarantine(tool) !== undefined,
+    isQuarantined: (tool, entry) => catalog.quarantine(tool, entry) !== undefined,
   }
 }
 

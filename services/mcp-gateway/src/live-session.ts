@@ -1,4 +1,5 @@
 // One legacy session as this instance knows it: where its client listens, what runs in it, what is asked of it.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Peers } from '@mcpshield/bus/peers'
 import type { RequestId, RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -46,13 +47,19 @@ type EntryTerms = {
   subject: string
   terms: SessionTerms
   state: SessionState
+  /** It begins here and now. */
+  isNew?: boolean
   released(entry: Entry): void
 }
+
+/** A client opens its stream right after it was let in: what a server says or asks meanwhile waits so long for it. */
+const ARRIVES_WITHIN_MS = 2_000
+const MAX_WAITING = 100
 
 /** Of what is known of a session here. */
 export function entryOf(
   deps: SessionDeps,
-  { id, digest, subject, terms, state, released }: EntryTerms,
+  { id, digest, subject, terms, state, isNew = false, released }: EntryTerms,
 ): Entry {
   const { store, peers, questions } = deps
   const endListeners: (() => void)[] = []
@@ -64,7 +71,15 @@ export function entryOf(
   let holds = 0
   /** Counts what was changed here: what is read meanwhile is older. */
   let changes = 0
+  const arrivesUntilMs = isNew ? performance.now() + ARRIVES_WITHIN_MS : 0
+  const arrival = Promise.withResolvers<void>()
+  const waiting: JsonObject[] = []
 
+  const isArriving = () => !session.isFollowed() && performance.now() < arrivesUntilMs
+  const arrived = () => {
+    arrival.resolve()
+    for (const message of waiting.splice(0)) send(message)
+  }
   const isElsewhere = () => follower !== null && follower !== peers.instance
   const changed = () => tell(deps, () => peers.tell('session', { session: digest, ended: false }))
   /** On the GET stream, wherever it is. */
@@ -85,8 +100,13 @@ export function entryOf(
       await store.setLogLevel(digest, level)
       changed()
     },
-    notify: (message) => tell(deps, () => send({ jsonrpc: '2.0', ...message })),
+    notify(message) {
+      const whole = { jsonrpc: '2.0', ...message }
+      if (!isArriving()) tell(deps, () => send(whole))
+      else if (waiting.length < MAX_WAITING) waiting.push(whole)
+    },
     async ask(message, signal): Promise<RpcAnswer> {
+      if (isArriving()) await Promise.race([arrival.promise, sleep(arrivesUntilMs - performance.now())])
       if (!session.isFollowed()) return unanswered('The client does not listen.')
       const either = AbortSignal.any([signal, over.signal])
       session.hold()
@@ -112,6 +132,7 @@ export function entryOf(
       follower = peers.instance
       if (before !== next) before?.close()
       void store.follow(digest, peers.instance).then(changed)
+      arrived()
       for (const run of followListeners) run()
     },
     unfollow(closed) {
@@ -146,6 +167,7 @@ export function entryOf(
         isListening = false
         stream?.close()
         stream = null
+        arrived()
       }
       return now.ended
     },

@@ -79,7 +79,9 @@ export function sessions(deps: SessionsDeps): Sessions {
       // As any other instance will read it.
       const bounded = ids.read(id, subject) ?? terms
       const digest = sessionDigest(id)
-      return keep(entryOf(deps, { id, digest, subject, terms: bounded, state: UNKNOWN_STATE, released }))
+      return keep(
+        entryOf(deps, { id, digest, subject, terms: bounded, state: UNKNOWN_STATE, isNew: true, released }),
+      )
     },
     find(id, subject) {
       const known = byId.get(id)

@@ -35,7 +35,7 @@ export function inClientsNames(
   { method, params }: Message,
   nameOf: (task: string) => string | undefined,
 ): Message | undefined {
-  if (params === undefined) return { method }
+  if (params === undefined) return method === STATUS ? undefined : { method }
   const named = withoutStrangeTask(params, nameOf)
   if (method !== STATUS) return { method, params: named }
   const taskId = nameOf(String(params['taskId']))

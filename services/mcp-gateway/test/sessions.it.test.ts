@@ -593,7 +593,24 @@ describe('a client that is asked', () => {
     }
   })
 
-  test('and does not listen is not waited for', async () => {
+  test.for(['a', 'b'] as const)(
+    'hears at %s what it was told and asked before it listened',
+    async (place) => {
+      const headers = await begin(a, key)
+      const session = await sessionAt('a', headers)
+      session.notify({ method: 'notifications/tools/list_changed' })
+      const answered = call(a, headers, 'ask outside')
+      const at = place === 'a' ? a : b
+      await using listening = await follow(at, headers)
+      expect(await listening.message(0)).toMatchObject({ method: 'notifications/tools/list_changed' })
+      const question = await listening.message(1)
+      expect(question).toMatchObject(QUESTION)
+      await answer(at, headers, question['id'])
+      expect(await answered).toMatchObject({ result: { action: 'accept' } })
+    },
+  )
+
+  test('and does not listen is not waited for longer than clients need to come', async () => {
     const headers = await begin(a, key)
     expect(await call(a, headers, 'ask outside')).toMatchObject({
       error: { message: expect.stringContaining('not listen') },
