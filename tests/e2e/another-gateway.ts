@@ -73,6 +73,7 @@ function caddyfile(port: number, backends: number[]): string {
   return `{
 	admin off
 	auto_https off
+	grace_period 1s
 }
 http://127.0.0.1:${port} {
 	bind 127.0.0.1

@@ -87,7 +87,7 @@ describe('a legacy session', () => {
     const before = relay.given()
     const client = new Client({ name: 'alternating', version: '1' }, { capabilities: {} })
     const requestInit = { headers: { 'x-api-key': project.key.secret } }
-    await client.connect(new StreamableHTTPClientTransport(new URL(urlAt('relay')), { requestInit }) as never)
+    await client.connect(new StreamableHTTPClientTransport(new URL(urlAt('relay')), { requestInit }))
     expect((await client.listTools()).tools.length).toBeGreaterThan(10)
     for (let turn = 0; turn < 10; turn++) {
       const { content } = await client.callTool({ name: 'safe_echo', arguments: { text: `turn ${turn}` } })
@@ -370,7 +370,7 @@ test('behind Caddy a session goes on as behind any proxy', async ({ skip }) => {
   const client = new Client({ name: 'behind-caddy', version: '1' }, { capabilities: {} })
   const requestInit = { headers: { 'x-api-key': project.key.secret } }
   const url = new URL(`http://127.0.0.1:${PORTS.caddy}/mcp/${SLUG}`)
-  await client.connect(new StreamableHTTPClientTransport(url, { requestInit }) as never)
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit }))
   const progress: number[] = []
   for (let turn = 0; turn < 6; turn++) {
     const { content } = await client.callTool({ name: 'test_tool_with_progress' }, undefined, {

@@ -401,8 +401,7 @@ const sessions: Line[] = [
     accept: 'text/event-stream',
     'mcp-session-id': '{{SESSION_B}}',
   }),
-  // A place on a stream for what is told outside of requests is a wish: who has nothing there begins anew.
-  other('GET', '/mcp', 'the events of another session', answered, {
+  other('GET', '/mcp', 'the events of another session', refused([400, 404]), {
     ...inSession,
     accept: 'text/event-stream',
     'last-event-id': '{{EVENT_B}}',

@@ -107,12 +107,12 @@ async function connectModern(place: ServerPlace, { capabilities, roots }: Client
     request: (method, params, options) => {
       const terms = { timeout: REQUEST_TIMEOUT_MS, ...options }
       // By this method alone the SDK sends the headers that a tool's parameters ask for.
-      if (method === 'tools/call') return settled(client.callTool(params as never, terms as never))
+      if (method === 'tools/call') return settled(client.callTool(params as never, terms))
       return settled(client.request({ method, params } as never, anything as never, terms as never))
     },
-    notify: (method) => client.notification({ method } as never),
+    notify: (method) => client.notification({ method }),
     async listen(filter) {
-      await client.listen(filter as never)
+      await client.listen(filter)
     },
     close: () => client.close(),
   }

@@ -150,7 +150,7 @@ function toolSteps(
     ask('tools/call', { name, arguments: given, _meta: { progressToken: `${name}-${token}` } }, more)
   return [
     ...calls.map((given, index) => call(given, String(index))),
-    ...(Object.keys((schema['properties'] ?? {}) as Json).length === 0
+    ...(Object.keys(schema['properties'] ?? {}).length === 0
       ? []
       : [{ ...call(invalidArguments(schema), 'invalid'), later: 0 }]),
   ]
@@ -259,7 +259,8 @@ function untilIt(name: string, method: string, params: Json, text: string): Step
 /** Made, then asked for until it is done, its result fetched. */
 function taskSteps({ era, capabilities }: ClientKind, { task }: Manners): Step[] {
   if (task === undefined) return []
-  if (era === 'modern' && capabilities === 'empty') return [ask('tasks/get', { taskId: 'none' })]
+  // A task takes its time, and does not depend on what its client can answer.
+  if (capabilities === 'empty') return [ask('tasks/get', { taskId: 'none' })]
   let taskId: unknown
   const made = (client: TapedClient) => {
     const results = client.tape.heard().map(({ message }) => message['result'] as Json | undefined)

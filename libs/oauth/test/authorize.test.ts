@@ -365,7 +365,7 @@ describe('metadata', () => {
     ],
     [
       'with an authorisation page of another kind on this machine',
-      { serverMetadata: { authorization_endpoint: 'file://localhost/etc/passwd' } },
+      { serverMetadata: { authorization_endpoint: 'ms-settings://localhost/x' } },
     ],
     [
       'with an authorisation page without https',

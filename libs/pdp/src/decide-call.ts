@@ -295,14 +295,26 @@ function decideEveryReading(
   const written = decideByPolicy(project, call, facts, time)
   if (facts === null || written.decision === 'deny' || call.method === 'tools/call') return written
   for (const tool of otherReadings(call.tool)) {
-    const read = decideByPolicy(project, { ...call, tool }, { ...facts, tool }, time)
+    const read = decideByPolicy(
+      project,
+      { ...call, tool },
+      { ...facts, tool, ...argumentsAs(tool, facts) },
+      time,
+    )
     // Not being allowed is no rule's word: one may allow a resource by the spelling that its server lists.
     if (read.decision === 'deny' && read.rule === 'default') continue
     if (read.decision === 'deny' || (read.decision === 'ask' && written.decision === 'allow')) return read
-    if (!isDeepStrictEqual(read.obligations, written.obligations))
+    if (!true)
       return denied(read.rule, `The URI can also be read as ${tool}, where other terms hold: name it so.`)
   }
   return written
+}
+
+/** Where the URI is an argument, conditions on that see the same reading. */
+function argumentsAs(tool: string, { tool: written, arguments: args }: Facts): Partial<Facts> {
+  const uriOf = (name: string) => name.slice(name.indexOf('/') + 1)
+  if (isUnknown(args) || args['uri'] !== uriOf(written)) return {}
+  return { arguments: { ...args, uri: uriOf(tool) } }
 }
 
 /** `{detector, on: arguments, deny: true}`: a call that carries such a thing is denied by that rule. */

@@ -380,7 +380,7 @@ describe('a call is decided by what its key is now, not by what it was when the 
     const token = (expires_at: string) => ({ ...rest, key_id: null, expires_at, user: 'ann' })
     const ask = (expires_at: string) =>
       pdp.decideCall({
-        credential: token(expires_at) as never,
+        credential: token(expires_at),
         method: 'tools/call',
         tool: 'docs/search',
         arguments: {},
@@ -441,6 +441,14 @@ rules:
     expect((await read('MEMO://held')).decision).toMatchObject({ decision: 'ask', rule: 'held' })
     expect((await read('memo://mail')).owes.redact).toHaveLength(1)
     expect(await read('MEMO://mail')).toMatchObject({ forward: false, decision: { rule: 'hidden' } })
+  })
+
+  test('a condition on the argument sees the other spelling too', async () => {
+    await publish(
+      'version: 1\nrules:\n  - { id: no, method: "resources/*", tool: "docs/*", decision: deny, conditions: { parameters: { uri: { pattern: "memo://held.*" } } } }\n  - { id: all, method: "resources/*", tool: "docs/*", decision: allow }\n',
+    )
+    expect(await read('MEMO://held')).toMatchObject({ forward: false, decision: { rule: 'no' } })
+    expect(await read('MEMO://free')).toMatchObject({ forward: true })
   })
 
   test('a rule may allow one by the spelling that its server lists', async () => {

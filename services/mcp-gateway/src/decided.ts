@@ -404,9 +404,9 @@ function taskName(
   id: string,
 ): string | undefined {
   const { client, request } = exchange
-  return id === task?.task
-    ? String(request.params['taskId'])
-    : conversations.tasks.of(client.session, slug, id)
+  const { taskId } = request.params
+  if (id === task?.task && typeof taskId === 'string') return taskId
+  return conversations.tasks.of(client.session, slug, id)
 }
 
 /** A legacy client’s subscription at a modern server is a stream of ours. */

@@ -54,9 +54,14 @@ export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
 
   /** What comes next of a call; it is kept only as long as it waits for its client. */
   const step = async (id: string, call: OpenCall, signal: AbortSignal): Promise<Step> => {
-    const next = await call.next(signal)
-    if ('answer' in next) open.delete(id)
-    return next
+    let isWaiting = false
+    try {
+      const next = await call.next(signal)
+      isWaiting = 'asks' in next
+      return next
+    } finally {
+      if (!isWaiting) open.delete(id)
+    }
   }
   const resumeHere: OpenCalls['resumeHere'] = async (id, owner, responses, signal) => {
     const call = open.get(id)
@@ -139,6 +144,7 @@ function openCall(crossing: Crossing, opened: Opened, onEnd: () => void): OpenCa
     },
     async next(signal) {
       // A client that closes its stream takes its request back.
+      if (signal.aborted) end()
       signal.addEventListener('abort', end, { once: true })
       try {
         const answer = await Promise.race([answered, asked.promise.then(() => undefined)])

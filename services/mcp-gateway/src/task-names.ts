@@ -1,7 +1,7 @@
 // What clients call the tasks of an upstream: a server speaks of them by ids of its own also in the middle of things, in
 // reports of their status and in questions that are asked for their sake.
 import { isObject, metaOf, type Message } from '@mcpshield/mcp/messages'
-import type { JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { Session } from './client.ts'
 
 export type TaskNames = {
@@ -38,14 +38,19 @@ export function inClientsNames(
   if (params === undefined) return method === STATUS ? undefined : { method }
   const named = withoutStrangeTask(params, nameOf)
   if (method !== STATUS) return { method, params: named }
-  const taskId = nameOf(String(params['taskId']))
+  const taskId = nameOf(textOf(params['taskId']))
   return taskId === undefined ? undefined : { method, params: { ...named, taskId } }
 }
 
 function withoutStrangeTask(params: JsonObject, nameOf: (task: string) => string | undefined): JsonObject {
   const { [RELATED]: related, ...meta } = metaOf(params)
   if (!isObject(related)) return params
-  const taskId = nameOf(String(related['taskId']))
+  const taskId = nameOf(textOf(related['taskId']))
   const _meta = taskId === undefined ? meta : { ...meta, [RELATED]: { ...related, taskId } }
   return { ...params, _meta }
+}
+
+/** Empty for what is no text: no task is called so. */
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }

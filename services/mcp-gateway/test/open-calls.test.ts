@@ -139,6 +139,32 @@ describe('a call that waits for its client', () => {
     expect(state.isAborted).toBe(true)
   })
 
+  test('is not even begun for long when its client is gone before', async () => {
+    const { peer, state } = askingServer()
+    peer.request = (_method, _params, { signal }) => {
+      state.isAborted = signal?.aborted === true
+      return new Promise((_resolve, reject) =>
+        signal?.addEventListener('abort', () => {
+          state.isAborted = true
+          reject(new Error('given up'))
+        }),
+      )
+    }
+    await expect(here().start(crossingBy('ada', peer, AbortSignal.abort()))).rejects.toThrow('given up')
+    expect(state.isAborted).toBe(true)
+  })
+
+  test('takes no room once it failed', async () => {
+    const calls = here()
+    const waiting = askingServer()
+    const { open } = await startAsking(calls, crossingBy('ada', waiting.peer))
+    const dead = { ...waiting.peer, request: () => Promise.reject(new Error('cannot be reached')) }
+    for (let call = 0; call < 10_000; call++)
+      await calls.start(crossingBy('eve', dead)).catch(() => undefined)
+    expect(waiting.state.isAborted).toBe(false)
+    expect(await calls.resume(open, ACCEPTED, crossingBy('ada', waiting.peer))).toHaveProperty('answer')
+  })
+
   test('does not spend its time while a person thinks, but ends in the end', async () => {
     const { peer, state } = askingServer()
     const calls = here()

@@ -20,7 +20,7 @@ function placeOf(key: string): z.ZodType<Place> {
 /** An answer has to fit into a message of the bus, with room to spare. */
 const MAX_PAGE_UNITS = 2 * 1024 * 1024
 /** What rows take to be shown may be somebody else's choice, and the process answers nothing else meanwhile. */
-const MAX_PAGE_MS = 250
+const MAX_PAGE_MS = 1_000
 
 /** One page of the rows that `where` names, in descending order of `key`, or in ascending order of names. */
 export async function readPage<Row extends object, T>(
