@@ -16,6 +16,8 @@ export type ServerProcess = {
 
 /** Shorter than what clients grant us between the same two signals. */
 const GRACE_MS = 1_500
+/** How long after its end its output may still be read. */
+const LAST_WORDS_MS = 1_000
 const NOT_FOUND = 127
 const NOT_EXECUTABLE = 126
 
@@ -39,6 +41,8 @@ export async function startServer(argv: readonly string[], env: NodeJS.ProcessEn
     // Its last words come before the end of its output, not before its own.
     child.once('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])),
   )
+  // What it started may hold its output open for ever.
+  child.once('exit', () => setTimeout(() => output.destroy(), LAST_WORDS_MS))
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   return { input, output, ended, hasEnded, end: (signal) => endChild(child, signal) }
 }

@@ -13,7 +13,7 @@ type PinsDeps = {
 }
 
 /** What one server can fill the file with. */
-const MAX_PINNED = 10_000
+const MAX_PINNED = 1_000
 
 type Offered = Parameters<Parameters<typeof toolCatalog>[0]['report']>[0]
 
@@ -52,8 +52,8 @@ export function pinnedTools({ name, file, given, now, tell }: PinsDeps): ToolCat
 function keep(pinned: Pinned, { name, hash, definition }: Offered[number], seen_at: string): void {
   const known = pinned.get(name)
   const offered = { hash, definition, seen_at }
-  if (known === undefined && pinned.size >= MAX_PINNED)
-    throw new Error(`more than ${MAX_PINNED} tools of this server were pinned: it has too many`)
+  // Without a pin it stays in quarantine.
+  if (known === undefined && pinned.size >= MAX_PINNED) return
   if (known === undefined) pinned.set(name, { approved: offered })
   else if (known.approved.hash === hash) pinned.set(name, { approved: known.approved })
   else if (known.changed?.hash !== hash) pinned.set(name, { approved: known.approved, changed: offered })

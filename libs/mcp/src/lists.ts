@@ -16,6 +16,9 @@ export function isListMethod(method: string): method is ListMethod {
 }
 
 const MAX_ENTRY_UNITS = 64 * 1024
+/** Longer ones cannot be pinned, or be looked up among others. */
+const MAX_NAME_UNITS = 200
+const MAX_URI_UNITS = 8 * 1024
 
 /** The entries of one page that have a name and can be read. */
 export function entriesOf(result: JsonObject, method: ListMethod): JsonObject[] {
@@ -23,10 +26,14 @@ export function entriesOf(result: JsonObject, method: ListMethod): JsonObject[] 
   const entries = result[member]
   return Array.isArray(entries)
     ? entries.filter(
-        (entry): entry is JsonObject =>
-          isObject(entry) && typeof entry[name] === 'string' && isReadable(entry),
+        (entry): entry is JsonObject => isObject(entry) && isName(method, entry[name]) && isReadable(entry),
       )
     : []
+}
+
+function isName(method: ListMethod, name: unknown): boolean {
+  if (typeof name !== 'string') return false
+  return name.length <= (LISTS[method].name === 'name' ? MAX_NAME_UNITS : MAX_URI_UNITS)
 }
 
 function isReadable(entry: JsonObject): boolean {

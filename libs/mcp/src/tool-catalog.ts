@@ -40,6 +40,8 @@ type CatalogDeps = {
 
 const REMEDY = 'someone must look at the difference and accept it'
 
+/** Of what lists named, the newest: a list has at most a thousand. */
+const MAX_KNOWN = 4_000
 /** A list this old is read again beside the call; one older than the second figure, before it. */
 const REFRESH_AFTER_MS = 1_000
 const UNRELIABLE_AFTER_MS = 5_000
@@ -51,6 +53,13 @@ function pinnedPart(definition: JsonObject): JsonObject {
   return Object.fromEntries(
     PINNED.filter((part) => definition[part] !== undefined).map((part) => [part, definition[part]]),
   ) as JsonObject
+}
+
+function forgetOldest(map: Map<string, unknown>): void {
+  for (const name of map.keys()) {
+    if (map.size <= MAX_KNOWN) return
+    map.delete(name)
+  }
 }
 
 export function toolCatalog(deps: CatalogDeps): ToolCatalog {
@@ -80,6 +89,7 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
     [...Map.groupBy(definitions, ({ name }) => name)].map(([name, same]) => {
       const all = same.map((whole) => ({ name, hash: hashOf(whole), definition: pinnedPart(whole) }))
       const params = all.flatMap(({ definition }) => headerParams(definition))
+      known.delete(name)
       known.set(name, { hashes: all.map(({ hash }) => hash), params })
       return (all.find(({ hash }) => hash !== pinOf(name)) ?? all[0]) as Reported
     })
@@ -91,8 +101,10 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
         ({ name, hash }) => pinOf(name) === hash && (reported.get(name) ?? hash) !== hash,
       )
       const telling = [...news, ...ended]
-      if (telling.length > 0) answered = { ...answered, ...(await deps.report(telling)) }
+      if (telling.length > 0) answered = await deps.report(telling)
       for (const { name, hash } of telling) reported.set(name, hash)
+      forgetOldest(known)
+      forgetOldest(reported)
     },
     quarantine(name, definition) {
       const offered = [

@@ -304,7 +304,7 @@ function decideEveryReading(
     // Not being allowed is no rule's word: one may allow a resource by the spelling that its server lists.
     if (read.decision === 'deny' && read.rule === 'default') continue
     if (read.decision === 'deny' || (read.decision === 'ask' && written.decision === 'allow')) return read
-    if (!true)
+    if (!isDeepStrictEqual(read.obligations, written.obligations))
       return denied(read.rule, `The URI can also be read as ${tool}, where other terms hold: name it so.`)
   }
   return written

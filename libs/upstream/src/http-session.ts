@@ -56,7 +56,7 @@ export async function openHttpSession(
     headers,
     hasId: typeof id === 'string',
     events,
-    unasked: openUnasked(events, reply, log),
+    unasked: openUnasked(events, reply, log, false),
     ended: new AbortController(),
   }
   await post(session, notificationText('notifications/initialized', undefined))

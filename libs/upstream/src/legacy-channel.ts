@@ -24,7 +24,12 @@ export async function openChannelLink(
   const { slug } = channel
   const owners = new Map<number, RequestOptions>()
   const failed = toldOnce(log, slug)
-  const unasked = openUnasked(events, (id, answer) => channel.send({ id, ...answer }).catch(failed), log)
+  const unasked = openUnasked(
+    events,
+    (id, answer) => channel.send({ id, ...answer }).catch(failed),
+    log,
+    true,
+  )
   channel.hear = (message) => unasked.hear(message, newest(owners))
   const options = { timeoutMs: startTimeoutMs }
   const answer = await channel.call(nextRequestId(), 'initialize', initializeParams(hello), options)

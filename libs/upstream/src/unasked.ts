@@ -19,7 +19,8 @@ export type Unasked = {
   end(): void
 }
 
-export function openUnasked(events: LinkEvents, reply: Reply, log: Log): Unasked {
+/** `isShared`: all is said on one channel, where nothing says which request a question is of. */
+export function openUnasked(events: LinkEvents, reply: Reply, log: Log, isShared: boolean): Unasked {
   const progress = openProgress()
   const questions = openQuestions(reply)
   const tell = (to: Tell, message: Message) => {
@@ -49,8 +50,8 @@ export function openUnasked(events: LinkEvents, reply: Reply, log: Log): Unasked
     },
     endOf(id, answer) {
       progress.end(id, answer)
-      // A question that outlives a good answer was not asked for its sake: over a pipe nothing says for whose it was.
-      if (answer === undefined) questions.endOf(id)
+      // On a shared channel a question that outlives a good answer was not asked for its sake.
+      if (answer === undefined || !isShared) questions.endOf(id)
     },
     end: () => questions.end(),
   }

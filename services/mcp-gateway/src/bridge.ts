@@ -33,6 +33,8 @@ export type Crossing = {
 /** Methods whose answer may ask for input in the modern era. */
 const TAKES_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
 const MAX_ROUNDS = 16
+/** That a person is asked in one breath. */
+const MAX_QUESTIONS = 20
 
 /** Throws an AppError when the upstream gives no answer. */
 export function cross(crossing: Crossing, openCalls: OpenCalls): Promise<Step> {
@@ -105,8 +107,14 @@ async function answersTo(
   ask: Crossing['ask'],
   signal: AbortSignal,
 ): Promise<RpcAnswer> {
+  const asked = Object.entries(requests)
+  if (asked.length > MAX_QUESTIONS)
+    throw new AppError(
+      'UNAVAILABLE',
+      `The upstream asked ${asked.length} questions at once: at most ${MAX_QUESTIONS} are passed on.`,
+    )
   const answers = await Promise.all(
-    Object.entries(requests).map(async ([key, request]): Promise<[string, RpcAnswer]> => {
+    asked.map(async ([key, request]): Promise<[string, RpcAnswer]> => {
       const message = messageOf(request)
       if (message === undefined || !canAnswer(client.capabilities, message))
         return [key, cannotAnswer(message)]

@@ -72,7 +72,14 @@ export function gatewayCore(deps: CoreDeps): Core {
     keyedHash,
     log,
     runtimeOf: (projectId) => deps.runtimes.of(projectId),
-    lists: { pdp, conversations: talk, standing: standingProse, upstreamTimeoutMs, log },
+    lists: {
+      pdp,
+      conversations: talk,
+      standing: standingProse,
+      redacted: ({ client }, value) => standing(client, { method: '', params: value }).params ?? {},
+      upstreamTimeoutMs,
+      log,
+    },
     handshakes: { pdp, conversations: talk, standing: standingProse },
     subscriptions: {
       pdp,

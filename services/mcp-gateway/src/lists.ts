@@ -1,7 +1,7 @@
 // What a client is shown of what there is: only what some call could be allowed, and no tool in quarantine.
 import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import { entriesOf, isListMethod, isShown, LISTS, nameOf, type ListMethod } from '@mcpshield/mcp/lists'
-import { INVALID_PARAMS, type RpcAnswer } from '@mcpshield/mcp/messages'
+import { INVALID_PARAMS, rpcError, type RpcAnswer } from '@mcpshield/mcp/messages'
 import { wireName } from '@mcpshield/mcp/names'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
@@ -17,6 +17,8 @@ export type ListDeps = {
   conversations: Conversations
   /** Prose of a list that belongs to no decided call. */
   standing(exchange: Exchange, entry: JsonObject): JsonObject
+  /** Whatever else of a list's answer belongs to no decided call. */
+  redacted(exchange: Exchange, value: JsonObject): JsonObject
   upstreamTimeoutMs: number
   log: Log
 }
@@ -45,15 +47,23 @@ async function listOne(
   const { cursor, _meta } = request.params
   const params = { ...(cursor === undefined ? {} : { cursor }), ...(_meta === undefined ? {} : { _meta }) }
   const answer = await peer.request(method, params, { timeoutMs: deps.upstreamTimeoutMs, signal })
-  if ('error' in answer) return inEraOf(client, peer, method, answer)
+  if ('error' in answer)
+    return inEraOf(client, peer, method, { error: rpcError(deps.redacted(exchange, { ...answer.error })) })
   const entries = entriesOf(answer.result, method)
-  await learn(upstream, runtime, method, entries)
+  // Names of resources are looked up at the common endpoint alone, where whole lists are read.
+  if (method === 'tools/list') await learn(upstream, runtime, method, entries)
   const shown = entries.filter((entry) => isShown(method, entry, showing(deps, exchange, upstream)))
   const result = {
-    ...answer.result,
+    ...beside(deps, exchange, answer.result),
     [LISTS[method].member]: shown.map((entry) => deps.standing(exchange, entry)),
   }
   return inEraOf(client, peer, method, { result })
+}
+
+/** What stands beside a list, without what some rule redacts; what the next page is asked by must stay as it is. */
+function beside(deps: ListDeps, exchange: Exchange, result: JsonObject): JsonObject {
+  const { nextCursor, ...rest } = result
+  return { ...deps.redacted(exchange, rest), ...(nextCursor === undefined ? {} : { nextCursor }) }
 }
 
 /** Everything of everybody, in one page, ordered by name. An upstream that does not answer hides nobody else. */
@@ -66,15 +76,22 @@ async function listAll(
   const ofUpstreams = await Promise.all(
     runtime.upstreams
       .filter(({ slug }) => deps.pdp.mayList(exchange.client.credential, slug))
-      .map((upstream) => entriesOn(deps, runtime, exchange, upstream, method)),
+      .map(async ({ slug, ...rest }) => ({
+        slug,
+        shown: await entriesOn(deps, runtime, exchange, { slug, ...rest }, method),
+      })),
   )
-  const entries = [
-    ...(method === 'tools/list' ? connectorTools(deps, runtime, exchange) : []),
-    ...ofUpstreams.flat(),
-  ]
   const { member, name } = LISTS[method]
+  // Only when every list is there is it known which names two have.
+  const named = ofUpstreams.flatMap(({ slug, shown }) =>
+    shown.map((entry) => ({ ...entry, [name]: shownName(runtime, slug, method, nameOf(method, entry)) })),
+  )
+  const entries: JsonObject[] = [
+    ...(method === 'tools/list' ? connectorTools(deps, runtime, exchange) : []),
+    ...named,
+  ]
   const result = {
-    [member]: entries.sort((left, right) => (String(left[name]) < String(right[name]) ? -1 : 1)),
+    [member]: entries.sort((left, right) => (nameOf(method, left) < nameOf(method, right) ? -1 : 1)),
   }
   return { result: exchange.client.era === 'modern' ? modernResult(method, result, SERVER_INFO) : result }
 }
@@ -92,47 +109,48 @@ async function entriesOn(
     const peer = await deps.conversations.with(runtime, upstream.slug, exchange)
     if (peer.server.capabilities[LISTS[method].capability] === undefined) return []
     const entries = await everyEntry(peer, method)
-    const names = await learn(upstream, runtime, method, entries)
+    await learn(upstream, runtime, method, entries)
     return entries
-      .map((entry, index) => ({ entry, name: names[index] }))
-      .filter(({ entry }) => isShown(method, entry, showing(deps, exchange, upstream)))
-      .map(({ entry, name }) => ({
-        ...deps.standing(exchange, entry),
-        ...(name === undefined ? {} : { [LISTS[method].name]: name }),
-      }))
+      .filter((entry) => isShown(method, entry, showing(deps, exchange, upstream)))
+      .map((entry) => deps.standing(exchange, entry))
   } catch (error) {
     deps.log.warn({ upstream: upstream.slug, method, err: error }, 'upstream left out of the list')
     return []
   }
 }
 
-/** Takes in what was listed; the names that the entries have where many upstreams stand behind one endpoint. */
+/** Takes in what was listed. */
 async function learn(
   { slug, catalog }: RunningUpstream,
   runtime: ProjectRuntime,
   method: ListMethod,
   entries: JsonObject[],
-): Promise<string[]> {
+): Promise<void> {
   const names = entries.map((entry) => nameOf(method, entry))
-  switch (method) {
-    case 'tools/list':
-      await catalog.learn(entries as { name: string }[] & JsonObject[])
-      return names.map((name) => shownName(runtime, `${slug}/${name}`))
-    case 'prompts/list':
-      return names.map((name) => shownName(runtime, `${slug}/${name}`))
-    case 'resources/list':
-      return runtime.resources.learn(slug, names)
-    case 'resources/templates/list':
-      runtime.resources.learnTemplates(slug, names)
-      return names
-  }
+  if (method === 'tools/list') await catalog.learn(entries as { name: string }[] & JsonObject[])
+  if (method === 'resources/list') runtime.resources.learn(slug, names)
+  if (method === 'resources/templates/list') runtime.resources.learnTemplates(slug, names)
+  if (method !== 'tools/list' && method !== 'prompts/list') return
+  for (const name of names) shownName(runtime, slug, method, name)
 }
 
-/** The name on the wire; one that had to be changed is remembered. */
-function shownName({ hashedNames }: ProjectRuntime, canonical: string): string {
-  const name = wireName(canonical)
-  hashedNames.set(name, canonical)
-  return name
+/** Lists tell them again. */
+const MAX_NAMES = 100_000
+
+/** The name on the wire, where many upstreams stand behind one endpoint; one that had to be changed is remembered. */
+function shownName(
+  { hashedNames, resources }: ProjectRuntime,
+  slug: string,
+  method: ListMethod,
+  name: string,
+): string {
+  if (method === 'resources/templates/list') return name
+  if (method === 'resources/list') return resources.nameOf(slug, name)
+  const canonical = `${slug}/${name}`
+  const wire = wireName(canonical)
+  if (hashedNames.size >= MAX_NAMES) hashedNames.clear()
+  hashedNames.set(wire, canonical)
+  return wire
 }
 
 function showing(

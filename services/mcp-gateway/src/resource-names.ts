@@ -1,47 +1,51 @@
-// Which upstream a resource is of, where many stand behind one endpoint. A URI keeps its name; one that two upstreams
-// have keeps it for the first (by slug), and the others' are told as `mcpshield://<slug>/<the URI, encoded>`.
-import { parseUriTemplate } from './uri-template.ts'
+// Which upstream a resource is of, where many stand behind one endpoint. A URI keeps its name while one upstream alone has
+// it; what two have is told as `mcpshield://<slug>/<the URI, encoded>` of each: none can take another's name.
+import { parseUriTemplate, type UriTemplate } from './uri-template.ts'
 
 export type ResourceNames = {
-  /** Takes in what an upstream's list told; the names to show, in the same order. */
-  learn(slug: string, uris: readonly string[]): string[]
+  /** Takes in an upstream's whole list, in the place of the one before. */
+  learn(slug: string, uris: readonly string[]): void
+  /** The name to show, once every list is taken in. */
+  nameOf(slug: string, uri: string): string
   learnTemplates(slug: string, templates: readonly string[]): void
-  /** The upstream of a name and the URI it has there; undefined where no list named it. */
+  /** The upstream of a name and the URI it has there; undefined where no list tells, or more than one does. */
   resolve(name: string): { slug: string; uri: string } | undefined
 }
 
 const SCHEME = 'mcpshield://'
-const MAX_URIS = 100_000
 
 export function resourceNames(): ResourceNames {
-  const owners = new Map<string, string>()
-  const templates = new Map<string, { slug: string; matches: (uri: string) => boolean }>()
+  const uris = new Map<string, ReadonlySet<string>>()
+  const templates = new Map<string, readonly UriTemplate[]>()
+  const ownersOf = (uri: string) => [...uris].filter(([, known]) => known.has(uri)).map(([slug]) => slug)
+
+  /** The upstream whose template says the most of the URI; nobody where two say as much. */
+  const templateOwner = (uri: string) => {
+    const matching = [...templates].flatMap(([slug, all]) =>
+      all.filter(({ matches }) => matches(uri)).map(({ literalUnits }) => ({ slug, literalUnits })),
+    )
+    const most = Math.max(...matching.map(({ literalUnits }) => literalUnits))
+    const slugs = new Set(
+      matching.filter(({ literalUnits }) => literalUnits === most).map(({ slug }) => slug),
+    )
+    return slugs.size === 1 ? [...slugs][0] : undefined
+  }
   return {
-    learn(slug, uris) {
-      return uris.map((uri) => {
-        const owner = owners.get(uri)
-        if ((owner === undefined && owners.size < MAX_URIS) || (owner !== undefined && slug < owner))
-          owners.set(uri, slug)
-        return (owners.get(uri) ?? slug) === slug ? uri : `${SCHEME}${slug}/${encodeURIComponent(uri)}`
-      })
-    },
-    learnTemplates(slug, uriTemplates) {
-      for (const template of uriTemplates) {
-        const known = templates.get(template)
-        const matches = parseUriTemplate(template)
-        if (matches !== undefined && templates.size < MAX_URIS && (known === undefined || slug < known.slug))
-          templates.set(template, { slug, matches })
-      }
+    learn: (slug, listed) => void uris.set(slug, new Set(listed)),
+    nameOf: (slug, uri) => (ownersOf(uri).length > 1 ? `${SCHEME}${slug}/${encodeURIComponent(uri)}` : uri),
+    learnTemplates(slug, listed) {
+      templates.set(
+        slug,
+        listed.map(parseUriTemplate).filter((template) => template !== undefined),
+      )
     },
     resolve(name) {
       const explicit = explicitName(name)
       if (explicit !== undefined) return explicit
-      const owner = owners.get(name)
-      if (owner !== undefined) return { slug: owner, uri: name }
-      const [first] = [...templates.values()]
-        .filter(({ matches }) => matches(name))
-        .sort((left, right) => (left.slug < right.slug ? -1 : 1))
-      return first === undefined ? undefined : { slug: first.slug, uri: name }
+      const [owner, ...others] = ownersOf(name)
+      if (others.length > 0) return undefined
+      const slug = owner ?? templateOwner(name)
+      return slug === undefined ? undefined : { slug, uri: name }
     },
   }
 }

@@ -7,11 +7,14 @@ import type { ToolDefinition } from '@mcpshield/mcp/tool-catalog'
 
 const MAX_PAGES = 100
 const MAX_ENTRIES = 1_000
+/** Of all entries together, as JSON. */
+const MAX_LIST_UNITS = 4 * 1024 * 1024
 const LIST_TIMEOUT_MS = 10_000
 
 /** Every entry of a list. Throws an AppError when the upstream does not answer with one. */
 export async function everyEntry(peer: Peer, method: ListMethod): Promise<JsonObject[]> {
   const entries: JsonObject[] = []
+  let units = 0
   let cursor: JsonValue | undefined
   for (let page = 0; page < MAX_PAGES && entries.length < MAX_ENTRIES; page++) {
     const answer = await peer.request(method, cursor === undefined ? {} : { cursor }, {
@@ -19,7 +22,11 @@ export async function everyEntry(peer: Peer, method: ListMethod): Promise<JsonOb
     })
     if ('error' in answer)
       throw new AppError('UNAVAILABLE', `The upstream does not tell its list: ${answer.error.message}`)
-    entries.push(...entriesOf(answer.result, method).slice(0, MAX_ENTRIES - entries.length))
+    for (const entry of entriesOf(answer.result, method)) {
+      units += JSON.stringify(entry).length
+      if (units > MAX_LIST_UNITS || entries.length === MAX_ENTRIES) return entries
+      entries.push(entry)
+    }
     cursor = answer.result['nextCursor']
     if (typeof cursor !== 'string') break
   }

@@ -100,6 +100,7 @@ export function upstreamHandlers({
         const row = await upstreamOf(em, project_id, upstream_id)
         const before = await openReach(em, secrets, org_id, row)
         const changed = { ...kept(before, given.transport), ...withoutUndefined(given) }
+        requireSecretsAnew(before, changed, given)
         const reach = checkedReach(slug ?? row.slug, changed)
         em.assign(row, {
           slug: slug ?? row.slug,
@@ -143,6 +144,19 @@ function kept(before: Reach, transport: Reach['transport'] | undefined): Reach {
     ? before
     : withDefaults({ transport })
 }
+
+/** Headers and environment are never shown: nobody may have them sent to a place that they were not given for. */
+function requireSecretsAnew(before: Reach, changed: Reach, given: Given): void {
+  const originOf = ({ url }: Reach) => (url !== null && URL.canParse(url) ? new URL(url).origin : url)
+  const errors: FieldError[] = []
+  if (given.headers === undefined && hasMembers(changed.headers) && originOf(before) !== originOf(changed))
+    errors.push({ path: 'headers', message: 'must be given anew where the url leads to another origin' })
+  if (given.env === undefined && hasMembers(changed.env) && before.command !== changed.command)
+    errors.push({ path: 'env', message: 'must be given anew for another command' })
+  if (errors.length > 0) throw new AppError('INVALID_ARGUMENT', 'Some fields are not valid.', { errors })
+}
+
+const hasMembers = (record: Record<string, string>) => Object.keys(record).length > 0
 
 function withoutUndefined(given: Given): Partial<Reach> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
