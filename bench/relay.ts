@@ -20,7 +20,9 @@ const server = createServer((incoming, outgoing) => {
     return void pool
       .request({ path: pathname, method: 'POST', headers, body })
       .then(async (response) => {
-        outgoing.writeHead(response.statusCode, { 'content-type': String(response.headers['content-type'] ?? '') })
+        outgoing.writeHead(response.statusCode, {
+          'content-type': String(response.headers['content-type'] ?? ''),
+        })
         outgoing.end(Buffer.from(await response.body.arrayBuffer()))
       })
       .catch(() => outgoing.writeHead(502).end())

@@ -11,7 +11,7 @@ import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprot
 
 const [upstream = ''] = process.argv.slice(2)
 const client = new Client({ name: 'proxy', version: '1' })
-await client.connect(new StreamableHTTPClientTransport(new URL(upstream)) as never)
+await client.connect(new StreamableHTTPClientTransport(new URL(upstream)))
 
 const sessions = new Map<string, StreamableHTTPServerTransport>()
 
@@ -24,7 +24,7 @@ async function newSession(): Promise<StreamableHTTPServerTransport> {
     enableJsonResponse: true,
     onsessioninitialized: (id) => void sessions.set(id, transport),
   })
-  await server.connect(transport as never)
+  await server.connect(transport)
   return transport
 }
 

@@ -101,8 +101,12 @@ describe('a legacy session', () => {
     const { atA, atB, headers } = await sessionAtBoth()
     await using events = await listen('a', headers)
     await atB.send('resources/subscribe', { uri: 'test://watched-resource' })
-    await atB.send('tools/call', tool('touch_resource'))
-    await events.until((message) => message['method'] === 'notifications/resources/updated')
+    const hears = () => events.messages().some(({ method }) => method === 'notifications/resources/updated')
+    // Whoever listens for the client at the server begins when it hears that the client does.
+    await vi.waitFor(async () => {
+      await atB.send('tools/call', tool('touch_resource'))
+      expect(hears()).toBe(true)
+    }, SOON)
     await atB.send('tools/call', tool('change_resource_list'))
     await events.until((message) => message['method'] === 'notifications/resources/list_changed')
     await atA.end()

@@ -2,6 +2,7 @@
 import { MISSING_CAPABILITY } from '@mcpshield/mcp/messages'
 import type { Received } from './canonical-tape.ts'
 import type { Json } from './mcp-wire.ts'
+import { GIVEN_UP, NO_TASK } from './transparency-traffic.ts'
 
 export type Step = { name: string } & Received
 
@@ -37,6 +38,17 @@ export const DIFFERENCES: Difference[] = [
     leave: (message) => (message['method'] === 'notifications/tasks/status' ? undefined : message),
   },
   {
+    why: 'A task of which no call of the client’s gave it the id is refused by the gateway, with its own sentence.',
+    leave: (message, { name }) =>
+      name.includes(NO_TASK)
+        ? within(message, ['error'], (error) => ({ ...error, message: 'refused' }))
+        : message,
+  },
+  {
+    why: 'A call that its client gave up is over: what a server that goes on reports of it is not passed on.',
+    leave: (message) => (isReportAfterTheEnd(message) ? undefined : message),
+  },
+  {
     why: 'A client that does not declare tasks is refused them by the gateway, with its own sentence.',
     leave: (message) =>
       (message['error'] as Json | undefined)?.['code'] === MISSING_CAPABILITY
@@ -44,6 +56,12 @@ export const DIFFERENCES: Difference[] = [
         : message,
   },
 ]
+
+/** The first report is what the client waits for before it gives the call up. */
+function isReportAfterTheEnd({ method, params }: Json): boolean {
+  const { progressToken, progress } = (params ?? {}) as Json
+  return method === 'notifications/progress' && progressToken === GIVEN_UP && Number(progress) > 1
+}
 
 /** A step without what may differ. */
 export function asDocumented(step: Step): Step {

@@ -36,6 +36,11 @@ export type Manners = {
   speaksAfterMs?: number
 }
 
+/** The progress token, and where there are labels the label, of the call that is given up. */
+export const GIVEN_UP = 'to-be-cancelled'
+/** The id of a task that nobody made. */
+export const NO_TASK = 'a task of nobody'
+
 export type Step = {
   name: string
   run(client: TapedClient): Promise<void>
@@ -223,11 +228,10 @@ function slowSteps({ slow, cancelled }: Manners): Step[] {
       name: 'a call that is cancelled',
       async run(client) {
         const cancel = new AbortController()
-        const _meta = { progressToken: 'to-be-cancelled' }
+        const _meta = { progressToken: GIVEN_UP }
         const call = client.request('tools/call', { ...slow, _meta }, { signal: cancel.signal })
         await vi.waitFor(() => {
-          if (!JSON.stringify(client.tape.heard()).includes('to-be-cancelled'))
-            throw new Error('nothing was reported')
+          if (!JSON.stringify(client.tape.heard()).includes(GIVEN_UP)) throw new Error('nothing was reported')
         }, LATER)
         cancel.abort()
         await call
@@ -235,7 +239,7 @@ function slowSteps({ slow, cancelled }: Manners): Step[] {
     },
     ...(cancelled === undefined
       ? []
-      : [untilIt('tells what was cancelled', 'tools/call', cancelled, 'to-be-cancelled')]),
+      : [untilIt('tells what was cancelled', 'tools/call', cancelled, GIVEN_UP)]),
   ]
 }
 
@@ -260,7 +264,7 @@ function untilIt(name: string, method: string, params: Json, text: string): Step
 function taskSteps({ era, capabilities }: ClientKind, { task }: Manners): Step[] {
   if (task === undefined) return []
   // A task takes its time, and does not depend on what its client can answer.
-  if (capabilities === 'empty') return [ask('tasks/get', { taskId: 'none' })]
+  if (capabilities === 'empty') return [ask('tasks/get', { taskId: NO_TASK })]
   let taskId: unknown
   const made = (client: TapedClient) => {
     const results = client.tape.heard().map(({ message }) => message['result'] as Json | undefined)

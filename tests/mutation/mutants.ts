@@ -317,8 +317,8 @@ const lists: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'a tool in quarantine is shown',
-    find: '    isQuarantined: (tool) => catalog.quarantine(tool) !== undefined,',
-    replace: '    isQuarantined: (tool) => catalog.quarantine(tool) === "never",',
+    find: '    isQuarantined: (tool, entry) => catalog.quarantine(tool, entry) !== undefined,',
+    replace: '    isQuarantined: (tool, entry) => catalog.quarantine(tool, entry) === "never",',
     tests: pins('of its description hides'),
   },
   {

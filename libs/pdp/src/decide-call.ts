@@ -39,6 +39,8 @@ export type CallToDecide = {
   /** Canonical, or what the client sent when nothing canonical is known. */
   tool: string
   arguments: JsonObject
+  /** What goes along with the arguments; no rule is about it, but what no call may carry is looked for in it. */
+  carried?: JsonObject | undefined
   /** The client's own name for itself. */
   agent: string | null
   requestId: string | null
@@ -86,6 +88,8 @@ export type DecisionPoint = {
   couldShow(credential: Credential, method: string, tool: string): boolean
   /** Whether an upstream may be asked what it has for this asker at all. */
   mayList(credential: Credential, slug: string): boolean
+  /** Whether what an upstream tells outside of requests may still be passed on: of a resource, while it may be subscribed to. */
+  mayHear(credential: Credential, slug: string, message: { method: string; params?: JsonObject }): boolean
   /**
    * What is looked for in what belongs to no decided call, such as a server's logs and descriptions: whatever some rule
    * redacts. Fields are rows' matter.
@@ -113,7 +117,7 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const approved =
         byPolicy.decision === 'ask' && call.approval !== undefined && call.approval.digest === digest()
       const asked: Decision = approved ? { ...byPolicy, decision: 'allow' } : byPolicy
-      let decision = refused ?? denySecretArguments(asked, call.arguments)
+      let decision = refused ?? denySecretArguments(asked, { arguments: call.arguments, ...call.carried })
       let retryAfterMs: number | null = null
       if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
         ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
@@ -167,6 +171,12 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const project = deps.snapshots.project(given.project_id)
       const credential = currentCredential(deps.snapshots, given, deps.now())
       return project !== undefined && open(deps.snapshots, project, credential, slug)
+    },
+    mayHear(credential, slug, { method, params }) {
+      const uri = params?.['uri']
+      if (method !== 'notifications/resources/updated' || typeof uri !== 'string')
+        return this.mayList(credential, slug)
+      return this.couldShow(credential, 'resources/subscribe', `${slug}/${uri}`)
     },
     standing(credential) {
       const compiled = deps.snapshots.project(credential.project_id)?.compiled
@@ -256,8 +266,19 @@ function killedBy({ snapshot }: ProjectPolicy, credential: Credential): string |
 /** Keyed, as arguments may be guessed; in one order of members, as an asker may write them in another next time. */
 function callDigest(keyedHash: KeyedHash, project: ProjectPolicy | undefined, call: CallToDecide): string {
   const { credential, method, tool, arguments: args } = call
-  const { policy_version, policy_hash } = project?.snapshot ?? {}
-  const bound = [credential.project_id, credential.subject, method, tool, args, policy_version, policy_hash]
+  const { policy_version, policy_hash, runtime_version } = project?.snapshot ?? {}
+  const terms = call.carried?.['task'] ?? {}
+  const bound = [
+    credential.project_id,
+    credential.subject,
+    method,
+    tool,
+    args,
+    terms,
+    policy_version,
+    policy_hash,
+    runtime_version,
+  ]
   return keyedHash(`approval ${canonicalize(bound)}`)
 }
 

@@ -94,8 +94,11 @@ function hear({ channel, log, requests, subscriptions, last }: State, message: J
 
 /** The only request that something can belong to that does not say so; undefined when that is not certain. */
 function onlyOne(requests: Map<number, UnderWay>, last: State['last']): UnderWay | undefined {
-  const [only] = requests.values()
-  if (only === undefined || requests.size > 1) return undefined
+  // Of the same speaker's requests, those that nobody listens to (lists that are read beside a call) take nothing away.
+  const underWay = [...requests.values()]
+  const [only, ...others] = underWay.filter(({ tell }) => tell !== undefined)
+  if (only === undefined || others.length > 0) return undefined
+  if (underWay.some(({ speakerId }) => speakerId !== only.speakerId)) return undefined
   const isAftermath = performance.now() - last.endedAtMs < AFTERMATH_MS && last.speakerId !== only.speakerId
   return isAftermath ? undefined : only
 }

@@ -114,6 +114,7 @@ function partsOf(deps: AppDeps): Parts {
     publicUrl: publicUrl(deps.config),
     maxBodyBytes: deps.config.MCP_BODY_LIMIT_BYTES,
     holds: (credential) => stillHolds(snapshots, credential, new Date()),
+    isKilled: (credential) => isKilled(snapshots, credential, new Date()),
   }
 }
 

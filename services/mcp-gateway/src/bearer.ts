@@ -81,7 +81,7 @@ export function openBearer({ publicUrl, log, lookup }: BearerOptions): Bearer {
       if (!isCandidate(token, trusted, audience)) return undefined
       const claims = await verify(token, keysOf(trusted), { trusted, audience, now, tell })
       if (claims === undefined) return undefined
-      const credential = { project_id, org_id, ...personOf(claims, trusted) }
+      const credential = { project_id, org_id, ...personOf(claims, trusted, project_id) }
       const untilMs = Math.min(Date.parse(credential.expires_at), now.getTime() + KNOWN_MS)
       known.set(digest, { credential, terms, untilMs })
       return credential
@@ -155,12 +155,13 @@ function isAccessToken(claims: JWTPayload): claims is Claims {
 
 const MAX_GROUPS = 1_000
 
-function personOf(claims: Claims, { issuer, groups_claim = 'groups' }: TokenIssuer) {
+function personOf(claims: Claims, { issuer, groups_claim = 'groups' }: TokenIssuer, projectId: string) {
   // Not known is something else than none.
   const groups = Object.hasOwn(claims, groups_claim) ? textsOf(claims[groups_claim]) : undefined
   return {
     key_id: null,
-    subject: sha256(`${issuer}\n${claims.sub}`),
+    // Of this project alone: nothing of a person's there is reached from here.
+    subject: sha256(`${projectId}\n${issuer}\n${claims.sub}`),
     name: 'token',
     labels: [],
     upstreams: null,

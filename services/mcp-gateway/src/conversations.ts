@@ -24,16 +24,19 @@ export type Conversations = {
 type ConversationDeps = {
   /** What is redacted in what belongs to no decided call. */
   standing(client: Client, message: Message): Message
+  /** Whether the client may still be told what an upstream says outside of requests. */
+  mayHear(client: Client, slug: string, message: Message): boolean
   listening: LegacyListening
 }
 
 const SET_LEVEL_TIMEOUT_MS = 5_000
 
-export function conversations({ standing, listening }: ConversationDeps): Conversations {
+export function conversations({ standing, mayHear, listening }: ConversationDeps): Conversations {
   const ofSession = new WeakMap<Session, Map<RunningUpstream, Peer>>()
   const levels = new WeakMap<Peer, string>()
   const tasks = taskNames()
-  const speaker = (client: Client, upstream: RunningUpstream) => speakerOf(client, upstream, tasks, standing)
+  const speaker = (client: Client, upstream: RunningUpstream) =>
+    speakerOf(client, upstream, tasks, { standing, mayHear })
 
   /** Once for each session and upstream: what follows from the session's life. */
   const keep = (client: Client, session: Session, upstream: RunningUpstream, peer: Peer) => {
@@ -92,7 +95,7 @@ function speakerOf(
   client: Client,
   upstream: RunningUpstream,
   tasks: TaskNames,
-  standing: ConversationDeps['standing'],
+  { standing, mayHear }: Pick<ConversationDeps, 'standing' | 'mayHear'>,
 ): Speaker {
   const { era, info, capabilities, session } = client
   const named = (message: Message) =>
@@ -105,7 +108,7 @@ function speakerOf(
     onNotification(message) {
       if (message.method === 'notifications/tools/list_changed') upstream.catalog.outdated()
       const told = named(message)
-      if (told !== undefined) session?.notify(standing(client, told))
+      if (told !== undefined && mayHear(client, upstream.slug, told)) session?.notify(standing(client, told))
     },
     async onRequest(message, signal) {
       if (session !== null) return session.ask(standing(client, named(message) ?? message), signal)

@@ -47,7 +47,11 @@ export function gatewayCore(deps: CoreDeps): Core {
   const standingProse = ({ client }: Exchange, entry: Parameters<typeof redactProse>[0]) =>
     redactProse(entry, pdp.standing(client.credential), keyedHash)
   const listening = legacyListening()
-  const talk = conversations({ standing, listening })
+  const talk = conversations({
+    standing,
+    mayHear: ({ credential }, slug, message) => pdp.mayHear(credential, slug, message),
+    listening,
+  })
   const calls = openCalls({
     instance: deps.instance,
     async elsewhere({ instance, call }, owner, responses) {

@@ -16,14 +16,15 @@ import {
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
+import { mayShowFields } from '@mcpshield/redact/statement-columns'
 import { failure, ownAnswer, refusal } from '@mcpshield/mcp/refusal'
 import type { DecisionPoint, Verdict } from '@mcpshield/pdp/decide-call'
 import type { CallOutcome } from '@mcpshield/pdp/record'
-import type { JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { isChange } from '@mcpshield/upstream/change-filter'
 import type { Log } from '@mcpshield/runtime/log'
-import { cross, inEraOf, modernResult, type Crossing } from './bridge.ts'
+import { cannotAnswer, cross, inEraOf, modernResult, type Crossing } from './bridge.ts'
 import type { Client, Exchange } from './client.ts'
 import { runConnector } from './connector-call.ts'
 import type { Conversations } from './conversations.ts'
@@ -39,6 +40,7 @@ import { renamedTask, withSealedTask, type TaskTerms } from './tasks.ts'
 import { listedTools } from './upstream-lists.ts'
 
 export type DecidedDeps = {
+  runtimeOf(projectId: string): Promise<ProjectRuntime>
   pdp: DecisionPoint
   conversations: Conversations
   openCalls: OpenCalls
@@ -83,9 +85,12 @@ type Carried = {
   asked?: string
   /** The approval that the first round was let through by. */
   approval?: { digest: string; approvedBy: string | null }
+  /** Unix milliseconds: however many rounds a call takes, its approval ends. */
+  approvalUntilMs?: number
 }
 
-export async function serveDecided(deps: DecidedDeps, request: Request): Promise<WrittenAnswer> {
+export async function serveDecided(deps: DecidedDeps, given: Request): Promise<WrittenAnswer> {
+  let request = given
   const { exchange, target } = request
   const carried = await carriedBy(deps, request)
   if ('problem' in carried) return malformed(deps, exchange, INVALID_PARAMS, carried.problem)
@@ -100,6 +105,8 @@ export async function serveDecided(deps: DecidedDeps, request: Request): Promise
     if ('refused' in word) return own(exchange, refusal(target.method, verdict, word.refused))
     if ('inputRequests' in word) return askingFor(deps, request, carried, word)
     approval = word.approval
+    // While it was held, the systems may have become others.
+    request = { ...request, runtime: await deps.runtimeOf(exchange.client.credential.project_id) }
     verdict = await decide(deps, request, approval)
   }
   if (!verdict.forward) {
@@ -126,9 +133,15 @@ function decide(
     arguments: target.arguments,
     agent: client.agent,
     requestId,
+    carried: carriedIn(target.params),
     quarantined: quarantineOf(runtime, target),
     approval,
   })
+}
+
+/** What a call takes along beside its arguments. */
+function carriedIn({ _meta = {}, inputResponses = {}, task = {} }: JsonObject): JsonObject {
+  return { _meta, inputResponses, task }
 }
 
 function quarantineOf(runtime: ProjectRuntime, { at }: Target): string | undefined {
@@ -179,11 +192,7 @@ async function askingFor(
   { inputRequests, approvalId }: { inputRequests: JsonObject; approvalId: string },
 ): Promise<WrittenAnswer> {
   const state: Carried = { ...carried, asked: approvalId }
-  const requestState = await deps.states.seal(
-    state as JsonObject,
-    boundTo(exchange, target),
-    STATE_LIFETIME_MS,
-  )
+  const requestState = await deps.states.seal(state, boundTo(exchange, target), STATE_LIFETIME_MS)
   return writeAnswer({ result: { ...inputRequired(inputRequests), requestState } })
 }
 
@@ -353,6 +362,8 @@ async function runUpstream(
   const obligations =
     task === undefined ? verdict.owes : { ...verdict.owes, redact: [...verdict.owes.redact, ...task.redact] }
   const redacted = (message: Message) => redactMessage(message, obligations.redact, deps.keyedHash)
+  // What a column is called in a message is the server's to say: then nothing it says is passed on.
+  const isWithheld = mayShowFields(verdict.facts?.accesses ?? [], obligations.redact)
   const named = (message: Message) => inClientsNames(message, (id) => taskName(deps, running, slug, id))
   const crossing = {
     peer,
@@ -366,12 +377,13 @@ async function runUpstream(
         () => {
           // A task that is told of before its call has been answered has no name yet.
           const told = named(message)
-          if (told !== undefined) tellInEra(exchange, redacted(told))
+          if (told !== undefined && !isWithheld) tellInEra(exchange, redacted(told))
         },
         () => undefined,
       ),
     ask: async (message: Message, signal: AbortSignal): Promise<RpcAnswer> => {
       await verdict.recorded
+      if (isWithheld) return cannotAnswer(message)
       return exchange.ask(redacted(named(message) ?? message), signal)
     },
   }
@@ -415,10 +427,19 @@ async function begin(deps: DecidedDeps, { exchange, target }: Running, crossing:
   const { method, peer } = crossing
   if (era === 'modern' || peer.era === 'legacy' || !SUBSCRIBES.has(method))
     return cross(crossing, deps.openCalls)
-  const uri = String(target.params['uri'])
+  const uri = textOf(target.params['uri'])
   if (method === 'resources/unsubscribe') return { answer: deps.listening.unsubscribe(session, peer, uri) }
-  const tell = (message: Message) => session?.notify(deps.standing(exchange.client, message))
+  const { slug = '' } = target.at as { slug?: string }
+  const tell = (message: Message) => {
+    if (deps.pdp.mayHear(exchange.client.credential, slug, message))
+      session?.notify(deps.standing(exchange.client, message))
+  }
   return { answer: await deps.listening.subscribe(session, peer, uri, tell) }
+}
+
+/** Of a parameter that was read as one. */
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 const SUBSCRIBES = new Set(['resources/subscribe', 'resources/unsubscribe'])
@@ -512,18 +533,19 @@ async function carrying(
     const state: Carried = {
       ...(typeof upstream === 'string' ? { upstream } : {}),
       ...('open' in step ? { open: step.open } : {}),
-      ...(carried.approval === undefined ? {} : { approval: carried.approval }),
+      ...(carried.approval === undefined
+        ? {}
+        : {
+            approval: carried.approval,
+            approvalUntilMs: carried.approvalUntilMs ?? Date.now() + STATE_LIFETIME_MS,
+          }),
     }
     if (Object.keys(state).length === 0) return answer
-    const requestState = await deps.states.seal(
-      state as JsonObject,
-      boundTo(exchange, target),
-      STATE_LIFETIME_MS,
-    )
+    const requestState = await deps.states.seal(state, boundTo(exchange, target), STATE_LIFETIME_MS)
     return { result: { ...result, requestState } }
   }
   if (task !== undefined) {
-    return { result: renamedTask(result, task.task, String(exchange.request.params['taskId'])) }
+    return { result: renamedTask(result, task.task, textOf(exchange.request.params['taskId'])) }
   }
   const { slug, redact, max_bytes } = owed
   const terms = { slug, tool: target.tool, redact, ...(max_bytes === undefined ? {} : { max_bytes }) }
@@ -546,6 +568,8 @@ async function carriedBy(
   const opened = await deps.states.open(requestState, boundTo(exchange, target))
   if ('problem' in opened) return opened
   const carried = opened.content as Carried
+  if ((carried.approvalUntilMs ?? Infinity) < Date.now())
+    return { problem: 'The approval of the call is over: make it anew.' }
   // An approval is for one call, and so is the word on it: the same retry twice would be two.
   const isForOne = carried.approval !== undefined || carried.asked !== undefined
   if (isForOne && !(await deps.once(`state:${opened.id}`, STATE_LIFETIME_MS)))

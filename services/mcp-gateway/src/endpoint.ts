@@ -24,7 +24,6 @@ import { targetOf, type Target } from './targets.ts'
 import { openTask, type TaskTerms } from './tasks.ts'
 
 export type EndpointDeps = DecidedDeps & {
-  runtimeOf(projectId: string): Promise<ProjectRuntime>
   lists: ListDeps
   handshakes: HandshakeDeps
   subscriptions: SubscriptionDeps

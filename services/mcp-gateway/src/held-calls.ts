@@ -188,7 +188,8 @@ function waitFor(
   const late: Decided = { state: untilMs < overMs ? 'pending' : 'expired', note: null }
   const timer = setTimeout(() => resolve(late), Math.max(0, untilMs - Date.now()))
   const gone = () => reject(new AppError('UNAVAILABLE', 'The client went away.'))
-  exchange.signal.addEventListener('abort', gone, { once: true })
+  if (exchange.signal.aborted) gone()
+  else exchange.signal.addEventListener('abort', gone, { once: true })
   look()
   return promise.finally(() => {
     watching[Symbol.dispose]()

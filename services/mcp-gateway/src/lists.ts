@@ -178,8 +178,19 @@ function connectorTools(
     .map(({ name, connections }) => ({ ...connectorTool(name, connections), name: wireName(name) }))
 }
 
-/** Reads every list again, so that names newer than the last one are known. */
-export async function relist(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<void> {
+const relisting = new WeakMap<ProjectRuntime, { done: Promise<void>; startedMs: number }>()
+const RELIST_EVERY_MS = 1_000
+
+/** Reads every list again, so that names newer than the last one are known; for all who ask at once, and not more often than that. */
+export function relist(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<void> {
+  const last = relisting.get(runtime)
+  if (last !== undefined && performance.now() - last.startedMs < RELIST_EVERY_MS) return last.done
+  const done = readEveryList(deps, runtime, exchange)
+  relisting.set(runtime, { done, startedMs: performance.now() })
+  return done
+}
+
+async function readEveryList(deps: ListDeps, runtime: ProjectRuntime, exchange: Exchange): Promise<void> {
   const methods: ListMethod[] = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
   await Promise.all(
     runtime.upstreams

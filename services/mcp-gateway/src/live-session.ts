@@ -158,6 +158,7 @@ export function entryOf(
     isHeld: () => holds > 0,
     async read() {
       const before = changes
+      const wasFollowed = session.isFollowed()
       const now = await store.read(digest)
       if (now === undefined || over.signal.aborted || before !== changes) return now?.ended === true
       session.logLevel = now.logLevel
@@ -169,6 +170,7 @@ export function entryOf(
         stream = null
         arrived()
       }
+      if (!wasFollowed && session.isFollowed()) for (const run of followListeners) run()
       return now.ended
     },
     close() {

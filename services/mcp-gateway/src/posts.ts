@@ -21,7 +21,7 @@ import { accepts, header, isJson, mirrorProblem, paramHeaders } from './headers.
 import { takeAnswer, takeNotification, type MessageDeps } from './client-messages.ts'
 import { agentOf, negotiated, spokenIn, UNNAMED_VERSION, type Spoken } from './protocol.ts'
 import { answerMessage } from './questions.ts'
-import { NO_SESSION, sendEmpty, sendError } from './replies.ts'
+import { FORBIDDEN, NO_SESSION, sendEmpty, sendError } from './replies.ts'
 import { OpenExchange, type ExchangeTerms, type ResponseDeps } from './response.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Sessions } from './session.ts'
@@ -34,6 +34,8 @@ export type PostDeps = ResponseDeps &
     sessions: Sessions
     /** Whether the asker's credential is still good. */
     holds(credential: Credential): boolean
+    /** Whether a kill switch stops everything of the asker's. */
+    isKilled(credential: Credential): boolean
     /** Never rejects. */
     answerRequest(exchange: Exchange): Promise<WrittenAnswer>
   }
@@ -193,6 +195,9 @@ async function serveLegacy(
     return refuse(deps, post, 404, { code: NO_SESSION, message }, idOf(incoming))
   }
   const client = legacyClient(credential, live, version)
+  // An answer goes on to a server without a decision of its own.
+  if (incoming.kind !== 'request' && deps.isKilled(credential))
+    return refuse(deps, post, 403, { code: FORBIDDEN, message: 'A kill switch is on: nothing is passed on.' })
   if (incoming.kind === 'request')
     return answer(deps, {
       response,

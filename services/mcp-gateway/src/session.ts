@@ -27,11 +27,14 @@ export type SessionsDeps = SessionDeps & {
 }
 
 const MAX_KNOWN = 10_000
+/** Of one asker: nobody can push out another's. */
+const MAX_KNOWN_OF_ONE = 1_000
 const UNKNOWN_STATE: SessionState = { logLevel: null, ended: false, follower: null }
 
 export function sessions(deps: SessionsDeps): Sessions {
   const { ids, store, peers } = deps
   const byDigest = new Map<string, Entry>()
+  const bySubject = new Map<string, Set<Entry>>()
   /** Ended while this instance ran: known even where the store does not answer. */
   const over = new LRUCache<string, true>({ max: MAX_KNOWN })
   const byId = new LRUCache<string, Entry>({
@@ -40,11 +43,24 @@ export function sessions(deps: SessionsDeps): Sessions {
     disposeAfter: (entry, _id, reason) => void (reason === 'evict' && !entry.isHeld() && forget(entry)),
   })
 
+  const forgetOf = (entry: Entry) => {
+    const { subject } = entry.session
+    const own = bySubject.get(subject)
+    own?.delete(entry)
+    if (own?.size === 0) bySubject.delete(subject)
+  }
+  const makeRoom = (subject: string) => {
+    const own = bySubject.get(subject)
+    if (own === undefined || own.size < MAX_KNOWN_OF_ONE) return
+    const oldest = [...own].find((entry) => !entry.isHeld())
+    if (oldest !== undefined) forget(oldest)
+  }
   const forget = (entry: Entry) => {
     const { id, digest } = entry.session
     if (byDigest.get(digest) !== entry) return
     byDigest.delete(digest)
     byId.delete(id)
+    forgetOf(entry)
     entry.close()
     deps.onEnd(digest)
   }
@@ -54,6 +70,10 @@ export function sessions(deps: SessionsDeps): Sessions {
     if (entry !== undefined) forget(entry)
   }
   const keep = (entry: Entry) => {
+    const { subject } = entry.session
+    if (!byDigest.has(entry.session.digest)) makeRoom(subject)
+    const own = bySubject.get(subject) ?? new Set()
+    bySubject.set(subject, own.add(entry))
     byDigest.set(entry.session.digest, entry)
     byId.set(entry.session.id, entry)
     return entry.session

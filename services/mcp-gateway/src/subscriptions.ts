@@ -18,7 +18,7 @@ import type { Conversations } from './conversations.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
 
 export type SubscriptionDeps = {
-  pdp: Pick<DecisionPoint, 'decideCall' | 'mayList'>
+  pdp: Pick<DecisionPoint, 'decideCall' | 'mayHear' | 'mayList'>
   conversations: Conversations
   standing(exchange: Exchange, message: Message): Message
   /** Whether the asker's credential still holds. */
@@ -144,7 +144,10 @@ async function openStreams(
   const streams = await Promise.all(
     wanted.map(async ({ upstream, filter }): Promise<Stream[]> => {
       let waiting: Message[] | null = []
-      const tell = (message: Message) => exchange.notify(tagged(exchange, deps.standing(exchange, message)))
+      const tell = (message: Message) => {
+        if (deps.pdp.mayHear(exchange.client.credential, upstream.slug, message))
+          exchange.notify(tagged(exchange, deps.standing(exchange, message)))
+      }
       try {
         const peer = await deps.conversations.with(runtime, upstream.slug, exchange)
         const { honored, ended } = await peer.listen(filter, {

@@ -30,7 +30,7 @@ function askingServer(questions = [QUESTION]) {
         })
       })
       const gone = new AbortController().signal
-      const asked = questions.map((question) => onRequest?.(question, gone))
+      const asked = questions.map(async (question) => onRequest?.(question, gone))
       state.answers = (await Promise.race([Promise.all(asked), aborted])) as RpcAnswer[]
       return { result: { answers: state.answers } }
     },

@@ -184,6 +184,7 @@ function exchangeOf(method: string, params: JsonObject = {}, era: 'legacy' | 'mo
 function call(name: string, args: JsonObject = {}): Promise<string> {
   const deps: DecidedDeps = {
     pdp,
+    runtimeOf: () => Promise.resolve(runtime),
     conversations,
     openCalls: openCalls({ instance: 'here', elsewhere: () => Promise.resolve(undefined) }),
     listening: legacyListening(),

@@ -443,10 +443,11 @@ describe('what a client is told outside of its requests', () => {
     const [here, there] = [await sessionAt('a', headers), await sessionAt('b', headers)]
     expect([here.isFollowed(), there.isFollowed()]).toEqual([false, false])
     const followed: string[] = []
+    here.onFollow(() => followed.push('a'))
     there.onFollow(() => followed.push('b'))
     await using listening = await follow(b, headers)
     await vi.waitFor(() => expect([here.isFollowed(), there.isFollowed()]).toEqual([true, true]))
-    expect(followed).toEqual(['b'])
+    expect(followed.sort()).toEqual(['a', 'b'])
     here.notify({ method: 'notifications/tools/list_changed' })
     expect(await listening.message(0)).toEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     there.notify({ method: 'notifications/prompts/list_changed' })

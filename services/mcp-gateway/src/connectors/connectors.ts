@@ -44,6 +44,7 @@ function ofStatements(statements: Statements): Connector {
 
 export function openConnectors(connections: ConnectionSpec[], warn: Warn = () => {}): Connectors {
   const open = new Map<string, Connector>()
+  let disposed = false
   const ofKind = (tool: ConnectorToolName) =>
     connections.filter((each) => each.kind === CONNECTOR_TOOLS[tool].kind && OPEN[each.kind] !== undefined)
   const named = (name: string) => connections.find((each) => each.name === name)
@@ -52,6 +53,8 @@ export function openConnectors(connections: ConnectionSpec[], warn: Warn = () =>
     rootOf: (name) => named(name)?.path ?? null,
     of: (tool) => ofKind(tool).map((each) => each.name),
     choose(tool, args) {
+      if (disposed)
+        throw new AppError('UNAVAILABLE', 'The project’s systems changed meanwhile: make the call anew.')
       const candidates = ofKind(tool)
       const named = args.connection
       const chosen =
@@ -76,6 +79,7 @@ export function openConnectors(connections: ConnectionSpec[], warn: Warn = () =>
       return connector
     },
     async [Symbol.asyncDispose]() {
+      disposed = true
       await Promise.all([...open.values()].map((connector) => connector[Symbol.asyncDispose]()))
     },
   }
