@@ -742,7 +742,7 @@ describe('an instance that has seen very many sessions', () => {
     idle.onEnd(() => gone.push('idle'))
     held.onEnd(() => gone.push('held'))
     held.hold()
-    for (let n = 0; n < 10_000; n++) known.open('key', terms)
+    for (let n = 0; n < 10_000; n++) known.open(`key ${n % 20}`, terms)
     expect(gone).toEqual(['idle'])
     expect(over).toEqual([idle.digest])
     expect(known.known(held.digest)).toBe(held)
@@ -751,9 +751,28 @@ describe('an instance that has seen very many sessions', () => {
     const again = await known.find(idle.id, 'key')
     expect(again).toMatchObject({ digest: idle.digest, terms })
     expect(again).not.toBe(idle)
-    for (let n = 0; n < 10_000; n++) known.open('key', terms)
+    for (let n = 0; n < 10_000; n++) known.open(`key ${n % 20}`, terms)
     held.release()
     expect(gone).toEqual(['idle', 'held'])
     expect(known.known(held.digest)).toBeUndefined()
+  })
+
+  test('lets no asker push out another’s: who opens too many loses their own oldest', async () => {
+    await using bus = await all.bus.connect('mcp-gateway')
+    await using store = await connectSessionStore(all.redisUrl, noLog)
+    using known = sessionsOf({
+      ids: sessionIds('01'.repeat(32)),
+      store,
+      peers: bus.peers('greedy'),
+      questions: questions('greedy'),
+      log: noLog,
+      onEnd: () => undefined,
+    })
+    const terms = { version: '2025-11-25', info: { name: 'legacy' }, capabilities: {} }
+    const honest = known.open('honest', terms)
+    const first = known.open('greedy', terms)
+    for (let n = 0; n < 20_000; n++) known.open('greedy', terms)
+    expect(known.known(honest.digest)).toBe(honest)
+    expect(known.known(first.digest)).toBeUndefined()
   })
 })
