@@ -22,9 +22,7 @@ describe('where a person is sent back to', () => {
 
   test('gives a program JSON', async () => {
     for (const headers of [{}, { accept: '*/*' }, { accept: 'application/json' }, { accept: 'xtext/html' }]) {
-      const answer = await callback(headers, () =>
-        Promise.resolve({ ...done, detail: 'x' }),
-      )
+      const answer = await callback(headers, () => Promise.resolve({ ...done, detail: 'x' }))
       expect(answer.json()).toEqual({ ...done, detail: 'x' })
     }
   })
