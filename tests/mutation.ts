@@ -83,7 +83,7 @@ type Report = {
   numPassedTests: number
   testResults: {
     message: string
-    assertionResults: { status: string; fullName: string }[]
+    assertionResults: { status: string; fullName: string; failureMessages?: string[] }[]
   }[]
 }
 
@@ -93,7 +93,10 @@ function failureIn(report: string, code: number | null, output: string): string 
   const failed = testResults.flatMap(({ assertionResults }) =>
     assertionResults.filter(({ status }) => status === 'failed'),
   )[0]
-  if (failed !== undefined) return failed.fullName.trim()
+  if (failed !== undefined) {
+    const [why = ''] = failed.failureMessages ?? []
+    return `${failed.fullName.trim()} (${why.split('\n')[0]?.slice(0, 200)})`
+  }
   if (code === 0 && numPassedTests > 0) return undefined
   const [broken] = testResults.filter(({ message }) => message !== '')
   if (broken !== undefined) return `setting up: ${broken.message.split('\n')[0]?.slice(0, 200)}`

@@ -134,7 +134,7 @@ describe('the bytes of a request', () => {
     }
   })
 
-  test('a request of the stateless revision is refused by name, whether its header or its body says so', async () => {
+  test('a request whose header and body are not of one revision is refused by name', async () => {
     const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' }
     const params = { name: 'safe_echo', arguments: {} }
     for (const [more, headers] of [
@@ -142,16 +142,21 @@ describe('the bytes of a request', () => {
       [{}, { 'mcp-protocol-version': '2026-07-28' }],
     ] as const) {
       const answer = await rpc('tools/call', { ...params, ...more }, { path: '/rec', headers })
-      expect(answer).toMatchObject({ status: 400, error: { code: -32022 } })
+      expect(answer.status).toBe(400)
+      expect([-32020, -32602]).toContain(answer.error?.code)
     }
     expect(upstream.called).toEqual([])
   })
 
-  test('only what was judged is sent on', async () => {
-    const more = { Name: 'danger_delete', _meta: { hidden: 'canary' }, task: { ttl: 1 } }
+  test('only what was judged is sent on, and what the protocol lets a call carry', async () => {
+    const carried = { _meta: { 'example.org/trace': 'kept' }, task: { ttl: 1 } }
+    const more = { Name: 'danger_delete', other: 'canary', ...carried }
     await rpc('tools/call', { name: 'safe_echo', arguments: { a: 1 }, ...more }, { path: '/rec' })
-    expect(upstream.received[0]).toContain('"params":{"name":"safe_echo","arguments":{"a":1}}')
-    expect(upstream.received[0]).not.toMatch(/danger_delete|canary/)
+    const sent = upstream.received[0] ?? ''
+    // The headers come first.
+    const { params } = JSON.parse(sent.slice(sent.indexOf('}{') + 1)) as { params: unknown }
+    expect(params).toEqual({ name: 'safe_echo', arguments: { a: 1 }, ...carried })
+    expect(upstream.received.join()).not.toMatch(/danger_delete|canary/)
   })
 
   test.for(['/..%2f', '/rec%2Fsafe_echo', '/rec%00', '/postgres', '/__proto__', '/rec/', '/%ff'])(

@@ -180,14 +180,14 @@ describe('tools/call', () => {
     await expect.poll(audits, { timeout: 5_000 }).toEqual(['error'])
   })
 
-  test('a call that a person would have to approve is not run, and says so', async () => {
+  test('a call that nobody approves in time is not run, and says so', async () => {
     await policy(
-      '{ id: ask-first, tool: "rec/safe_echo", decision: ask }',
+      '{ id: ask-first, tool: "rec/safe_echo", decision: ask, timeout: 1s }',
       '{ tool: "rec/*", decision: allow }',
     )
     const result = await call('rec__safe_echo')
     expect(decisionOf(result)).toMatchObject({ decision: 'ask', rule: 'ask-first' })
-    expect(result.content[0]?.text).toContain('cannot hold calls yet')
+    expect(result.content[0]?.text).toContain('asks for a person’s approval')
     expect(upstream.called).toEqual([])
   })
 
@@ -433,9 +433,10 @@ describe('bad input', () => {
     expect((await raw({ headers: { origin: 'https://evil.example' } })).status).toBe(403)
     expect((await raw({ headers: { 'content-type': 'text/plain' } })).status).toBe(415)
     expect((await raw({ body: `{"a":"${'x'.repeat(2 * 1024 * 1024)}"}` })).status).toBe(413)
-    expect(
-      (await fetch(product.stack.mcp, { headers: { 'x-api-key': product.demo.account.api_key } })).status,
-    ).toBe(405)
+    const key = { 'x-api-key': product.demo.account.api_key }
+    expect((await fetch(product.stack.mcp, { headers: key })).status).toBe(406)
+    const stream = { ...key, accept: 'text/event-stream' }
+    expect((await fetch(product.stack.mcp, { headers: stream })).status).toBe(405)
     expect((await raw({ headers: { 'mcp-session-id': 'guessed' } })).status).toBe(404)
     expect((await raw({ headers: { 'mcp-protocol-version': '1999-01-01' } })).status).toBe(400)
     expect(upstream.called).toEqual([])

@@ -147,6 +147,8 @@ describe('the person at a legacy client', () => {
     }, SOON)
     expect(ran()).toBe(0)
     await project.send('PATCH', '', { approve_in_client: true })
+    const modern = await speakerOf('modern', FORM)
+    await vi.waitFor(async () => expect(questionIn(await call(modern, 'form again'))).toBeDefined(), SOON)
   })
 })
 
@@ -356,6 +358,29 @@ describe('an approval', () => {
     expect(decisionIn(await answered)).toMatchObject({ decision: 'deny', rule: 'never' })
     expect(ran()).toBe(0)
     await project.policy(HELD)
+  })
+
+  test('is for the systems that the person knew: where these became others, it is asked for anew', async () => {
+    await using other = await startFixture()
+    const { items } = await project.send<{ items: { id: string }[] }>('GET', '/upstreams')
+    const at = `/upstreams/${items[0]?.id}`
+    const answered = call(await speakerOf('legacy'))
+    const { id } = await pending()
+    const lister = await speakerOf('modern')
+    const movedTo = async (to: Fixture) => {
+      await project.send('PATCH', at, { url: to.url })
+      await vi.waitFor(async () => {
+        to.forget()
+        await lister.send('tools/list')
+        expect(to.calls().length).toBeGreaterThan(0)
+      }, SOON)
+    }
+    await movedTo(other)
+    await decide(editor, id, 'approve')
+    expect(decisionIn(await answered)).toMatchObject({ decision: 'ask', rule: 'held' })
+    expect(ran()).toBe(0)
+    expect(JSON.stringify(other.calls())).not.toContain(mark)
+    await movedTo(fixture)
   })
 
   test('is no key’s to give, no viewer’s and no stranger’s, and is given once', async () => {

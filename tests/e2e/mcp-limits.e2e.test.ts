@@ -321,6 +321,27 @@ describe('what a call owes', () => {
     expect((await speaker.send('tools/call', tool('echo', { to: EMAIL }))).text).not.toContain(EMAIL)
     expect((await speaker.send('tools/call', tool('safe_echo', { text: EMAIL }))).text).toContain(EMAIL)
   })
+  test.for(ERAS)(
+    'withholds every word of a statement that shows a column to be redacted (%s)',
+    async (era) => {
+      const facts = `{ "${era}/report_address": { sql: { argument: sql, dialect: postgresql } } }`
+      await project.policyWithFacts(
+        facts,
+        '{ id: fields, tool: "*", decision: allow, conditions: { operations: [read], resources: ["*"] }, redact: [{ fields: ["*.email"] }] }',
+      )
+      const speaker = await speakerOf(era, era)
+      const said = (sql: string) =>
+        speaker.send('tools/call', { ...tool('report_address', { sql }), _meta: { progressToken: 'p' } })
+      const shown = await said('select email from public.people')
+      expect(shown.text).not.toContain(EMAIL)
+      expect(shown.told).toEqual([])
+      expect(shown.result?.['isError'], shown.text).toBe(true)
+      const other = await said('select name from public.people')
+      expect(other.told.map(({ method }) => method)).toEqual(['notifications/progress'])
+      expect(other.result?.['isError'], other.text).not.toBe(true)
+    },
+  )
+
   test('is recorded: outcome, bytes, redactions', async () => {
     await project.policy('{ id: counted, tool: "legacy/*", decision: allow, redact: [email] }')
     const speaker = await speakerOf('legacy', 'legacy')

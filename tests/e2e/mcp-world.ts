@@ -54,6 +54,8 @@ export type WorldProject = {
   addUpstream(slug: string, spec: UpstreamSpec): Promise<string>
   /** Saves a policy of these rules, and waits until the gateway decides by it. */
   policy(...rules: string[]): Promise<number>
+  /** The same with a `facts:` section, of one line. */
+  policyWithFacts(facts: string, ...rules: string[]): Promise<number>
   /** The address of the common endpoint, or of one upstream's. */
   url(slug?: string): string
   /** Waits until a call by this key is decided (or denied) by this rule. */
@@ -142,6 +144,15 @@ async function createProject(stack: Stack, http: Http, owner: Person, name: stri
     const meta = result?.['_meta'] as Record<string, { rule: string; policy_version: number }> | undefined
     return meta?.['io.mcpshield/decision']
   }
+  const savePolicy = async (facts: string, rules: string[]) => {
+    const all = [`{ id: ${PROBE_RULE}, tool: "${PROBE}", decision: deny }`, ...rules]
+    const listed = all.map((rule) => `  - ${rule}`).join('\n')
+    const policy_yaml = `version: 1\nfacts: ${facts}\nrules:\n${listed}\n`
+    const saved = await rest<{ version: number }>('PUT', `${at}/policy`, { policy_yaml }, { 'if-match': '*' })
+    const isInForce = async () => expect((await probe(prober))?.policy_version).toBe(saved.version)
+    await vi.waitFor(isInForce, IN_FORCE)
+    return saved.version
+  }
   const key = await addKey()
   const prober = await speakerFor(key)
   return {
@@ -161,21 +172,8 @@ async function createProject(stack: Stack, http: Http, owner: Person, name: stri
       }, IN_FORCE)
       return made.id
     },
-    async policy(...rules) {
-      const all = [`{ id: ${PROBE_RULE}, tool: "${PROBE}", decision: deny }`, ...rules]
-      const policy_yaml = `version: 1\nrules:\n${all.map((rule) => `  - ${rule}`).join('\n')}\n`
-      const saved = await rest<{ version: number }>(
-        'PUT',
-        `${at}/policy`,
-        { policy_yaml },
-        { 'if-match': '*' },
-      )
-      await vi.waitFor(
-        async () => expect((await probe(prober))?.policy_version).toBe(saved.version),
-        IN_FORCE,
-      )
-      return saved.version
-    },
+    policy: (...rules) => savePolicy('{}', rules),
+    policyWithFacts: (facts, ...rules) => savePolicy(facts, rules),
     async untilRule(by, rule) {
       const speaker = await speakerFor(by)
       await vi.waitFor(async () => expect((await probe(speaker))?.rule).toBe(rule), IN_FORCE)

@@ -34,6 +34,7 @@ export const sampleBodies: Record<string, (person: Person) => object> = {
   removeTotp: ({ password }) => ({ password, otp: '000000' }),
   renewRecoveryCodes: ({ password }) => ({ password, otp: '000000' }),
   setNotifications: () => ({}),
+  acceptTool: () => ({}),
   updateOrganization: () => ({ name: 'Taken over' }),
   joinOrganization: () => ({ invitation_token: 'not-one' }),
   updateMember: () => ({ role: 'editor' }),

@@ -85,8 +85,8 @@ const decided: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'a question is released before the record',
-    find: '      await verdict.recorded\n      return exchange.ask',
-    replace: '      return exchange.ask',
+    find: '      await verdict.recorded\n      if (isWithheld)',
+    replace: '      if (isWithheld)',
     tests: RECORD,
   },
   {
@@ -162,6 +162,18 @@ const decided: Omit<Mutant, 'file'>[] = [
     find: '    detectors,\n    deps.keyedHash,',
     replace: '    [...detectors].slice(detectors.length),\n    deps.keyedHash,',
     tests: limits('for what goes wrong in a connector'),
+  },
+  {
+    why: 'a statement’s messages may show what its rows may not',
+    find: '  const isWithheld = mayShowFields(verdict.facts?.accesses ?? [], obligations.redact)',
+    replace: '  const isWithheld = mayShowFields([], obligations.redact)',
+    tests: limits('withholds every word'),
+  },
+  {
+    why: 'what goes beside the arguments is not looked at',
+    find: '    carried: carriedIn(target.params),',
+    replace: '    carried: carriedIn({}),',
+    tests: choke('a secret that no argument may carry'),
   },
   {
     why: 'a result over its bytes is released',
@@ -323,8 +335,8 @@ const lists: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'descriptions are shown unredacted at the common endpoint',
-    find: '        ...deps.standing(exchange, entry),\n',
-    replace: '        ...entry,\n',
+    find: '      .map((entry) => deps.standing(exchange, entry))\n',
+    replace: '',
     tests: limits('in what is listed'),
   },
   {
