@@ -23,7 +23,10 @@ for (const mutant of chosen) {
   const startedMs = performance.now()
   const { failed } = await product
     .changed(mutant.file, mutant.find, mutant.replace, () => runTests(product, mutant.tests))
-    .catch((error: unknown): Run => ({ failed: undefined, output: String(error) }))
+    .catch((error: unknown): Run => {
+      console.error(`${mutant.file}: ${mutant.why}: ${String(error).slice(0, 2_000)}`)
+      return { failed: undefined, output: '' }
+    })
   const row = { mutant, failed, seconds: Math.round((performance.now() - startedMs) / 1000) }
   rows.push(row)
   console.log(lineOf(row))

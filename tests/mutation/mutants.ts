@@ -351,7 +351,8 @@ const heldCalls: Omit<Mutant, 'file'>[] = [
   {
     why: 'a call runs whatever was said of it',
     find: "  if (word.state !== 'approved') return",
-    replace: "  if (word.state === 'used') return",
+    replace:
+      "  if (word.state !== 'approved') return { approval: { digest, approvedBy: null } }\n  if (word.state !== 'approved') return",
     tests: choke('held for a person who refuses'),
   },
   {
@@ -386,10 +387,9 @@ const heldCalls: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'what was cancelled at the client runs',
-    find: "  if (action === 'cancel' || (action === 'decline' && !question.takesWord))",
-    replace:
-      "  if (action === 'cancel') return { state: 'approved', note: null }\n  if (action === 'decline' && !question.takesWord)",
-    tests: ask('does not approve'),
+    find: "  if (action !== 'accept' && action !== 'decline') return\n  const approve = action === 'accept'",
+    replace: "  const approve = action !== 'decline'",
+    tests: ask('cancels, and the call waits'),
   },
   {
     why: 'a call that nobody approved in time runs',
