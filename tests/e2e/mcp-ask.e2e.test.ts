@@ -107,23 +107,6 @@ describe('the person at a legacy client', () => {
     expect(ran()).toBe(0)
   })
 
-  test('cancels, and the call waits for somebody else', async () => {
-    const speaker = await speakerOf('legacy', FORM, true)
-    const asked = Promise.withResolvers<void>()
-    const answered = call(speaker, mark, {
-      answer: () => {
-        asked.resolve()
-        return { result: { action: 'cancel' } }
-      },
-    })
-    const { id } = await pending()
-    await asked.promise
-    // A word that were taken would be taken by now: it came before this refusal.
-    await decide(editor, id, 'refuse')
-    expect(decisionIn(await answered)?.decision).toBe('ask')
-    expect(ran()).toBe(0)
-  })
-
   test('cannot approve by following a link: that takes somebody who is signed in', async () => {
     const speaker = await speakerOf('legacy', LINK, true)
     const asked: Json[] = []

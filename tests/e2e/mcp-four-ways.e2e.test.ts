@@ -274,18 +274,20 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
     })
 
     test('a client is asked for nothing that it did not say it can answer', async () => {
-      const speaker = await openSpeaker({
-        url: project.url(slug),
-        key: project.key.secret,
-        era,
-        withSession: true,
-        capabilities: { elicitation: { form: {} } },
-      })
-      const params = { name: 'test_sampling', arguments: { prompt: 'x' } }
-      const { result, error, told, text } = await speaker.send('tools/call', params)
-      expect(error !== undefined || result?.['isError'] === true, text).toBe(true)
-      expect(told.map(({ method }) => method)).not.toContain('sampling/createMessage')
-      expect(text).not.toContain('sampling/createMessage"')
+      const form: ClientCapabilities = { elicitation: { form: {} } }
+      const able = await muteClient(slug, era, form)
+      const asked: string[] = []
+      able.fallbackRequestHandler = ({ method }) => {
+        asked.push(method)
+        return Promise.resolve({})
+      }
+      const ended = able.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }).then(
+        ({ isError, content }) => [isError, JSON.stringify(content)],
+        (error: Error) => [true, error.message],
+      )
+      expect((await ended)[0]).toBe(true)
+      expect(asked).toEqual([])
+      await able.close()
     })
 
     test('a client that goes away while it is asked ends the call', async () => {
