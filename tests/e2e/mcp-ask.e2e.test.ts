@@ -1,5 +1,6 @@
 // Calls that wait for a person: who may say the word, on what, how often and for how long; at the client and away from
 // it, across restarts.
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startFixture, type Fixture } from '../mcp/fixture-server.ts'
 import { createMember, send, type Person } from './people.ts'
@@ -107,6 +108,23 @@ describe('the person at a legacy client', () => {
     expect(ran()).toBe(0)
   })
 
+  test('cancels, and the call waits for somebody else', async () => {
+    const speaker = await speakerOf('legacy', FORM, true)
+    const asked = Promise.withResolvers<void>()
+    const answered = call(speaker, mark, {
+      answer: () => {
+        asked.resolve()
+        return { result: { action: 'cancel' } }
+      },
+    })
+    const { id } = await pending()
+    await asked.promise
+    // A word that were taken would be taken by now: it came before this refusal.
+    await decide(editor, id, 'refuse')
+    expect(decisionIn(await answered)?.decision).toBe('ask')
+    expect(ran()).toBe(0)
+  })
+
   test('cannot approve by following a link: that takes somebody who is signed in', async () => {
     const speaker = await speakerOf('legacy', LINK, true)
     const asked: Json[] = []
@@ -148,7 +166,12 @@ describe('the person at a legacy client', () => {
     expect(ran()).toBe(0)
     await project.send('PATCH', '', { approve_in_client: true })
     const modern = await speakerOf('modern', FORM)
-    await vi.waitFor(async () => expect(questionIn(await call(modern, 'form again'))).toBeDefined(), SOON)
+    let tries = 0
+    await vi.waitFor(async () => {
+      // What is asked before the change is known here waits for somebody else.
+      const heard = await Promise.race([call(modern, `form again ${tries++}`), setTimeout(1000)])
+      expect(heard && questionIn(heard)).toBeDefined()
+    }, SOON)
   })
 })
 

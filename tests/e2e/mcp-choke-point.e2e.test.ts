@@ -27,6 +27,7 @@ const INVALID_PARAMS = -32602
 let world: World
 let project: WorldProject
 let fixture: Fixture
+let elsewhere: Fixture
 /** Reaches the recording server; its own switch and list of servers are changed by the tests. */
 let key: Key
 
@@ -41,7 +42,8 @@ beforeAll(async () => {
   world = await startWorld(22_000)
   project = await world.project('choke point')
   await project.addUpstream(SLUG, { url: fixture.url })
-  await project.addUpstream('other', { url: fixture.url })
+  elsewhere = await startFixture({ era: 'both' })
+  await project.addUpstream('other', { url: elsewhere.url })
   key = await project.addKey({ name: 'switched' })
   await project.policy(OPEN)
   await makeTasks()
@@ -49,6 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
   await fixture?.[Symbol.asyncDispose]()
+  await elsewhere?.[Symbol.asyncDispose]()
 })
 
 /** A word that is in no other call, and looks like no secret. */
@@ -107,7 +110,9 @@ const tool = (name: string, mark: string) => ({ name, arguments: { text: mark } 
 
 /** The messages of the upstream side that have the mark in them, wherever. */
 const reached = (mark: string) =>
-  fixture.calls().filter(({ body, headers }) => (body + JSON.stringify(headers)).includes(mark))
+  [...fixture.calls(), ...elsewhere.calls()].filter(({ body, headers }) =>
+    (body + JSON.stringify(headers)).includes(mark),
+  )
 
 function expectDenied(heard: Heard, method: MethodCase, rule: string, decision = 'deny'): void {
   if (method.method === 'subscriptions/listen') {
@@ -275,7 +280,7 @@ describe.each(REASONS)('denied, as $name', ({ rule, begin, end }) => {
       if (way.common) await speaker.send('tools/call', tool(`${SLUG}__new_01234567`, newMark(1)))
     }
     const asked = fixture.calls().filter(({ method }) => method?.endsWith('/list'))
-    if (rule === 'killed') expect(asked).toEqual([])
+    if (!mayAsk) expect(asked).toEqual([])
   })
 })
 
@@ -512,21 +517,26 @@ describe('a secret that no argument may carry', () => {
 })
 
 describe('a stream of changes', () => {
-  test.for(['killed', 'revoked'])('ends when its key is %s', { timeout: 10_000 }, async (how) => {
-    const own = await project.addKey({ name: how })
-    const speaker = await openSpeaker({ url: project.url(), key: own.secret, era: 'modern' })
-    const acknowledged = Promise.withResolvers<void>()
-    const stream = speaker.send(
-      'subscriptions/listen',
-      { notifications: { toolsListChanged: true } },
-      { onTold: () => acknowledged.resolve() },
-    )
-    await acknowledged.promise
-    if (how === 'killed') await project.send('PATCH', `/keys/${own.id}`, { killed: true })
-    else await project.send('DELETE', `/keys/${own.id}`)
-    const heard = await stream
-    expect(heard.told.map(({ method }) => method)).toEqual(['notifications/subscriptions/acknowledged'])
-  })
+  test.for(['killed', 'revoked', 'made for other servers'])(
+    'ends when its key is %s',
+    { timeout: 10_000 },
+    async (how) => {
+      const own = await project.addKey({ name: how })
+      const speaker = await openSpeaker({ url: project.url(SLUG), key: own.secret, era: 'modern' })
+      const acknowledged = Promise.withResolvers<void>()
+      const stream = speaker.send(
+        'subscriptions/listen',
+        { notifications: { toolsListChanged: true } },
+        { onTold: () => acknowledged.resolve() },
+      )
+      await acknowledged.promise
+      if (how === 'killed') await project.send('PATCH', `/keys/${own.id}`, { killed: true })
+      else if (how !== 'revoked') await project.send('PATCH', `/keys/${own.id}`, { upstreams: ['other'] })
+      else await project.send('DELETE', `/keys/${own.id}`)
+      const heard = await stream
+      expect(heard.told.map(({ method }) => method)).toEqual(['notifications/subscriptions/acknowledged'])
+    },
+  )
 })
 
 describe('a retry', () => {

@@ -28,6 +28,7 @@ type Side = {
 }
 
 const ERAS: Era[] = ['legacy', 'modern']
+const OPEN = '{ id: open, method: "*", tool: "*", decision: allow }'
 const WATCHED = 'test://watched-resource'
 const TASKING = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
 const PAGE = 'https://example.com/sign-in'
@@ -41,7 +42,7 @@ const stack = new AsyncDisposableStack()
 beforeAll(async () => {
   world = stack.use(await startWorld(22_020))
   project = await world.project('four ways')
-  await project.policy('{ id: open, method: "*", tool: "*", decision: allow }')
+  await project.policy(OPEN)
   for (const era of ERAS) await Promise.all([openHttp(era), openStdio(era)])
 })
 afterAll(() => stack.disposeAsync())
@@ -274,20 +275,18 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
     })
 
     test('a client is asked for nothing that it did not say it can answer', async () => {
-      const form: ClientCapabilities = { elicitation: { form: {} } }
-      const able = await muteClient(slug, era, form)
-      const asked: string[] = []
-      able.fallbackRequestHandler = ({ method }) => {
-        asked.push(method)
-        return Promise.resolve({})
-      }
-      const ended = able.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }).then(
-        ({ isError, content }) => [isError, JSON.stringify(content)],
-        (error: Error) => [true, error.message],
-      )
-      expect((await ended)[0]).toBe(true)
-      expect(asked).toEqual([])
-      await able.close()
+      const speaker = await openSpeaker({
+        url: project.url(slug),
+        key: project.key.secret,
+        era,
+        withSession: true,
+        capabilities: { elicitation: { form: {} } },
+      })
+      const params = { name: 'test_sampling', arguments: { prompt: 'x' } }
+      const { result, error, told, text } = await speaker.send('tools/call', params)
+      expect(error !== undefined || result?.['isError'] === true, text).toBe(true)
+      expect(told.map(({ method }) => method)).not.toContain('sampling/createMessage')
+      expect(text).not.toContain('sampling/createMessage"')
     })
 
     test('a client that goes away while it is asked ends the call', async () => {
@@ -411,6 +410,34 @@ describe.each(WAYS)('a %s client on a server over %s of the %s era', (era, trans
         expect(told).not.toContain(WATCHED)
       }, SOON)
       await marker?.close()
+    })
+
+    test('of a resource that the policy denies by now are told no more', async () => {
+      const told: string[] = []
+      client.setNotificationHandler(
+        'notifications/resources/updated',
+        ({ params }) => void told.push(params.uri),
+      )
+      const both = [WATCHED, 'test://static-binary']
+      const listening = era === 'modern' ? await client.listen({ resourceSubscriptions: both }) : undefined
+      if (era === 'legacy') for (const uri of both) await client.subscribeResource({ uri })
+      await untilFollowed(
+        () => told.includes(WATCHED),
+        () => textOf('touch_resource', { uri: WATCHED }),
+      )
+      try {
+        await project.policy(
+          '{ id: calls, tool: "*", decision: allow }',
+          '{ id: one, method: "resources/*", tool: "*/test://static-binary", decision: allow }',
+        )
+        told.splice(0)
+        for (const uri of both) await textOf('touch_resource', { uri })
+        await expect.poll(() => told, SOON).toEqual(['test://static-binary'])
+      } finally {
+        await project.policy(OPEN)
+      }
+      await listening?.close()
+      if (era === 'legacy') for (const uri of both) await client.unsubscribeResource({ uri })
     })
 
     test.runIf(era === 'modern')(

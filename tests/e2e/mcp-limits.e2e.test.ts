@@ -200,9 +200,12 @@ describe.each(PAIRS)('a %s client at a %s server', (client, server) => {
         definition: { ...echo.definition, description: `Writes to ${EMAIL}` },
       })
       try {
-        const heard = await speaker.send('tools/list')
-        expect(heard.text).toContain(name)
-        expectRedacted(heard)
+        const common = await openSpeaker({ url: project.url(), key: project.key.secret, era: client })
+        for (const by of [speaker, common]) {
+          const heard = await by.send('tools/list')
+          expect(heard.text).toContain(name)
+          expectRedacted(heard)
+        }
       } finally {
         fixture.world.tools.delete(name)
       }

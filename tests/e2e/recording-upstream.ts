@@ -28,7 +28,9 @@ export async function startRecordingUpstream(): Promise<RecordingUpstream> {
   }
   const sockets = new Set<{ destroy(): void }>()
   const server: Server = createServer((request, response) => {
-    void readAll(request).then((text) => {
+    // No stream to follow, no session to end.
+    if (request.method !== 'POST') return response.writeHead(405).end()
+    return void readAll(request).then((text) => {
       const message = JSON.parse(text) as { id?: number; method: string; params?: { name?: string } }
       const say = (result: object) =>
         response

@@ -176,6 +176,18 @@ const decided: Omit<Mutant, 'file'>[] = [
     tests: choke('a secret that no argument may carry'),
   },
   {
+    why: 'changes are told beside a call of what is denied by now',
+    find: '          if (deps.pdp.mayHear(exchange.client.credential, slug, told)) tellInEra(exchange, redacted(told))',
+    replace: '          tellInEra(exchange, redacted(told))',
+    tests: fourWays('a legacy client on a server over stdio of the legacy era .* denies by now'),
+  },
+  {
+    why: 'changes of a modern server are told to a session of what is denied by now',
+    find: '    if (deps.pdp.mayHear(exchange.client.credential, slug, message))',
+    replace: '    if (slug !== "")',
+    tests: fourWays('a legacy client on a server over .* of the modern era .* denies by now'),
+  },
+  {
     why: 'a result over its bytes is released',
     find: '  if (bytes <= maxBytes) return',
     replace: '  if (bytes <= maxBytes || true) return',
@@ -292,6 +304,12 @@ const subscriptions: Omit<Mutant, 'file'>[] = [
     find: 'if (found === undefined || climbs(found.uri) || ',
     replace: 'if (found === undefined || (climbs(found.uri) && false) || ',
     tests: choke('a resource that climbs'),
+  },
+  {
+    why: 'changes are told of what is denied by now',
+    find: '        if (deps.pdp.mayHear(exchange.client.credential, upstream.slug, message))',
+    replace: '        if (upstream.slug !== "")',
+    tests: fourWays('a modern client .* denies by now'),
   },
   {
     why: 'what is told of changes is not redacted',
@@ -458,6 +476,12 @@ const core: Omit<Mutant, 'file'>[] = [
 ]
 
 const conversations: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'changes are told outside of calls of what is denied by now',
+    find: 'told !== undefined && mayHear(client, upstream.slug, told)',
+    replace: 'told !== undefined',
+    tests: fourWays('a legacy client on a server over .* of the legacy era .* denies by now'),
+  },
   {
     why: 'what is told outside of calls is not redacted',
     find: 'session?.notify(standing(client, told))',

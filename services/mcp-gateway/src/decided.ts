@@ -377,7 +377,9 @@ async function runUpstream(
         () => {
           // A task that is told of before its call has been answered has no name yet.
           const told = named(message)
-          if (told !== undefined && !isWithheld) tellInEra(exchange, redacted(told))
+          if (told === undefined || isWithheld) return
+          // Over stdio a change comes with whatever is under way.
+          if (deps.pdp.mayHear(exchange.client.credential, slug, told)) tellInEra(exchange, redacted(told))
         },
         () => undefined,
       ),
