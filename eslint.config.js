@@ -1,10 +1,12 @@
 import js from '@eslint/js'
+import svelte from 'eslint-plugin-svelte'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', '.nx/', '.mcpshield/', 'coverage/'] },
+  { ignores: ['**/node_modules/', '.nx/', '.mcpshield/', 'coverage/', 'web/build/', 'web/.svelte-kit/'] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
+  ...svelte.configs.recommended,
   {
     languageOptions: {
       parserOptions: {
@@ -30,6 +32,21 @@ export default tseslint.config(
     // expect.stringContaining() and its like are typed as any.
     files: ['**/*.test.ts'],
     rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
+  },
+  // svelte-check knows their types.
+  {
+    files: ['web/**/*.svelte', 'web/**/*.ts'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: { parserOptions: { projectService: false, program: null, parser: tseslint.parser } },
+  },
+  {
+    files: ['web/**/*.svelte'],
+    rules: {
+      // The app is served from the root of its own host.
+      'svelte/no-navigation-without-resolve': 'off',
+      'no-undef': 'off',
+      'prefer-const': 'off',
+    },
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },

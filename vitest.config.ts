@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // fast: no servers. real: the real NATS, PostgreSQL, Redis and ClickHouse (one set for the whole run).
-// stack: the whole product, driven by a real MCP client.
+// stack: the whole product, driven by a real MCP client. browser: the dashboard, in a real browser.
 export default defineConfig({
   test: {
     projects: [
@@ -17,6 +17,7 @@ export default defineConfig({
             'tests/mcp/*.test.ts',
             'tests/conformance/*.test.ts',
             'bench/**/*.test.ts',
+            'web/src/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/*.it.test.ts'],
         },
@@ -45,6 +46,16 @@ export default defineConfig({
           expect: { poll: { timeout: 15_000 } },
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['web/test/*.browser.test.ts'],
+          globalSetup: ['./web/test/world.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

@@ -34,6 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[] | 'all'> = {
     'runtime',
   ],
   cli: ['policy', 'facts', 'redact', 'mcp', 'contracts'],
+  web: ['policy', 'contracts', 'runtime'],
   infra: ['bus', 'contracts', 'db', 'runtime'],
   bench: 'all',
   tests: 'all',
@@ -91,6 +92,8 @@ function importProblems({ path }: Source, specifier: string, packages: Package[]
       ? []
       : [`${path}: ${specifier} leaves its package; import the package by name`]
   }
+  // SvelteKit's own modules, and the package's own files by its `imports`.
+  if (own.folder === 'web' && /^([$]|#lib[/])/.test(specifier)) return []
   if (isBuiltin(specifier)) return specifier.startsWith('node:') ? [] : [`${path}: write node:${specifier}`]
   const name = specifier
     .split('/')
@@ -130,11 +133,16 @@ export function readRepository(root: string): { sources: Source[]; packages: Pac
       .filter((entry) => entry.isDirectory())
       .map((entry) => `${group}/${entry.name}`),
   )
-  const packages = [...folders, 'cli', 'infra', 'bench', 'tests'].map((folder) => readPackage(root, folder))
+  const packages = [...folders, 'cli', 'web', 'infra', 'bench', 'tests'].map((folder) =>
+    readPackage(root, folder),
+  )
   const sources = packages.flatMap(({ folder }) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(
-        (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+        (entry) =>
+          entry.isFile() &&
+          /\.(ts|svelte)$/.test(entry.name) &&
+          !/node_modules|\/web\/(build|\.svelte-kit)/.test(entry.parentPath),
       )
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
       .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') })),

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const PARTS = ['fast', 'real', 'stack']
+const PARTS = ['fast', 'real', 'stack', 'browser']
 
 const wanted = process.argv.slice(2)
 const parts = wanted.length === 0 ? PARTS : wanted

@@ -13,10 +13,13 @@ import { mailboxPort, startMailbox } from './mailbox.ts'
 import { checkNamedStores } from './named-stores.ts'
 import { requireFree } from './ports.ts'
 import { migrateService, startServices, type LocalService, type ServiceEnv } from './services.ts'
+import { buildWeb, startWeb } from './web.ts'
 import { SetupError } from './setup-error.ts'
 
 export type Stack = AsyncDisposable & {
   api: string
+  /** The dashboard; absent where it was not asked for. */
+  web?: string
   mcp: string
   decisions: string
   /** Web page of the local mailbox; absent where SMTP_URL names a mail server. */
@@ -35,6 +38,8 @@ export type StackOptions = {
   programsDir?: string
   env: NodeJS.ProcessEnv
   progress: (line: string) => void
+  /** Whether the dashboard is built and started too. */
+  withWeb?: boolean
   /** Aborted, the start ends at its next step and takes back what it did. */
   signal?: AbortSignal
 }
@@ -47,13 +52,16 @@ export async function startStack({
   programsDir,
   env,
   progress,
+  withWeb = false,
   signal,
 }: StackOptions): Promise<Stack> {
   const ports = {
     api: Number(env.API_PORT ?? 8000),
     mcp: Number(env.MCP_PORT ?? 8100),
     decisions: Number(env.DECISION_PORT ?? 8200),
+    web: Number(env.WEB_PORT ?? 3000),
   }
+  if (withWeb) await requireFree({ name: 'the dashboard', port: ports.web, variable: 'WEB_PORT' })
   await requireFree({ name: 'the REST API', port: ports.api, variable: 'API_PORT' })
   await requireFree({ name: 'the MCP gateway', port: ports.mcp, variable: 'MCP_PORT' })
   await requireFree({ name: 'the decision service', port: ports.decisions, variable: 'DECISION_PORT' })
@@ -62,6 +70,9 @@ export async function startStack({
   await checkNamedStores(env)
 
   await using stack = new AsyncDisposableStack()
+  // Beside the start of everything else, which takes longer.
+  const built = withWeb ? buildWeb(progress, signal) : undefined
+  built?.catch(() => undefined)
   const { accounts, credsFile: localCredsFile } = await busAccounts(dataDir.path)
   const credsFile = env.NATS_URL ? givenCreds(env) : localCredsFile
   progress('starting PostgreSQL, NATS, Redis and ClickHouse')
@@ -84,16 +95,24 @@ export async function startStack({
   await createRoles(backing.databaseUrl, passwords)
   await provisionBus(backing.natsUrl, credsFile('provision'))
   const operatorToken = env.OPERATOR_TOKEN ?? ownOperatorToken(dataDir)
-  const envOf = serviceEnv({ dataDir, env, backing, smtpUrl, operatorToken, passwords, credsFile, ports })
+  const parts = { dataDir, env, backing, smtpUrl, operatorToken, passwords, credsFile, ports, withWeb }
+  const envOf = serviceEnv(parts)
   await Promise.all(WITH_MIGRATIONS.map((name) => migrateService(name, envOf(name))))
   signal?.throwIfAborted()
   progress('starting the services')
   const services = stack.use(await startServices({ dataDir: dataDir.path, envOf, progress }))
-
+  signal?.throwIfAborted()
+  await built
+  const web = withWeb
+    ? stack.use(
+        await startWeb({ dataDir: dataDir.path, env: webEnv({ ...parts, mail: mailbox?.page }), progress }),
+      )
+    : undefined
   signal?.throwIfAborted()
   const kept = stack.move()
   return {
     api: `http://localhost:${ports.api}`,
+    ...(web === undefined ? {} : { web: webUrlOf(env, ports) }),
     mcp: `http://localhost:${ports.mcp}/mcp`,
     decisions: `http://localhost:${ports.decisions}`,
     ...(mailbox === undefined ? {} : { mail: mailbox.page }),
@@ -104,6 +123,7 @@ export async function startStack({
       ...backing.pids(),
       ...(mailbox === undefined ? {} : { mailbox: mailbox.pid }),
       ...services.pids(),
+      ...(web === undefined ? {} : { web: web.pid }),
     }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
@@ -141,24 +161,48 @@ type EnvParts = {
   operatorToken: string
   passwords: Record<string, string>
   credsFile: (service: string) => string
-  ports: { api: number; mcp: number; decisions: number }
+  ports: { api: number; mcp: number; decisions: number; web: number }
+  withWeb: boolean
+}
+
+const webUrlOf = (env: NodeJS.ProcessEnv, ports: { web: number }) =>
+  env.WEB_URL ?? `http://localhost:${ports.web}`
+
+const given = (env: NodeJS.ProcessEnv, names: string[]): Record<string, string> =>
+  Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]!]))
+
+function webEnv({
+  env,
+  backing,
+  ports,
+  mail,
+}: EnvParts & { mail: string | undefined }): Record<string, string> {
+  const internal = `http://localhost:${ports.api}`
+  return {
+    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST', 'TRUST_PROXY']),
+    WEB_PORT: String(ports.web),
+    WEB_URL: webUrlOf(env, ports),
+    API_URL: env.API_URL ?? internal,
+    INTERNAL_API_URL: internal,
+    MCP_URL: env.MCP_URL ?? `http://localhost:${ports.mcp}`,
+    REDIS_URL: backing.redisUrl,
+    ...(mail === undefined ? {} : { MAIL_URL: mail }),
+  }
 }
 
 /** What each service is told: no more than its config.ts asks for. */
 function serviceEnv(parts: EnvParts): ServiceEnv {
   const { dataDir, env, backing, passwords, credsFile, ports } = parts
   const hex = (name: string) => hexSecret(dataDir, name)
-  const given = (names: string[]) =>
-    Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]!]))
   const database = (service: string) => roleUrl(backing.databaseUrl, service, passwords[service] ?? '')
-  const webUrl = env.WEB_URL ?? 'http://localhost:3000'
+  const webUrl = webUrlOf(env, ports)
   const decisionPoint = { REDIS_URL: backing.redisUrl, AUDIT_DIGEST_KEY: hex('audit-digest-key') }
   const own: Record<LocalService, Record<string, string>> = {
     auth: {
       DATABASE_URL: database('auth'),
       REDIS_URL: backing.redisUrl,
       MASTER_KEY: hex('master-key'),
-      ...given([
+      ...given(env, [
         'LOGIN_RATE_LIMIT_ATTEMPTS',
         'LOGIN_RATE_LIMIT_WINDOW_MINUTES',
         'JWT_ACCESS_TOKEN_EXPIRE_MINUTES',
@@ -177,14 +221,14 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
       API_URL: env.API_URL ?? `http://localhost:${ports.api}`,
       WEB_URL: webUrl,
       MASTER_KEY: hex('master-key'),
-      ...given(['MASTER_KEY_PREVIOUS']),
+      ...given(env, ['MASTER_KEY_PREVIOUS', 'UPSTREAM_EGRESS']),
     },
     billing: { DATABASE_URL: database('billing') },
     mailer: {
       DATABASE_URL: database('mailer'),
       SMTP_URL: parts.smtpUrl,
       WEB_URL: webUrl,
-      ...given(['SMTP_FROM_NAME', 'SMTP_FROM_EMAIL', 'SMTP_TIMEOUT_MS']),
+      ...given(env, ['SMTP_FROM_NAME', 'SMTP_FROM_EMAIL', 'SMTP_TIMEOUT_MS']),
     },
     ingest: { CLICKHOUSE_URL: backing.clickhouseUrl, REDIS_URL: backing.redisUrl },
     decision: { ...decisionPoint, DECISION_PORT: String(ports.decisions) },
@@ -193,11 +237,13 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
       MCP_PORT: String(ports.mcp),
       MCP_SESSION_KEY: hex('mcp-session-key'),
       UPSTREAM_PATH: `${dirname(process.execPath)}:${env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
-      ...given([
+      ...given(env, [
         'ALLOWED_ORIGINS',
         'MCP_ALLOWED_HOSTS',
         'MCP_BODY_LIMIT_BYTES',
         'MCP_URL',
+        'UPSTREAM_COMMANDS',
+        'UPSTREAM_EGRESS',
         'UPSTREAM_TIMEOUT_MS',
       ]),
     },
@@ -205,11 +251,13 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
       API_PORT: String(ports.api),
       REDIS_URL: backing.redisUrl,
       OPERATOR_TOKEN: parts.operatorToken,
-      ...given(['ALLOWED_ORIGINS', 'API_URL', 'TRUST_PROXY']),
+      // The dashboard's server says whose browser it asks for.
+      ...(parts.withWeb ? { TRUST_PROXY: 'loopback' } : {}),
+      ...given(env, ['ALLOWED_ORIGINS', 'API_URL', 'TRUST_PROXY']),
     },
   }
   return (service) => ({
-    ...given(['LOG_LEVEL', 'TZ', 'HOST']),
+    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST']),
     NATS_URL: backing.natsUrl,
     NATS_CREDS_FILE: credsFile(service),
     ...own[service],

@@ -28,7 +28,13 @@ async function up(): Promise<void> {
     process.env.MCPSHIELD_DATA_DIR ?? defaultDataDir(join(import.meta.dirname, '../..')),
   )
   progress(`data folder: ${dataDir.path}`)
-  await using stack = await startStack({ dataDir, env: process.env, progress, signal: stopping.signal })
+  await using stack = await startStack({
+    dataDir,
+    env: process.env,
+    progress,
+    withWeb: true,
+    signal: stopping.signal,
+  })
   const demonstrating = demonstrate(stack, dataDir)
   // Stopped meanwhile, the demo fails on what is stopped below it; nobody needs to know.
   demonstrating.catch(() => undefined)
@@ -41,9 +47,9 @@ async function up(): Promise<void> {
 async function demonstrate(stack: Stack, dataDir: DataDir): Promise<void> {
   const demo = await prepareDemo(stack, dataDir, progress)
   console.log(await runDemo(stack, demo, progress))
-  const { api, mcp, decisions, mail } = stack
+  const { api, web, mcp, decisions, mail } = stack
   progress(`up in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops everything`)
-  console.log(`ready ${JSON.stringify({ api, mcp, decisions, mail, demo: demo.account })}`)
+  console.log(`ready ${JSON.stringify({ api, web, mcp, decisions, mail, demo: demo.account })}`)
 }
 
 try {
