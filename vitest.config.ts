@@ -30,6 +30,7 @@ export default defineConfig({
             'services/**/*.it.test.ts',
             'cli/**/*.it.test.ts',
             'infra/**/*.it.test.ts',
+            'web/test/*.it.test.ts',
           ],
           exclude: ['**/node_modules/**'],
           globalSetup: ['./libs/testkit/src/backing.ts'],

@@ -18,6 +18,8 @@ export const Config = z.object({
   /** Where the mail of a local installation can be read; absent where a mail server sends it. */
   MAIL_URL: z.url().optional(),
   REDIS_URL,
+  /** Digits of a mailed code, as `auth` is told. */
+  OTP_LENGTH: z.coerce.number().int().min(6).max(10).default(6),
   /** Proxies whose X-Forwarded-For is believed, comma separated; nobody's when absent. */
   TRUST_PROXY: z
     .string()

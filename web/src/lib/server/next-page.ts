@@ -14,3 +14,9 @@ export function ownPage(next: string, base: URL): string | undefined {
   const known = target.pathname.startsWith('/app') || target.pathname === INVITATION
   return known ? target.pathname + target.search : undefined
 }
+
+/** `?next=…` of a page as the query of another one, or nothing. */
+export function nextQuery(url: URL): string {
+  const next = ownPage(url.searchParams.get('next') ?? '', url)
+  return next === undefined ? '' : `?next=${encodeURIComponent(next)}`
+}

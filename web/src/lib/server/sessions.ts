@@ -34,7 +34,7 @@ const lockOf = (id: string) => `web:session-lock:${hash('key', id).toString('bas
 /** Returns the cookie's value. */
 export async function openSession(tokens: Tokens, remembered: boolean): Promise<string> {
   const id = randomBytes(32).toString('base64url')
-  await store(id, sessionOf(tokens, remembered))
+  await store(id, sessionOf(tokens, remembered), 'NX')
   return id
 }
 
@@ -48,7 +48,7 @@ export async function currentSession(id: string, renew: Renew): Promise<WebSessi
 /** What the person is called may have changed. */
 export async function updateUser(id: string, user: User): Promise<void> {
   const session = await read(id)
-  if (session !== undefined) await store(id, { ...session, user })
+  if (session !== undefined) await store(id, { ...session, user }, 'XX')
 }
 
 /** Ends what the browser's cookie opens. The API's session is ended by the API. */
@@ -98,8 +98,7 @@ async function renewHere(id: string, renew: Renew): Promise<WebSession | undefin
     return undefined
   }
   const next = sessionOf(tokens, session.remembered)
-  await store(id, next)
-  return next
+  return (await store(id, next, 'XX')) ? next : undefined
 }
 
 /** Only the own lock: one that ran out may be somebody else's by now. */
@@ -109,11 +108,17 @@ async function release(lock: string, word: string): Promise<void> {
   await redis().eval(script, 1, lock, word)
 }
 
-async function store(id: string, session: WebSession): Promise<void> {
+/** `XX` changes what is still there: who signed out meanwhile stays signed out. Returns whether it was written. */
+async function store(id: string, session: WebSession, when: 'NX' | 'XX'): Promise<boolean> {
   const sealed = await new CompactEncrypt(Buffer.from(JSON.stringify(session)))
     .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
     .encrypt(hash('seal', id))
-  await redis().set(keyOf(id), sealed, 'EX', maxAgeSeconds(session.remembered))
+  const expiry = ['EX', maxAgeSeconds(session.remembered)] as const
+  const written =
+    when === 'XX'
+      ? await redis().set(keyOf(id), sealed, ...expiry, 'XX')
+      : await redis().set(keyOf(id), sealed, ...expiry, 'NX')
+  return written === 'OK'
 }
 
 async function read(id: string): Promise<WebSession | undefined> {
