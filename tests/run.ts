@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findChromium } from '@mcpshield/web/test/chromium'
 
 const PARTS = ['fast', 'real', 'stack', 'browser']
 
@@ -13,10 +14,19 @@ const folder = mkdtempSync(join(tmpdir(), 'mcpshield-test-run-'))
 const totals = { passed: 0, failed: 0, skipped: 0 }
 let broken = false
 
+const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
+
 for (const part of parts) {
+  if (part === 'browser' && findChromium() === undefined) {
+    const skipped = countTests(part)
+    console.warn(
+      `\nSKIPPED: ${skipped} tests in a browser. Install Chromium (apt install chromium), or name it in CHROMIUM.\n`,
+    )
+    totals.skipped += skipped
+    continue
+  }
   const report = join(folder, `${part}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
   const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', part, ...reporters], {
     stdio: 'inherit',
   })
@@ -27,6 +37,13 @@ rmSync(folder, { recursive: true, force: true })
 
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exitCode = broken || totals.failed > 0 || totals.passed === 0 ? 1 : 0
+
+function countTests(part: string): number {
+  const { stdout } = spawnSync(process.execPath, [vitest, 'list', '--project', part, '--json'], {
+    encoding: 'utf8',
+  })
+  return (JSON.parse(stdout.slice(stdout.indexOf('['))) as unknown[]).length
+}
 
 function add(report: string): void {
   try {

@@ -4,6 +4,7 @@ import AxeBuilder from '@axe-core/playwright'
 import { chromium, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
 import { inject } from 'vitest'
 import type { Role } from '@mcpshield/contracts/caller'
+import { chromiumPath } from './chromium.ts'
 
 export { expect, type Page }
 export type Theme = 'light' | 'dark'
@@ -19,7 +20,7 @@ export const world = () => inject('world')
 /** Chromium of the system. Close it after the tests. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    executablePath: chromiumPath(),
     args: ['--no-sandbox'],
   })
 }
