@@ -7,7 +7,7 @@ import { openDataDir } from '@mcpshield/infra/dev/data-dir.ts'
 import { prepareDemo } from '@mcpshield/infra/dev/demo.ts'
 import { startStack, type Stack } from '@mcpshield/infra/dev/stack.ts'
 import { startChild } from './child.ts'
-import { compare, type Figures, type Target } from './load.ts'
+import { compare, warmUp, type Figures, type Target } from './load.ts'
 
 export type GatewayBench = {
   startSeconds: number
@@ -21,6 +21,8 @@ const SLICES = 6
 const CLIENTS = [1, 32, 256]
 const IDLE_SESSIONS = 1_000
 const SLICE_SECONDS = 1.5
+const WARM_CALLS = 20_000
+const WARM_CLIENTS = 32
 
 export async function benchGateway(progress: (line: string) => void): Promise<GatewayBench> {
   const folder = mkdtempSync(join(tmpdir(), 'mcpshield-bench-'))
@@ -61,6 +63,7 @@ export async function benchGateway(progress: (line: string) => void): Promise<Ga
         ),
       ]
       await settled(targets.at(-1))
+      await warmUp(targets, WARM_CLIENTS, WARM_CALLS)
       const calls = []
       for (const clients of CLIENTS) calls.push(...(await compare(targets, clients, SLICES, SLICE_SECONDS)))
       const idleSessions = []

@@ -16,8 +16,22 @@ export type Environment = {
   apiKey: string | undefined
   /** Of the account that `--email` names. */
   password: string | undefined
+  /** The project that commands are about, when no option says it: its id or its name. */
+  project: string | undefined
+  /** Where MCP clients reach the gateway, when no option says it. */
+  mcpUrl: string | undefined
+  /** Where programs of other makers keep their settings. */
+  machine: Machine
   /** For programs that the command starts: everything but our own secrets. */
   forPrograms: NodeJS.ProcessEnv
+}
+
+export type Machine = {
+  platform: 'linux' | 'darwin' | 'win32'
+  /** Undefined without a home. */
+  home: string | undefined
+  /** `XDG_CONFIG_HOME`, `APPDATA`, and what single programs let their folders be moved by. */
+  variables: Readonly<Record<string, string | undefined>>
 }
 
 function configFolder({ XDG_CONFIG_HOME, APPDATA, HOME }: NodeJS.ProcessEnv): string | undefined {
@@ -33,6 +47,18 @@ function stateFolder({ XDG_STATE_HOME, LOCALAPPDATA, HOME }: NodeJS.ProcessEnv):
   return HOME ? join(HOME, '.local', 'state') : undefined
 }
 
+const MOVED_BY = ['XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR', 'CODEX_HOME', 'PATH'] as const
+
+/** Systems that are none of the three keep their files as Linux does. */
+function machine(variables: NodeJS.ProcessEnv): Machine {
+  const { platform } = process
+  return {
+    platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
+    home: (platform === 'win32' ? variables['USERPROFILE'] : variables['HOME']) || undefined,
+    variables: Object.fromEntries(MOVED_BY.map((name) => [name, variables[name] || undefined])),
+  }
+}
+
 export function environment(variables: NodeJS.ProcessEnv): Environment {
   const { MCPSHIELD_TOKEN, MCPSHIELD_PASSWORD, MCPSHIELD_API_KEY } = variables
   const theirs = Object.entries(variables).filter(([name]) => !name.startsWith('MCPSHIELD_'))
@@ -44,6 +70,9 @@ export function environment(variables: NodeJS.ProcessEnv): Environment {
     token: MCPSHIELD_TOKEN || undefined,
     apiKey: MCPSHIELD_API_KEY || undefined,
     password: MCPSHIELD_PASSWORD || undefined,
+    project: variables['MCPSHIELD_PROJECT'] || undefined,
+    mcpUrl: variables['MCPSHIELD_MCP_URL'] || undefined,
+    machine: machine(variables),
     forPrograms: Object.fromEntries(theirs),
   }
 }

@@ -31,6 +31,18 @@ export function diagnosticText(
   return head + source + (fix === undefined ? '' : `  ${colors.cyan('fix:')} ${printable(fix)}\n`)
 }
 
+/** All of a text's diagnostics, for standard output. */
+export function diagnosticsText(
+  world: World,
+  file: string,
+  text: string,
+  diagnostics: readonly Diagnostic[],
+): string {
+  const colors = colorsFor(world, world.stdout)
+  const lines = linesOf(text)
+  return diagnostics.map((each) => diagnosticText(file, lines, each, colors)).join('')
+}
+
 /** As much of a line as fits around a place of it. */
 function excerpt(line: string, at: number): { text: string; caret: number } {
   const text = printable(line)

@@ -59,6 +59,9 @@ async function renew(world: World, login: Login): Promise<Login> {
   return renewed
 }
 
+/** Only a person can mend this. */
+export class LoginOver extends CommandError {}
+
 function over(): CommandError {
-  return new CommandError('the login is over: run mcpshield login', SERVER)
+  return new LoginOver('the login is over: run mcpshield login', SERVER)
 }

@@ -1,6 +1,7 @@
 // One call decided without a project: the same facts, the same rules and the same look at the arguments as at the
 // gateway. Limits are not counted here.
 import { drawFacts, prepareParsers, type DrawOptions } from '@mcpshield/facts/draw'
+import { decideEveryReading } from '@mcpshield/facts/every-reading'
 import { compile } from '@mcpshield/policy/compile'
 import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
@@ -31,7 +32,9 @@ export async function offlineDecisions(
   return {
     decide(call, context, options = {}) {
       const facts = drawFacts(call, drawOptionsOf(policy, systems, call.tool))
-      const decision = decide(compiled, facts, context, options)
+      const decision = decideEveryReading(call.method, facts, (read) =>
+        decide(compiled, read, context, options),
+      )
       if (decision.decision === 'deny') return { decision, facts }
       const found = deniedArguments(call.arguments, decision.obligations.deny_arguments)
       if (found === undefined) return { decision, facts }

@@ -2,14 +2,16 @@
 // so that one does not wait for the parsers of another.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import type { InspectOptions } from './commands/inspect.ts'
 import type { PolicyCheckOptions } from './commands/policy-check.ts'
 import type { PolicyEvalOptions } from './commands/policy-eval.ts'
 import type { RedactOptions } from './commands/redact.ts'
-import { example, type Finish } from './command-help.ts'
+import { addAccount, addApprovals } from './account-commands.ts'
+import { example, list, type Finish } from './command-help.ts'
 import { addPins, addWrap } from './wrap-commands.ts'
-import { addAccount, addApprovals, addPolicySimulate } from './server-commands.ts'
+import { addServerPolicies } from './policy-commands.ts'
+import { addKeys, addLogs, addProjects } from './project-commands.ts'
 import { CommandError, DONE, OutputClosed, USAGE, written, type World } from './world.ts'
 
 /** Runs one command line; answers with the exit code. */
@@ -42,6 +44,8 @@ function commands(world: World, finish: Finish): Command {
     .description('Rules on what an agent’s calls really touch: check them, try them, enforce them.')
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
+    // A command may have a --version of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
@@ -51,12 +55,15 @@ function commands(world: World, finish: Finish): Command {
   const policy = program.command('policy').description('check, try and simulate policies')
   addPolicyCheck(policy, world, finish)
   addPolicyEval(policy, world, finish)
-  addPolicySimulate(policy, world, finish)
+  addServerPolicies(policy, world, finish)
   addInspect(program, world, finish)
   addRedact(program, world, finish)
   addWrap(program, world, finish)
   addPins(program, world, finish)
   addAccount(program, world, finish)
+  addProjects(program, world, finish)
+  addKeys(program, world, finish)
+  addLogs(program, world, finish)
   addApprovals(program, world, finish)
   return program
 }
@@ -69,12 +76,6 @@ function version(): string {
 const calls = () => new Argument('[file]', 'JSON Lines; standard input when absent')
 const connections = () =>
   new Option('--connections <file>', 'JSON: {"connections": […], "upstreams": [{"slug", "server"}]}')
-
-function list(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim())
-  if (names.includes('')) throw new InvalidArgumentError('Names are separated by single commas.')
-  return names
-}
 
 function addPolicyCheck(policy: Command, world: World, finish: Finish): void {
   policy

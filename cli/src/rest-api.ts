@@ -59,5 +59,13 @@ export function loggedIn(world: World, login: Login): RestApi {
       current = await currentLogin(world, current, current.access_token)
       return apiOf(base, current.access_token).request(...request)
     },
+    async open(path, signal) {
+      current = await currentLogin(world, current)
+      const answered = await apiOf(base, current.access_token).open(path, signal)
+      if (answered.status !== 401) return answered
+      await answered.body?.cancel()
+      current = await currentLogin(world, current, current.access_token)
+      return apiOf(base, current.access_token).open(path, signal)
+    },
   }
 }

@@ -8,11 +8,14 @@ export type RestApi = {
   /** Where it is. */
   address: string
   request(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     body: object | undefined,
     timeoutMs: number,
+    headers?: Record<string, string>,
   ): Promise<Answered>
+  /** An answer without end, as it comes, until the signal. */
+  open(path: string, signal: AbortSignal): Promise<Response>
 }
 
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -35,12 +38,12 @@ export function apiOf(base: URL, credential?: Credential): RestApi {
   const address = addressOf(base)
   return {
     address,
-    async request(method, path, body, timeoutMs) {
-      try {
-        // A redirect would carry the token to wherever it points.
+    request: (method, path, body, timeoutMs, headers = {}) =>
+      reached(base, async () => {
         const response = await fetch(address + path, {
           method,
           headers: {
+            ...headers,
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...credentialHeaders(credential),
           },
@@ -49,10 +52,24 @@ export function apiOf(base: URL, credential?: Credential): RestApi {
           signal: AbortSignal.timeout(timeoutMs),
         })
         return { status: response.status, body: parse(await bounded(response)) }
-      } catch (error) {
-        throw new CommandError(`${base.origin} cannot be reached: ${reasonOf(error)}`, SERVER)
-      }
-    },
+      }),
+    open: (path, signal) =>
+      reached(base, () =>
+        fetch(address + path, {
+          headers: { accept: 'text/event-stream', ...credentialHeaders(credential) },
+          redirect: 'error',
+          signal,
+        }),
+      ),
+  }
+}
+
+/** A redirect would carry the credential to wherever it points, and is a fault as any other. */
+async function reached<T>(base: URL, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw new CommandError(`${base.origin} cannot be reached: ${reasonOf(error)}`, SERVER)
   }
 }
 
@@ -73,6 +90,7 @@ async function bounded(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** The JSON of an answer that comes whole; undefined when it is none. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -106,6 +106,15 @@ function call(id: Message['id'], params: Message['params']): unknown {
     case 'asks':
       asking = id
       return say({ id: 'question', method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } })
+    case 'batch':
+      // Its own answer, a question of its own and a change that it tells, in one.
+      return process.stdout.write(
+        `${JSON.stringify([
+          { jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: 'canary' }] } },
+          { jsonrpc: '2.0', id: 'theirs', method: 'sampling/createMessage', params: { canary: 1 } },
+          { jsonrpc: '2.0', method: 'notifications/message', params: { data: 'canary' } },
+        ])}\n`,
+      )
     case 'junk':
       process.stdout.write('no JSON at all\n[]\nnull\n{"jsonrpc":"2.0","id":"else","result":{}}\n')
       process.stdout.write(`{"jsonrpc":"2.0","id":${Number(id) + 1},"result":{}}\n`)

@@ -143,6 +143,28 @@ describe('calls', () => {
     expect(client.received()).not.toContain('secret')
   })
 
+  test('of a URI that a server may read as a denied one are denied, however it is written', async () => {
+    await using client = wrapped(`version: 1
+rules:
+  - { id: secret, tool: 'box/file:///secret/*', method: 'resources/*', decision: deny }
+  - { id: mail, tool: 'box/memo://mail', method: 'resources/*', decision: allow, redact: [email] }
+  - { id: all, tool: 'box/*', method: 'resources/*', decision: allow }
+`)
+    const read = (uri: string) => client.ask(uri, 'resources/read', { uri })
+    for (const uri of [
+      ...['file:///secret/a', 'FILE:///secret/a', 'file://localhost/secret/a', 'file:///%73ecret/a'],
+      ...['file:///%2573ecret/a', 'file:////secret/a', 'file:///secret/%61?x#y'],
+    ])
+      expect((await read(uri)).error, uri).toMatchObject({
+        code: -31403,
+        data: { 'io.mcpshield/decision': { rule: 'secret' } },
+      })
+    expect((await read('MEMO://mail')).error?.message).toContain('can also be read as box/memo://mail')
+    for (const uri of ['file:///secrets', 'FILE:///open/%61', 'memo://mail'])
+      expect((await read(uri)).result, uri).toHaveProperty('contents')
+    expect(client.received()).not.toMatch(/secret\/|73ecret|MEMO:/)
+  })
+
   test('of a completion reach the server with the reference that was judged and no other', async () => {
     await using client = wrapped(`version: 1
 rules:

@@ -124,6 +124,18 @@ describe('what a server may say', () => {
     expect(client.stderr()).toContain('was not passed on')
   })
 
+  test('of a batch nothing reaches the client, and both who wait for what is in it are told', async () => {
+    await using client = wrapped(open)
+    client.send({ id: 1, method: 'tools/call', params: { name: 'batch' } })
+    const { error } = await client.wait(({ id }) => id === 1)
+    expect(error).toMatchObject({ code: -32600, message: expect.stringContaining('JSON-RPC batch') })
+    expect(textOf(await client.call(2, 'echo', { text: 'next' }))).toBe('next')
+    expect(JSON.stringify(client.messages)).not.toContain('canary')
+    expect(client.messages).toHaveLength(2)
+    expect(client.received()).toMatch(/"id":"theirs","error":\{"code":-32600/)
+    expect(client.stderr()).toContain('a JSON-RPC batch of the server’s was not passed on')
+  })
+
   test('its questions reach the client, and the client’s answers come back', async () => {
     await using client = wrapped(open)
     client.send({ id: 1, method: 'tools/call', params: { name: 'asks' } })

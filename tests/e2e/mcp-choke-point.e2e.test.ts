@@ -615,6 +615,24 @@ describe('a retry', () => {
     expect((await retry()).error).toBeUndefined()
     expect(answered()).toBe(1)
   })
+
+  test('without the state of the call that is held open is refused, and begins no other call', async () => {
+    const { retry } = await waiting(OLD)
+    const heard = await retry({ requestState: undefined })
+    expect(heard.error).toMatchObject({
+      code: INVALID_PARAMS,
+      message: expect.stringContaining('requestState'),
+    })
+    expect(old.calls()).toEqual([])
+    expect((await retry()).error).toBeUndefined()
+  })
+
+  test('without a state goes to a server that keeps none: the protocol lets it', async () => {
+    const { retry, answered, requestState } = await waiting(SLUG)
+    expect(requestState).toBeUndefined()
+    expect(JSON.stringify((await retry()).result)).toContain('Hello, answer-')
+    expect(answered()).toBe(1)
+  })
 })
 
 describe('a project that only monitors', () => {

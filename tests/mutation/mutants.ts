@@ -66,9 +66,15 @@ const decided: Omit<Mutant, 'file'>[] = [
     tests: RECORD,
   },
   {
+    why: 'answers to no open call begin another call',
+    find: "  if (peer.era === 'legacy' && answersNothing(running)) {",
+    replace: '  if (false as boolean) {',
+    tests: choke('without the state of the call'),
+  },
+  {
     why: 'a result is released before its record',
-    find: '    stored(verdict, method, exchange),\n  ])',
-    replace: '    undefined,\n  ])',
+    find: '  const failed = await stored(verdict, method, exchange)\n  void ',
+    replace: '  const failed = undefined\n  void ',
     tests: RECORD,
   },
   {
@@ -288,8 +294,14 @@ const subscriptions: Omit<Mutant, 'file'>[] = [
     tests: RECORD,
   },
   {
+    why: 'a client without a stream holds one of a server’s',
+    find: '  if (!exchange.openStream()) return',
+    replace: '  if (!exchange.openStream() && false) return',
+    tests: { unit: 'subscriptions' },
+  },
+  {
     why: 'servers that the key is not for are listened to',
-    find: '(only === null || slug === only) && deps.pdp.mayList(client.credential, slug)',
+    find: '(only === null || slug === only) && pdp.mayList(client.credential, slug)',
     replace: '(only === null || slug === only)',
     tests: choke('denied, as its key is killed'),
   },
@@ -453,8 +465,14 @@ const openCallMutants: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'open calls are not bounded',
-    find: '      if (open.size >= MAX_OPEN) ',
-    replace: '      if (open.size < 0 * MAX_OPEN) ',
+    find: '      else if (open.size >= MAX_OPEN) ',
+    replace: '      else if (open.size < 0 * MAX_OPEN) ',
+    tests: OPEN,
+  },
+  {
+    why: 'one asker takes the room of all for open calls',
+    find: 'own.size >= MAX_OPEN_OF_ONE',
+    replace: 'own.size < 0 * MAX_OPEN_OF_ONE',
     tests: OPEN,
   },
   {
@@ -496,6 +514,38 @@ const conversations: Omit<Mutant, 'file'>[] = [
   },
 ]
 
+const BOUNDS: Tests = { unit: 'operator-bounds' }
+
+const reach: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'what is out of the operator’s bounds is connected to',
+    find: '    if (closed !== undefined) throw new AppError(',
+    replace: '    if (closed !== undefined && false) throw new AppError(',
+    tests: { unit: 'reach' },
+  },
+  {
+    why: 'another address is connected to than was looked at',
+    find: 'lookup: pinned(addresses) })',
+    replace: 'lookup: pinned(["127.0.0.2"]) })',
+    tests: { unit: 'reach' },
+  },
+]
+
+const runtimes: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'commands out of the operator’s bounds are started',
+    find: '? commands?.(spec) :',
+    replace: '? void commands :',
+    tests: BOUNDS,
+  },
+  {
+    why: 'upstreams know no bounds of the operator’s',
+    find: '...tokens, reach: deps.reach }',
+    replace: '...tokens }',
+    tests: BOUNDS,
+  },
+]
+
 const inFile = (file: string, mutants: Omit<Mutant, 'file'>[]): Mutant[] =>
   mutants.map((mutant) => ({ file, ...mutant }))
 
@@ -509,4 +559,6 @@ export const MUTANTS: Mutant[] = [
   ...inFile('open-calls.ts', openCallMutants),
   ...inFile('core.ts', core),
   ...inFile('conversations.ts', conversations),
+  ...inFile('reach.ts', reach),
+  ...inFile('runtimes.ts', runtimes),
 ]

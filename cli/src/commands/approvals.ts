@@ -1,12 +1,14 @@
 // `mcpshield approvals`: the calls of a project that wait for a person, and that person's word.
 import { withVisibleCharacters } from '@mcpshield/mcp/invisible-characters'
+import { bodyOf, understood, WITHIN_MS } from '../answers.ts'
 import { printable } from '../printable.ts'
+import { projectId } from '../project-choice.ts'
 import { openRestApi, type Account } from '../rest-api.ts'
-import { detailOf, refused, type Answered } from '../rest-client.ts'
+import type { RestApi } from '../rest-client.ts'
 import { tableText } from '../table.ts'
-import { CommandError, DONE, NEGATIVE, write, type World } from '../world.ts'
+import { DONE, write, type World } from '../world.ts'
 
-export type ApprovalsOptions = Account & { project: string; json?: boolean }
+export type ApprovalsOptions = Account & { project?: string; json?: boolean }
 export type ListOptions = ApprovalsOptions & { state: string; limit: number }
 export type WordOptions = ApprovalsOptions & { note?: string }
 
@@ -27,20 +29,19 @@ type Approval = {
   note: string | null
 }
 
-const WITHIN_MS = 15_000
-
 export async function listApprovals(world: World, options: ListOptions): Promise<number> {
   const api = await openRestApi(world, options)
   const state = options.state === 'all' ? '' : `&state=${options.state}`
-  const path = `${pathOf(options)}?limit=${options.limit}${state}`
-  const body = answerOf(await api.request('GET', path, undefined, WITHIN_MS))
+  const path = `${await pathOf(world, api, options)}?limit=${options.limit}${state}`
+  const body = bodyOf(await api.request('GET', path, undefined, WITHIN_MS))
   await write(world.stdout, options.json ? `${JSON.stringify(body)}\n` : listText(body))
   return DONE
 }
 
 export async function showApproval(world: World, id: string, options: ApprovalsOptions): Promise<number> {
   const api = await openRestApi(world, options)
-  const body = answerOf(await api.request('GET', pathOf(options, id), undefined, WITHIN_MS))
+  const path = `${await pathOf(world, api, options)}/${encodeURIComponent(id)}`
+  const body = bodyOf(await api.request('GET', path, undefined, WITHIN_MS))
   await write(world.stdout, options.json ? `${JSON.stringify(body)}\n` : approvalText(body))
   return DONE
 }
@@ -53,34 +54,18 @@ export async function decideApproval(
 ): Promise<number> {
   const api = await openRestApi(world, options)
   const note = options.note === undefined ? {} : { note: options.note }
-  const body = answerOf(await api.request('POST', `${pathOf(options, id)}/${word}`, note, WITHIN_MS))
+  const path = `${await pathOf(world, api, options)}/${encodeURIComponent(id)}/${word}`
+  const body = bodyOf(await api.request('POST', path, note, WITHIN_MS))
   await write(world.stdout, options.json ? `${JSON.stringify(body)}\n` : wordText(body))
   return DONE
 }
 
-function pathOf({ project }: ApprovalsOptions, id?: string): string {
-  const path = `/projects/${encodeURIComponent(project)}/approvals`
-  return id === undefined ? path : `${path}/${encodeURIComponent(id)}`
-}
-
-/** The body of a good answer. That it is decided, over, not there or not yours to decide is an answer too. */
-function answerOf({ status, body }: Answered): unknown {
-  if (status === 200) return body
-  if ([403, 404, 409, 410].includes(status)) throw new CommandError(detailOf(body), NEGATIVE)
-  throw refused(status, body)
-}
-
-/** What a body is made into for people; a body that is something else is no answer of this API. */
-function shown(body: unknown, make: () => string): string {
-  try {
-    return make()
-  } catch {
-    throw refused(200, undefined)
-  }
+async function pathOf(world: World, api: RestApi, options: ApprovalsOptions): Promise<string> {
+  return `/projects/${encodeURIComponent(await projectId(world, api, options))}/approvals`
 }
 
 function listText(body: unknown): string {
-  return shown(body, () => {
+  return understood(() => {
     const { items, next_cursor } = body as { items: Approval[]; next_cursor: string | null }
     if (items.length === 0) return 'No calls.\n'
     const rows = items.map(({ id, state, tool, agent, expires_at, reason }) =>
@@ -93,7 +78,7 @@ function listText(body: unknown): string {
 
 /** Everything that a decision is about, the arguments exactly as they will run. */
 function approvalText(body: unknown): string {
-  return shown(body, () => {
+  return understood(() => {
     const approval = body as Approval
     const rows = [
       ['id', approval.id],
@@ -113,7 +98,7 @@ function approvalText(body: unknown): string {
 }
 
 function wordText(body: unknown): string {
-  return shown(body, () => {
+  return understood(() => {
     const { id, state, tool } = body as Approval
     return `${printable(state)} ${printable(tool)} (${printable(id)})\n`
   })

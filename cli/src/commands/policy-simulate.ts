@@ -1,15 +1,16 @@
 // `mcpshield policy simulate FILE --project ID`: a project's recorded calls, decided by a draft at the server.
 import type { Diagnostic } from '@mcpshield/policy/parse'
 import { MAX_BYTES } from '@mcpshield/policy/yaml-document'
-import { colorsFor, diagnosticText, linesOf } from '../diagnostics-text.ts'
+import { colorsFor, diagnosticsText } from '../diagnostics-text.ts'
 import { readBeginning } from '../files.ts'
 import { printable } from '../printable.ts'
-import { openRestApi } from '../rest-api.ts'
+import { readOrigin } from '../policy-origin.ts'
+import { openPolicies } from '../project-policies.ts'
 import { member, refused } from '../rest-client.ts'
 import { tableText } from '../table.ts'
 import { DONE, NEGATIVE, write, type World } from '../world.ts'
 
-export type SimulateOptions = { project: string; days: number; api?: string; email?: string; json?: boolean }
+export type SimulateOptions = { project?: string; days: number; api?: string; email?: string; json?: boolean }
 
 /** What of the API's answer is shown. */
 type Simulation = {
@@ -37,8 +38,9 @@ const WITHIN_MS = 70_000
 export async function policySimulate(world: World, file: string, options: SimulateOptions): Promise<number> {
   // The server says what is wrong with a longer one.
   const { text } = await readBeginning(world, file, MAX_BYTES)
-  const api = await openRestApi(world, options)
-  const path = `/projects/${encodeURIComponent(options.project)}/policy/simulate`
+  const origin = file === '-' ? undefined : await readOrigin(file)
+  const { api, path: policy } = await openPolicies(world, options, origin)
+  const path = `${policy}/simulate`
   const { status, body } = await api.request(
     'POST',
     path,
@@ -55,12 +57,6 @@ export async function policySimulate(world: World, file: string, options: Simula
   if (status !== 200) throw refused(status, body)
   await write(world.stdout, options.json ? `${JSON.stringify(body)}\n` : simulationText(world, status, body))
   return DONE
-}
-
-function diagnosticsText(world: World, file: string, text: string, diagnostics: Diagnostic[]): string {
-  const colors = colorsFor(world, world.stdout)
-  const lines = linesOf(text)
-  return diagnostics.map((each) => diagnosticText(file, lines, each, colors)).join('')
 }
 
 function simulationText(world: World, status: number, body: unknown): string {

@@ -18,7 +18,7 @@ const WITHIN_MS = 10_000
 /** The fault is in an event: without it the others are taken. */
 const OF_AN_EVENT = new Set([400, 413, 422])
 
-export function eventSender(api: RestApi, tell: (message: string) => void): EventSender {
+export function eventSender(api: Pick<RestApi, 'request'>, tell: (message: string) => void): EventSender {
   const told = new Set<string>()
   const once = (kind: string, message: string) => {
     if (!told.has(kind)) tell(message)

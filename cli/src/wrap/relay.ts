@@ -11,6 +11,7 @@ import {
   type RpcAnswer,
 } from '@mcpshield/mcp/messages'
 import { redactAnswer, redactMessage } from '@mcpshield/mcp/redact-answer'
+import type { RefusedBatch } from '@mcpshield/mcp/batches'
 import type { ToolCatalog } from '@mcpshield/mcp/tool-catalog'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
@@ -142,6 +143,13 @@ export function openRelay(deps: RelayDeps): Relay {
     await toClient(messageLine({ id, ...redactMessage(message, judge.standing(), keyedHash) }))
   }
 
+  /** Both those who wait for what is in it learn that it is not taken, and nothing of it goes on. */
+  async function serverBatch({ answers, replies }: RefusedBatch): Promise<void> {
+    odd('a JSON-RPC batch of the server’s')
+    for (const reply of replies) await deps.toServer(messageLine(reply))
+    for (const answer of answers) await link.answered({ ...answer, error: { ...answer.error } })
+  }
+
   return {
     async fromClient(line) {
       const message = readClientMessage(line)
@@ -162,8 +170,10 @@ export function openRelay(deps: RelayDeps): Relay {
       }
     },
     async fromServer(line) {
-      const message = 'tooLong' in line ? undefined : readServerMessage(line.bytes)
-      if (message === undefined) return odd('a line of the server’s that is no message')
+      const read = 'tooLong' in line ? undefined : readServerMessage(line.bytes)
+      if (read === undefined) return odd('a line of the server’s that is no message')
+      if ('batch' in read) return serverBatch(read.batch)
+      const { message } = read
       const { method, params } = message
       if (typeof method !== 'string') return link.answered(message)
       const said: Message = { method, ...(isObject(params) ? { params } : {}) }

@@ -1,6 +1,7 @@
 // Messages of MCP over standard input and output: one on a line.
 import { isUtf8 } from 'node:buffer'
 import { jsonLine } from '@mcpshield/facts/json-line'
+import { refusedBatch, type RefusedBatch } from '@mcpshield/mcp/batches'
 import { readMessage, type Incoming } from '@mcpshield/mcp/json-rpc'
 import {
   INTERNAL_ERROR,
@@ -39,9 +40,12 @@ function idOf(text: string): Extract<Incoming, { kind: 'invalid' }>['id'] {
 }
 
 /** A message of the server's, its numbers as it wrote them; undefined for what is no message. */
-export function readServerMessage(bytes: Buffer): JsonObject | undefined {
+export function readServerMessage(
+  bytes: Buffer,
+): { message: JsonObject } | { batch: RefusedBatch } | undefined {
   const message = parseDocument(bytes.toString('utf8'))
-  return isObject(message) && message['jsonrpc'] === '2.0' ? message : undefined
+  if (Array.isArray(message)) return { batch: refusedBatch(message, 'The server') }
+  return isObject(message) && message['jsonrpc'] === '2.0' ? { message } : undefined
 }
 
 /** What a server's message answers. */

@@ -1,6 +1,6 @@
 // Publishes audit events so that many share one acknowledged message: worth more than any other change
 // to the cost of recording. An event counts as recorded only when JetStream has said so.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createInbox, headers as natsHeaders, type Msg, type NatsConnection } from 'nats'
 import { auditSubject, type AuditEvent } from '@mcpshield/contracts/audit'
 import { AppError } from '@mcpshield/contracts/errors'
@@ -159,9 +159,7 @@ function takeGroup(queue: Waiting[]): Waiting[] {
 
 /** The hash of the (id, phase) list: the same group sent again is the same message. */
 function groupId(group: Waiting[]): string {
-  const hash = createHash('sha256')
-  for (const { event } of group) hash.update(`${event.id}:${event.phase};`)
-  return hash.digest('hex')
+  return hash('sha256', group.map(({ event }) => `${event.id}:${event.phase};`).join(''))
 }
 
 /** Why JetStream did not store the message, or null when it did. */

@@ -61,6 +61,9 @@ export type NotReplayable = z.infer<typeof NotReplayable>
 /** Denials that no policy made, and that none would have kept from happening. */
 export const OutsidePolicy = z.enum([
   'killed',
+  'revoked',
+  'quarantined',
+  'malformed',
   'key_upstreams',
   'no_policy',
   'policy_unavailable',

@@ -4,6 +4,7 @@ import { lookup as systemLookup } from 'node:dns/promises'
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import type { EgressBound } from './egress-bound.ts'
 import { OAuthFailure } from './failures.ts'
 import { namesLoopback, neighbourhoodOf } from './neighbourhoods.ts'
 
@@ -19,19 +20,23 @@ export type EgressOptions = {
   /** Ends every request, whatever they took by themselves. */
   signal?: AbortSignal
   lookup?: Lookup
+  /** The operator's: holds for every request, beside what is open by itself. */
+  bound?: EgressBound | undefined
 }
 
 const TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 256 * 1024
 const MAX_HEADER_BYTES = 16 * 1024
 
-export function egressFetch({ own, signal, lookup = lookUp }: EgressOptions): Fetch {
+export function egressFetch({ own, signal, lookup = lookUp, bound }: EgressOptions): Fetch {
   return async (url, init = {}) => {
     const target = checkedUrl(url)
     const ends = [AbortSignal.timeout(TIMEOUT_MS), signal, init.signal].filter((each) => each != null)
     const over = AbortSignal.any(ends)
     try {
       const addresses = await beforeEnd(over, allowedAddresses(target, new URL(own), lookup))
+      const closed = bound?.(bare(target), addresses)
+      if (closed !== undefined) throw new OAuthFailure('forbidden', closed)
       return await exchange(target, init, addresses, over)
     } catch (error) {
       if (error instanceof OAuthFailure) throw error
@@ -85,7 +90,8 @@ async function addressesOf(url: URL, lookup: Lookup): Promise<string[]> {
 
 const bare = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')
 
-async function lookUp(host: string): Promise<string[]> {
+/** As the system does. */
+export async function lookUp(host: string): Promise<string[]> {
   return (await systemLookup(host, { all: true })).map(({ address }) => address)
 }
 
@@ -125,7 +131,8 @@ function textOf(body: NonNullable<RequestInit['body']>): string {
   throw new TypeError('only texts and forms are sent')
 }
 
-function pinned(addresses: string[]): LookupFunction {
+/** A lookup that knows these addresses and nothing else. */
+export function pinned(addresses: string[]): LookupFunction {
   const known = addresses.map((address) => ({ address, family: isIP(address) }))
   return (_host, options, answer) => {
     const [first] = known

@@ -46,7 +46,7 @@ export function namesLoopback({ hostname }: URL): boolean {
 }
 
 /** The IPv4 address that an IPv6 address stands for: mapped (::ffff:0:0/96) or translated (NAT64, 64:ff9b::/96). */
-function unwrapped(address: string): string {
+export function unwrapped(address: string): string {
   if (isIP(address) !== 6 || address.includes('%')) return address
   // The URL parser writes every address one way: hexadecimal groups, zeros left out.
   const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1)

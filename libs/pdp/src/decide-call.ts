@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AuditPublisher } from '@mcpshield/bus/audit'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { drawFacts } from '@mcpshield/facts/draw'
+import { decideEveryReading } from '@mcpshield/facts/every-reading'
 import type { CompiledPolicy } from '@mcpshield/policy/compile'
 import { couldAllow } from '@mcpshield/policy/could-allow'
 import { decide } from '@mcpshield/policy/decide'
@@ -21,7 +22,6 @@ import type { FactsCache } from './facts-cache.ts'
 import type { LimitStore, Window } from './limits.ts'
 import { decisionEvent, outcomeEvent, type CallOutcome } from './record.ts'
 import type { Credential, ProjectPolicy, Snapshots } from './snapshots.ts'
-import { otherReadings } from './uri-readings.ts'
 
 export type PdpDeps = {
   snapshots: Snapshots
@@ -108,11 +108,12 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const time = deps.now()
       const id = randomUUIDv7()
       const current = currentCredential(deps.snapshots, given.credential, time)
-      const call: CallToDecide = current === undefined ? given : { ...given, credential: current }
+      const isAsGiven = current === undefined || current === given.credential
+      const call: CallToDecide = isAsGiven ? given : { ...given, credential: current }
       const project = deps.snapshots.project(call.credential.project_id)
       const facts = project === undefined ? null : factsOf(deps.factsCache, project, call)
       const refused = refuseBeforePolicy(deps.snapshots, project, call, current !== undefined)
-      const byPolicy = refused ?? decideEveryReading(project, call, facts, time)
+      const byPolicy = refused ?? decideAsRead(project, call, facts, time)
       const digest = () => callDigest(deps.keyedHash, project, call)
       const approved =
         byPolicy.decision === 'ask' && call.approval !== undefined && call.approval.digest === digest()
@@ -303,39 +304,14 @@ function decideByPolicy(
   }
 }
 
-/**
- * Rules name a resource by its URI as it is written, and a server may read another one in it: what is denied, asked for
- * or redacted under one spelling is so under every other.
- */
-function decideEveryReading(
+function decideAsRead(
   project: ProjectPolicy | undefined,
   call: CallToDecide,
   facts: Facts | null,
   time: Date,
 ): Decision {
-  const written = decideByPolicy(project, call, facts, time)
-  if (facts === null || written.decision === 'deny' || call.method === 'tools/call') return written
-  for (const tool of otherReadings(call.tool)) {
-    const read = decideByPolicy(
-      project,
-      { ...call, tool },
-      { ...facts, tool, ...argumentsAs(tool, facts) },
-      time,
-    )
-    // Not being allowed is no rule's word: one may allow a resource by the spelling that its server lists.
-    if (read.decision === 'deny' && read.rule === 'default') continue
-    if (read.decision === 'deny' || (read.decision === 'ask' && written.decision === 'allow')) return read
-    if (!isDeepStrictEqual(read.obligations, written.obligations))
-      return denied(read.rule, `The URI can also be read as ${tool}, where other terms hold: name it so.`)
-  }
-  return written
-}
-
-/** Where the URI is an argument, conditions on that see the same reading. */
-function argumentsAs(tool: string, { tool: written, arguments: args }: Facts): Partial<Facts> {
-  const uriOf = (name: string) => name.slice(name.indexOf('/') + 1)
-  if (isUnknown(args) || args['uri'] !== uriOf(written)) return {}
-  return { arguments: { ...args, uri: uriOf(tool) } }
+  if (facts === null) return decideByPolicy(project, call, facts, time)
+  return decideEveryReading(call.method, facts, (read) => decideByPolicy(project, call, read, time))
 }
 
 /** `{detector, on: arguments, deny: true}`: a call that carries such a thing is denied by that rule. */

@@ -98,7 +98,8 @@ export function outcomeEvent(decision: AuditEvent, result: CallOutcome): AuditEv
 }
 
 function redactForRecord(value: JsonValue, keyedHash: KeyedHash): JsonValue {
-  return clipTexts(redactValue(value, DEFAULT_REDACTIONS, { keyedHash }).value as JsonValue)
+  const redacted = redactValue(value, DEFAULT_REDACTIONS, { keyedHash }).value as JsonValue
+  return isTooLong(redacted) ? clipTexts(redacted) : redacted
 }
 
 /** Names and reasons repeat from call to call: looking for secrets in each anew would cost more than deciding. */
@@ -124,8 +125,20 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 function recordedFacts(facts: Facts | null, keyedHash: KeyedHash): JsonValue {
   if (facts === null) return null
   const { paths, urls, accesses, guessed } = facts
-  const told = { paths, urls, accesses, ...(guessed === undefined ? {} : { guessed }) }
-  return redactForRecord(told, keyedHash)
+  // Member by member: these names are ours, and most calls have no more than one of them.
+  const told = (value: JsonValue) =>
+    Array.isArray(value) && value.length === 0 ? value : redactForRecord(value, keyedHash)
+  return {
+    paths: told(paths),
+    urls: told(urls),
+    accesses: told(accesses),
+    ...(guessed === undefined ? {} : { guessed }),
+  }
+}
+
+function isTooLong(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.length > MAX_TEXT_UNITS
+  return value !== null && typeof value === 'object' && Object.values(value).some(isTooLong)
 }
 
 function clipTexts(value: JsonValue): JsonValue {

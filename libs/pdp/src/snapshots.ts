@@ -1,6 +1,6 @@
 // What a decision point holds in memory: policies and keys, watched, so that a change is in force
 // everywhere within a second. Without a snapshot, or with a broken watch, calls are denied.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Bus } from '@mcpshield/bus/connect'
 import type { Log } from '@mcpshield/bus/log'
 import { projects, type KeySnapshot, type PolicySnapshot } from '@mcpshield/contracts/projects'
@@ -25,7 +25,8 @@ export type Credential = Omit<KeySnapshot, 'key_id'> & {
   key_id: string | null
   /** Tells askers apart, for sessions, approvals and limits: the key's id, or a hash of the token's issuer and subject. */
   subject: string
-  /** Of a verified token. */
+  /** Of a verified token: the terms by which its issuer was trusted, see `issuerTerms`. */
+  issuer_terms?: string
   user?: string
   groups?: string[]
 }
@@ -50,7 +51,7 @@ type DecisionPoint = FlowRow & {
 
 export async function watchSnapshots(bus: Pick<Bus<DecisionPoint>, 'watch'>, log: Log): Promise<Snapshots> {
   const policies = new Map<string, ProjectPolicy>()
-  const keys = new Map<string, KeySnapshot>()
+  const keys = new Map<string, KeyCredential>()
   const listeners: ((projectId: string) => void)[] = []
   const changed = (projectId: string) => {
     for (const listener of listeners) listener(projectId)
@@ -81,14 +82,13 @@ export async function watchSnapshots(bus: Pick<Bus<DecisionPoint>, 'watch'>, log
   })
   const keyWatch = await bus.watch(projects.kv.keys, {
     remove: (digest) => void keys.delete(digest),
-    put: (digest, snapshot) => void keys.set(digest, snapshot),
+    put: (digest, key) => void keys.set(digest, { ...key, digest, subject: key.key_id }),
   })
 
   const credentialByDigest = (digest: string, now: Date): KeyCredential | undefined => {
     const key = keys.get(digest)
     if (key === undefined) return undefined
-    if (key.expires_at !== null && Date.parse(key.expires_at) <= now.getTime()) return undefined
-    return { ...key, digest, subject: key.key_id }
+    return key.expires_at !== null && Date.parse(key.expires_at) <= now.getTime() ? undefined : key
   }
   return {
     current: () => policyWatch.current() && keyWatch.current(),
@@ -121,5 +121,5 @@ function speaksMysql({ connections }: PolicySnapshot, { facts = {} }: Policy): b
 
 /** SHA-256 of an API key, in hex: what is stored and looked up instead of the key. */
 export function keyDigest(apiKey: string): string {
-  return createHash('sha256').update(apiKey).digest('hex')
+  return hash('sha256', apiKey)
 }

@@ -11,6 +11,7 @@ import type { JsonObject } from '@mcpshield/policy/facts'
 import { parsePolicy } from '@mcpshield/policy/parse'
 import { silent, startTestBus, type TestBus } from '@mcpshield/testkit/bus'
 import { freshRedis } from '@mcpshield/testkit/fresh'
+import { issuerTerms } from '../src/current-credential.ts'
 import { decisionPoint, type DecisionPoint } from '../src/decide-call.ts'
 import { factsCache } from '../src/facts-cache.ts'
 import { connectLimitStore, type LimitStore } from '../src/limits.ts'
@@ -377,7 +378,8 @@ describe('a call is decided by what its key is now, not by what it was when the 
 
   test('a token is good until it is over, and while its project has an issuer', async () => {
     const { digest: _, ...rest } = credential
-    const token = (expires_at: string) => ({ ...rest, key_id: null, expires_at, user: 'ann' })
+    const issuer_terms = issuerTerms(ISSUED.token_issuer!)
+    const token = (expires_at: string) => ({ ...rest, key_id: null, expires_at, issuer_terms, user: 'ann' })
     const ask = (expires_at: string) =>
       pdp.decideCall({
         credential: token(expires_at),
@@ -392,6 +394,19 @@ describe('a call is decided by what its key is now, not by what it was when the 
     expect(await ask('2020-01-01T00:00:00Z')).toMatchObject({ forward: false, decision: { rule: 'revoked' } })
     await publish(allow)
     expect(await ask('2999-01-01T00:00:00Z')).toMatchObject({ forward: false, decision: { rule: 'revoked' } })
+    for (const more of [
+      { issuer: 'https://another.example.com' },
+      { jwks_url: 'https://keys.example.com/' },
+      { groups_claim: 'roles' },
+    ]) {
+      await publish(allow, { token_issuer: { ...ISSUED.token_issuer!, ...more } })
+      expect(await ask('2999-01-01T00:00:00Z'), JSON.stringify(more)).toMatchObject({
+        forward: false,
+        decision: { rule: 'revoked' },
+      })
+    }
+    await publish(allow, ISSUED)
+    expect(await ask('2999-01-01T00:00:00Z')).toMatchObject({ forward: true })
   })
 })
 
@@ -566,6 +581,7 @@ test('the person of a verified token is known to rules, and has a window of thei
   const person = (user: string, groups: string[]) => ({
     ...ofNobody,
     key_id: null,
+    issuer_terms: issuerTerms(ISSUED.token_issuer!),
     subject: randomUUID(),
     user,
     groups,

@@ -5,6 +5,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import { exchange, type HttpAnswer, type HttpCall } from './exchange.ts'
 import { tooLate, unavailable } from './failures.ts'
 import { openPace } from './pace.ts'
+import { connectorWithin, type Reach } from './reach.ts'
 import type { TokenSource, UpstreamSpec } from './upstream.ts'
 
 export type EndpointCall = Omit<HttpCall, 'path'> & {
@@ -45,8 +46,8 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
   const { slug, tokens } = spec
   const url = new URL(spec.url)
   const path = url.pathname + url.search
-  const calls = openPool(url.origin, MAX_CALL_CONNECTIONS)
-  const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS)
+  const calls = openPool(url.origin, MAX_CALL_CONNECTIONS, spec.reach)
+  const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS, spec.reach)
   const load = { heldBytes: 0, pace: openPace() }
   const send = (call: EndpointCall) =>
     exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path }, load)
@@ -61,7 +62,7 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
   }
 }
 
-function openPool(origin: string, connections: number): Pool {
+function openPool(origin: string, connections: number, reach: Reach | undefined): Pool {
   return new Pool(origin, {
     connections,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -69,6 +70,7 @@ function openPool(origin: string, connections: number): Pool {
     headersTimeout: 0,
     bodyTimeout: 0,
     allowH2: false,
+    ...(reach === undefined ? {} : { connect: connectorWithin(reach) }),
   })
 }
 

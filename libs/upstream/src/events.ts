@@ -1,7 +1,7 @@
 // Server-sent events, piece by piece as they arrive.
 import { createParser } from 'eventsource-parser'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import { parseMessage } from './upstream-json.ts'
+import { saidIn } from './upstream-json.ts'
 
 export type EventReader = {
   /** Takes one message; true when no other is waited for. */
@@ -37,8 +37,7 @@ export function readEvents(reader: EventReader): EventTaker {
         if (reader.onOther?.(event, data)) state = 'all'
         return
       }
-      const message = parseMessage(data)
-      if (message !== undefined && reader.onMessage(message)) state = 'all'
+      if (saidIn(data).messages.some((message) => reader.onMessage(message))) state = 'all'
     },
     onError({ type }) {
       if (type === 'max-buffer-size-exceeded') state = 'too large'

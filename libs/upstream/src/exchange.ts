@@ -1,6 +1,7 @@
 // One HTTP request to an upstream and what comes back, over undici's dispatch: the least that a call can cost. What
 // comes is bounded in size and time. Redirects are never followed: a 3xx is an answer like any other status.
 import type { Dispatcher } from 'undici'
+import { AppError } from '@mcpshield/contracts/errors'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { readEvents, type EventReader, type EventTaker } from './events.ts'
 import { clientGone, MAX_TIMER_MS, tooLate, unavailable } from './failures.ts'
@@ -159,6 +160,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
     this.#over()
+    if (cause instanceof AppError) return this.#fail(cause) // It may not be connected to.
     if (this.#answer.events) return this.#done()
     const what = this.#answer.status === 0 ? 'cannot be reached' : 'broke off before its answer was complete'
     this.#fail(unavailable(this.#slug, what, cause))

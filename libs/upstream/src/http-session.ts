@@ -76,6 +76,7 @@ function linkOf(session: Session): Link {
       if (status >= 300)
         throw unavailable(session.endpoint.slug, `answered a notification with status ${status}`)
     },
+    checkHold: () => undefined,
     follow() {
       if (followed !== undefined) return followed.promise
       const { promise, resolve } = (followed = Promise.withResolvers<void>())

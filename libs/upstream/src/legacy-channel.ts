@@ -11,6 +11,8 @@ import type { RequestOptions } from './upstream.ts'
 type LinkOptions = {
   startTimeoutMs: number
   close(): Promise<void>
+  /** Of the link; without it, as many as like may listen. */
+  checkHold?(): void
   log: Log
 }
 
@@ -19,7 +21,7 @@ export async function openChannelLink(
   channel: Channel,
   hello: Hello,
   events: LinkEvents,
-  { startTimeoutMs, close, log }: LinkOptions,
+  { startTimeoutMs, close, checkHold = () => undefined, log }: LinkOptions,
 ): Promise<Link> {
   const { slug } = channel
   const owners = new Map<number, RequestOptions>()
@@ -50,6 +52,7 @@ export async function openChannelLink(
       }
     },
     notify: (method, params) => channel.send({ method, ...(params === undefined ? {} : { params }) }),
+    checkHold,
     follow: () => Promise.resolve(), // All that is said comes on the one channel.
     async close() {
       unasked.end()

@@ -60,6 +60,7 @@ async function listen(
   { signal, onNotification }: Parameters<Peer['listen']>[1],
 ): Promise<Listening> {
   const link = await state.linked()
+  if (state.listeners.size === 0) link.checkHold()
   const { capabilities } = link.server
   const ended = Promise.withResolvers<void>()
   const listener: Listener = {

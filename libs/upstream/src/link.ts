@@ -29,6 +29,8 @@ export type Link = {
   /** Throws SessionLost when the server does not know the session any longer. */
   request(method: string, params: JsonObject, options: RequestOptions): Promise<RpcAnswer>
   notify(method: string, params?: JsonObject): Promise<void>
+  /** Throws an AppError when what carries the session may not be kept for listening alone: calls need room. */
+  checkHold(): void
   /**
    * From now on what is told outside of requests is listened for, where that needs a stream of its own. Resolves once
    * it is open, or is known not to be.

@@ -1,11 +1,12 @@
-// A server as a child process: exact argv and no shell, an environment of PATH and what the project named, a process group
-// of its own so that what it starts ends with it. One message is one line.
+// A server as a child process: exact argv and no shell, an environment of PATH, a mark and what the project named, a
+// process group of its own so that what it starts ends with it. One message is one line.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { jsonLine } from '@mcpshield/facts/json-line'
 import type { Log } from '@mcpshield/runtime/log'
 import { openChannel, type Channel } from './channel.ts'
 import { unavailable } from './failures.ts'
-import { parseMessage } from './upstream-json.ts'
+import { MARK, processFamily } from './process-family.ts'
+import { saidIn } from './upstream-json.ts'
 import type { UpstreamSpec } from './upstream.ts'
 
 export type StdioSpec = Extract<UpstreamSpec, { transport: 'stdio' }>
@@ -35,7 +36,8 @@ const OUTPUT_GRACE_MS = 1_000
 /** Throws an AppError when there cannot be such a process. */
 export function startProcess(spec: StdioSpec, log: Log): Running {
   const { slug } = spec
-  const child = spawned(spec)
+  const family = processFamily()
+  const child = spawned(spec, family.mark)
   const stderr = lastLines(child)
   let stopping = false
   const channel = openChannel(slug, (message) => {
@@ -55,6 +57,7 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
   )
   child.on('exit', (code, signal) => {
     killGroup(child, 'SIGKILL')
+    if (!stopping) void family.end()
     if (!stopping) log.warn({ upstream: slug, code, signal }, 'upstream process ended')
     const what = `stopped (${signal ?? `exit code ${code}`}) before it answered`
     const timer = setTimeout(() => over(what), OUTPUT_GRACE_MS)
@@ -64,8 +67,9 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
     })
   })
   readLines(child, (line) => {
-    const message = parseMessage(line)
-    if (message !== undefined) channel.receive(message)
+    const { messages, replies } = saidIn(line)
+    for (const message of messages) channel.receive(message)
+    for (const reply of replies) channel.send(reply).catch(() => undefined)
   })
   return {
     channel,
@@ -76,16 +80,18 @@ export function startProcess(spec: StdioSpec, log: Log): Running {
       stopping = true
       channel.hear = () => undefined
       channel.fail(unavailable(slug, why))
+      if (child.pid !== undefined && child.exitCode === null) await family.look(child.pid)
       await end(child, ended.promise)
+      await family.end()
     },
   }
 }
 
-function spawned(spec: StdioSpec): ChildProcessWithoutNullStreams {
+function spawned(spec: StdioSpec, mark: string): ChildProcessWithoutNullStreams {
   try {
     return spawn(spec.command, spec.args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { PATH: spec.path, ...spec.env },
+      env: { PATH: spec.path, ...spec.env, [MARK]: mark },
       shell: false,
       detached: true,
     })

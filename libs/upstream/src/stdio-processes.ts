@@ -22,6 +22,8 @@ export type Processes = AsyncDisposable & {
   isReady(running: Running): void
   /** None could be got to shake hands. */
   failed(): void
+  /** Throws an AppError when as many others are held as may be: the rest is for calls. */
+  checkHold(running: Running): void
 }
 
 type Entry = { tenant: Tenant; running: Running; readyAtMs: number | undefined }
@@ -34,6 +36,7 @@ type State = {
 }
 
 const MAX_PROCESSES = 16
+const MAX_HELD = 8
 const IDLE_MS = 10 * 60_000
 const SWEEP_MS = 30_000
 /** Who lived that long did not crash because of its start. */
@@ -62,6 +65,11 @@ export function openProcesses(spec: StdioSpec, log: Log): Processes {
       if (entry !== undefined) entry.readyAtMs = performance.now()
     },
     failed: () => starts.failed(),
+    checkHold(running) {
+      const others = [...entries.values()].filter((each) => each.running !== running && each.tenant.isHeld())
+      if (others.length >= MAX_HELD)
+        throw unavailable(spec.slug, `already keeps ${MAX_HELD} processes for clients that listen`)
+    },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       await Promise.all([...entries.values()].map((entry) => evict(state, entry, 'was removed')))

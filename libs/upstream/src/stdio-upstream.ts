@@ -103,8 +103,9 @@ async function legacyPeer(stdio: Stdio, speaker: Speaker): Promise<OwnedPeer> {
     if (taken !== undefined) processes.transfer(taken.running, tenant)
     const running = taken?.running ?? processes.start(tenant)
     const close = () => running.stop('was left')
+    const checkHold = () => processes.checkHold(running)
     try {
-      const options = { startTimeoutMs: START_TIMEOUT_MS, close, log }
+      const options = { startTimeoutMs: START_TIMEOUT_MS, close, checkHold, log }
       const link = await openChannelLink(running.channel, hello, events, options)
       processes.isReady(running)
       return link

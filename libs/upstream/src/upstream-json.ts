@@ -1,5 +1,6 @@
 // What upstreams answer, read so that it can be written again unchanged.
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
+import { refusedBatch } from '@mcpshield/mcp/batches'
 import { isObject } from '@mcpshield/mcp/messages'
 
 /** A number, where one can stand, of more digits than a JavaScript number may hold, or with an exponent. */
@@ -29,6 +30,20 @@ export function parseUpstreamJson(text: string): JsonValue | undefined {
 export function parseMessage(text: string): JsonObject | undefined {
   const value = parseUpstreamJson(text)
   return isObject(value) ? value : undefined
+}
+
+export type Said = {
+  messages: JsonObject[]
+  /** To be answered to what was asked in a way that is not accepted. */
+  replies: JsonObject[]
+}
+
+/** What a text of an upstream's says: one message, or none; a batch is refused, and whoever waits for it learns of it. */
+export function saidIn(text: string): Said {
+  const value = parseUpstreamJson(text)
+  if (!Array.isArray(value)) return { messages: isObject(value) ? [value] : [], replies: [] }
+  const { answers, replies } = refusedBatch(value, 'The upstream')
+  return { messages: answers, replies }
 }
 
 const keepNumber: Reviver = (_key, value, { source }) =>

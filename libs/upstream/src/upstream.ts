@@ -1,6 +1,7 @@
 // The connection to a real MCP server, whatever its transport and era.
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Era, Message, RpcAnswer } from '@mcpshield/mcp/messages'
+import type { Reach } from './reach.ts'
 
 /** The client that a conversation with a server is held for. */
 export type Speaker = {
@@ -85,6 +86,8 @@ export type UpstreamSpec = { slug: string } & (
       url: string
       headers: Record<string, string>
       tokens?: TokenSource
+      /** What the operator lets be connected to; anything where it is absent. */
+      reach?: Reach | undefined
     }
   | {
       transport: 'stdio'

@@ -2,7 +2,7 @@
 // is asked who it is before `initialize`: `--probe refuse|ignore|die|leave|sulk` (leave: refuse, then end; sulk: refuse, then
 // refuse `initialize` too). `--slow MS`: starts slowly. `--deaf`: ignores
 // the end of its input and SIGTERM.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 
@@ -23,6 +23,9 @@ const { values } = parseArgs({
     deaf: { type: 'boolean', default: false },
   },
 })
+const ORPHAN = `const child = require('node:child_process').spawn('/bin/sleep', ['1000'], { stdio: 'ignore', detached: true })
+child.unref()
+console.log(child.pid)`
 const isLegacy = values.era !== 'modern'
 const isModern = values.era !== 'legacy'
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
@@ -93,6 +96,14 @@ function call(id: unknown, params: Params): unknown {
       process.stdin.pause()
       setInterval(() => undefined, 1_000)
       return answer(text)
+    case 'batch':
+      process.stdout.write(
+        `${JSON.stringify([
+          { jsonrpc: '2.0', id, result: { content: [] } },
+          { jsonrpc: '2.0', id: 'theirs', method: 'sampling/createMessage', params: {} },
+        ])}\n`,
+      )
+      return undefined
     case 'nonsense':
       process.stdout.write(
         'this is no JSON\n\n{"jsonrpc":"2.0","id":"somebody else","result":{}}\n[]\nnull\n',
@@ -134,6 +145,12 @@ function call(id: unknown, params: Params): unknown {
       return answer(text)
     case 'child':
       return answer(String(spawn('sleep', ['1000'], { stdio: 'ignore' }).pid))
+    case 'escapes': {
+      // In a session of its own; `bare`: without our environment; `orphan`: its parent is gone, too.
+      if (text === 'orphan') return answer(spawnSync(process.execPath, ['-e', ORPHAN]).stdout.toString())
+      const env = text === 'bare' ? {} : process.env
+      return answer(String(spawn('/bin/sleep', ['1000'], { stdio: 'ignore', detached: true, env }).pid))
+    }
     case 'later':
       setTimeout(() => say({ method: 'notifications/message', params: { data: text } }), 50)
       return answer(text)

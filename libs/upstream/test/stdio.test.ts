@@ -5,6 +5,7 @@ import type { Message, RpcAnswer } from '@mcpshield/mcp/messages'
 import { connectUpstream } from '../src/connect.ts'
 import { listUpstreamTools } from '../src/list-tools.ts'
 import type { Peer, RequestOptions, Upstream } from '../src/upstream.ts'
+import { MARK } from '../src/process-family.ts'
 import { silent, speakerOf, within } from './speakers.ts'
 
 // Processes take their time on a busy machine.
@@ -135,12 +136,31 @@ describe('a process', () => {
     expect(textOf(await call(peer, 'echo', 'again'))).toBe('again')
   })
 
+  test('that answers with a batch is told so, and so is who waits for its answer', async () => {
+    const speaker = speakerOf('legacy')
+    const peer = await start().peer(speaker)
+    await expect(call(peer, 'batch')).resolves.toEqual({
+      error: { code: -32600, message: expect.stringContaining('JSON-RPC batch') },
+    })
+    expect(speaker.asked).toEqual([])
+    const heard = JSON.parse(textOf(await call(peer, 'heard')) ?? '') as object[]
+    expect(heard).toContainEqual({
+      jsonrpc: '2.0',
+      id: 'theirs',
+      error: { code: -32600, message: expect.stringContaining('one message at a time') },
+    })
+  })
+
   test('sees nothing of our environment but PATH and what was named', async () => {
     process.env.SECRET_OF_THE_GATEWAY = 'secret'
     const peer = await start({ env: { NAMED: 'yes' } }).peer(speakerOf('legacy'))
     const env = JSON.parse(textOf(await call(peer, 'env')) ?? '') as object
     delete process.env.SECRET_OF_THE_GATEWAY
-    expect(env).toEqual({ PATH: '/usr/bin:/bin', NAMED: 'yes' })
+    expect(env).toEqual({
+      PATH: '/usr/bin:/bin',
+      NAMED: 'yes',
+      [MARK]: expect.stringMatching(/^[0-9a-f]{24}$/),
+    })
   })
 
   test('that cannot be started says so, and a shell never sees its arguments', async () => {
@@ -211,6 +231,35 @@ describe('a process ends', () => {
     await isOver(child)
   })
 
+  describe.runIf(process.platform === 'linux')('and what has left its group', () => {
+    test.for(['marked', 'bare', 'orphan'])('ends with it (%s)', async (kind) => {
+      const upstream = start()
+      const peer = await upstream.peer(speakerOf('legacy'))
+      const pid = Number(textOf(await call(peer, 'escapes', kind)))
+      expect(isAlive(pid)).toBe(true)
+      await upstream[Symbol.asyncDispose]()
+      await isOver(pid)
+    })
+
+    test.for(['marked', 'orphan'])('ends when it crashes (%s)', async (kind) => {
+      const peer = await start().peer(speakerOf('legacy'))
+      const pid = Number(textOf(await call(peer, 'escapes', kind)))
+      await call(peer, 'crash').catch(() => undefined)
+      await isOver(pid)
+    })
+
+    test('is another’s, if it is of another process: that one goes on', async () => {
+      const upstream = start()
+      const [one, two] = [await upstream.peer(speakerOf('legacy')), await upstream.peer(speakerOf('legacy'))]
+      const [gone, stays] = [await call(one, 'escapes'), await call(two, 'escapes')].map((each) =>
+        Number(textOf(each)),
+      )
+      await call(one, 'crash').catch(() => undefined)
+      await isOver(gone!)
+      expect(isAlive(stays!)).toBe(true)
+    })
+  })
+
   test('and what has left its group speaks no longer in its name', async () => {
     const escaped = `setInterval(() => console.log(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { pid: process.pid } })), 50)`
     const leader = `
@@ -273,6 +322,25 @@ describe('in the legacy era', () => {
     gone.abort()
     await Promise.all(hanging)
     await expect(upstream.peer(speakerOf('legacy'))).resolves.toBeDefined()
+  })
+
+  test('are kept for listening in half of their number alone, so that calls find one', async () => {
+    const upstream = start()
+    const end = new AbortController()
+    const options = { signal: end.signal, onNotification: () => undefined }
+    const listeners = await Promise.all(Array.from({ length: 8 }, () => upstream.peer(speakerOf('legacy'))))
+    for (const each of listeners) await each.listen({ toolsListChanged: true }, options)
+    const ninth = await upstream.peer(speakerOf('legacy'))
+    await expect(ninth.listen({ toolsListChanged: true }, options)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('8 processes for clients that listen'),
+    })
+    // Who listens already may listen for more.
+    await listeners[0]?.listen({ promptsListChanged: true }, options)
+    for (let each = 0; each < 10; each++)
+      expect(textOf(await call(await upstream.peer(speakerOf('legacy')), 'echo', 'a'))).toBe('a')
+    end.abort()
+    await ninth.listen({ toolsListChanged: true }, { ...options, signal: new AbortController().signal })
   })
 
   test('progress finds its request, and what says nothing of it is the newest request’s', async () => {

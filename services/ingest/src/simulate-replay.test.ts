@@ -440,6 +440,11 @@ describe('a denial that no policy made', () => {
 
   test.for<[string, InForce]>([
     ['killed', { policy, snapshot: { killed: true } }],
+    ['killed', { policy, snapshot: { organization_killed: true } }],
+    ['killed', { policy, killed: true }],
+    ['revoked', { policy, expires_at: '2020-01-01T00:00:00Z' }],
+    ['quarantined', { policy, quarantined: 'The definition of x changed since it was approved: see.' }],
+    ['quarantined', { policy, quarantined: 'The definition of x could not be recorded yet; try again.' }],
     ['no_policy', { policy, snapshot: 'none' }],
     ['policy_unavailable', { policy, current: false }],
     ['key_upstreams', { policy, upstreams: ['elsewhere'] }],
@@ -456,10 +461,21 @@ describe('a denial that no policy made', () => {
     expect(draftOf(policy).replay(row)).toEqual(inForce.snapshot === 'none' ? 'no_facts' : allowed())
   })
 
-  test('is not taken for one of a rule of the same name', async () => {
-    const killed = policyOf(rules('{ id: killed, tool: "*", decision: deny }'))
-    const [event] = await recordsOf([call!], { policy: killed })
-    expect(event).toMatchObject({ decision: 'deny', rule: 'killed' })
-    expect(outsidePolicy(rowOf(event!, { readsArguments: false }))).toBeUndefined()
+  test('is known as malformed where a message was refused unread', async () => {
+    const [event] = await recordsOf([call!], { policy, snapshot: { killed: true } })
+    const refused = { method: '', tool: '', rule: 'malformed', reason: 'The body is no JSON.' }
+    const row = rowOf({ ...event!, ...refused }, { readsArguments: false })
+    expect(outsidePolicy(row)).toBe('malformed')
+    expect(outsidePolicy({ ...row, method: 'tools/call' })).toBeUndefined()
   })
+
+  test.for(['killed', 'revoked', 'quarantined', 'malformed', 'key_upstreams'])(
+    'is not taken for one of a rule that is called %s, too',
+    async (id) => {
+      const policyOfThatRule = policyOf(rules(`{ id: ${id}, tool: "*", decision: deny }`))
+      const [event] = await recordsOf([call!], { policy: policyOfThatRule })
+      expect(event).toMatchObject({ decision: 'deny', rule: id })
+      expect(outsidePolicy(rowOf(event!, { readsArguments: false }))).toBeUndefined()
+    },
+  )
 })

@@ -29,6 +29,11 @@ export type InForce = {
   take?: PdpDeps['limits']['take']
   /** Of the credential. */
   upstreams?: string[] | null
+  /** Of the credential. */
+  killed?: boolean
+  expires_at?: string | null
+  /** Why the tool is in quarantine. */
+  quarantined?: string
   org_id?: string
 }
 
@@ -39,6 +44,7 @@ export type Decider = {
 
 export function decider(inForce: InForce, audit: AuditPublisher): Decider {
   const { policy, above = null, snapshot = {}, current = true, upstreams = null, org_id = ORG } = inForce
+  const { killed = false, expires_at = null, quarantined } = inForce
   const time = { now: new Date(0) }
   const project = snapshot === 'none' ? undefined : projectOf(policy, above, { org_id, ...snapshot })
   const none = () => undefined
@@ -73,10 +79,11 @@ export function decider(inForce: InForce, audit: AuditPublisher): Decider {
         name,
         labels,
         upstreams,
-        expires_at: null,
+        expires_at,
+        killed,
         subject: key_id,
       }
-      const verdict = await point.decideCall({ credential, ...call, requestId: null })
+      const verdict = await point.decideCall({ credential, ...call, quarantined, requestId: null })
       await verdict.recorded
     },
   }

@@ -5,7 +5,9 @@ import { decodeJwt, decodeProtectedHeader, jwtVerify, type JWTPayload, type JWTV
 import { LRUCache } from 'lru-cache'
 import type { TokenIssuer } from '@mcpshield/contracts/projects'
 import { egressFetch, type Lookup } from '@mcpshield/oauth/egress'
+import type { EgressBound } from '@mcpshield/oauth/egress-bound'
 import { issuerKeys } from '@mcpshield/oauth/issuer-keys'
+import { issuerTerms } from '@mcpshield/pdp/current-credential'
 import type { Credential, ProjectPolicy } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
 
@@ -20,6 +22,8 @@ export type BearerOptions = {
   log: Log
   /** How hosts of issuers are looked up; as the system does when absent. */
   lookup?: Lookup
+  /** The operator's, of where their keys may be. */
+  bound?: EgressBound | undefined
 }
 
 /** Signatures by a key pair only: a public key is no secret to sign with. */
@@ -47,7 +51,7 @@ const MAX_ISSUERS = 1_000
 
 type Known = { credential: Credential; terms: string; untilMs: number }
 
-export function openBearer({ publicUrl, log, lookup }: BearerOptions): Bearer {
+export function openBearer({ publicUrl, log, lookup, bound }: BearerOptions): Bearer {
   const known = new LRUCache<string, Known>({ max: MAX_KNOWN })
   const keys = new LRUCache<string, JWTVerifyGetKey>({ max: MAX_ISSUERS })
   const told = new WeakSet<object>()
@@ -62,7 +66,8 @@ export function openBearer({ publicUrl, log, lookup }: BearerOptions): Bearer {
     const name = JSON.stringify([issuer, jwks_url])
     const found = keys.get(name)
     if (found !== undefined) return found
-    const fetch = egressFetch({ own: jwks_url ?? issuer, ...(lookup === undefined ? {} : { lookup }) })
+    const own = jwks_url ?? issuer
+    const fetch = egressFetch({ own, bound, ...(lookup === undefined ? {} : { lookup }) })
     const made = issuerKeys({ issuer, jwksUrl: jwks_url, fetch })
     keys.set(name, made)
     return made
@@ -155,11 +160,13 @@ function isAccessToken(claims: JWTPayload): claims is Claims {
 
 const MAX_GROUPS = 1_000
 
-function personOf(claims: Claims, { issuer, groups_claim = 'groups' }: TokenIssuer, projectId: string) {
+function personOf(claims: Claims, trusted: TokenIssuer, projectId: string) {
+  const { issuer, groups_claim = 'groups' } = trusted
   // Not known is something else than none.
   const groups = Object.hasOwn(claims, groups_claim) ? textsOf(claims[groups_claim]) : undefined
   return {
     key_id: null,
+    issuer_terms: issuerTerms(trusted),
     // Of this project alone: nothing of a person's there is reached from here.
     subject: sha256(`${projectId}\n${issuer}\n${claims.sub}`),
     name: 'token',

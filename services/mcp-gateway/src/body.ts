@@ -19,9 +19,9 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bo
       } else if (only === undefined) only = chunk
       else (chunks ??= [only]).push(chunk)
     })
-    request.once('end', () => resolve(textOf(chunks === undefined ? only : Buffer.concat(chunks))))
-    request.once('close', () => resolve('gone'))
-    request.once('error', () => resolve('gone'))
+    request.on('end', () => resolve(textOf(chunks === undefined ? only : Buffer.concat(chunks))))
+    request.on('close', () => resolve('gone'))
+    request.on('error', () => resolve('gone'))
   })
 }
 

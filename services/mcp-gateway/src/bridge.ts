@@ -31,7 +31,7 @@ export type Crossing = {
 }
 
 /** Methods whose answer may ask for input in the modern era. */
-const TAKES_INPUT = new Set(['tools/call', 'prompts/get', 'resources/read'])
+export const TAKES_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 const MAX_ROUNDS = 16
 /** That a person is asked in one breath. */
 const MAX_QUESTIONS = 20

@@ -48,6 +48,8 @@ export type Exchange = {
   signal: AbortSignal
   /** Modern era: the Mcp-Param-* headers, names in lower case without the prefix, values decoded. */
   paramHeaders: Record<string, string>
+  /** Opens the request's own stream. False when there can be none: the client takes none, or has too many open. */
+  openStream(): boolean
   /** On the request's own stream, before its answer. */
   notify(message: Message): void
   /** Legacy era: asks the client while its request runs; an error answer when it cannot be asked. */

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { EGRESS_FORM, isEgress } from '@mcpshield/oauth/egress-bound'
 import { HOST, hexKey, NATS_CREDS, NATS_URL, port, REDIS_URL } from '@mcpshield/runtime/variables'
+import { COMMANDS_FORM, isCommands } from './upstream-commands.ts'
 
 const list = z
   .string()
@@ -39,6 +41,16 @@ export const Config = z.object({
   UPSTREAM_TIMEOUT_MS: z.coerce.number().int().positive().default(60_000),
   /** PATH that upstream processes are started with; they see nothing else of our environment. */
   UPSTREAM_PATH: z.string().default('/usr/local/bin:/usr/bin:/bin'),
+  /** Hosts that upstreams, connections and token issuers of projects may be at; the same in the projects service. */
+  UPSTREAM_EGRESS: z
+    .string()
+    .default('any')
+    .refine(isEgress, { error: `must be ${EGRESS_FORM}` }),
+  /** Programs that may be started as upstreams. */
+  UPSTREAM_COMMANDS: z
+    .string()
+    .default('any')
+    .refine(isCommands, { error: `must be ${COMMANDS_FORM}` }),
 })
 export type Config = z.infer<typeof Config>
 

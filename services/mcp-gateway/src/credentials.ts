@@ -1,6 +1,7 @@
 // Who asks: the holder of an API key or, at a project's own endpoint, of an access token of the issuer it trusts. Every
 // way in passes here.
 import type { IncomingHttpHeaders } from 'node:http'
+import { currentCredential } from '@mcpshield/pdp/current-credential'
 import type { Credential, ProjectPolicy, Snapshots } from '@mcpshield/pdp/snapshots'
 
 export type CredentialDeps = {
@@ -46,17 +47,15 @@ function ofProject(credential: Credential | undefined, project: string | null): 
   return project === null || credential?.project_id === project ? credential : undefined
 }
 
-/** Whether a credential that was good still is: a key that is not revoked, a token that is not over. */
+/** Whether a credential that was good still is: a key that is not revoked, a token that is not over and still trusted. */
 export function stillHolds(
   snapshots: CredentialDeps['snapshots'],
   credential: Credential,
   now: Date,
 ): boolean {
-  if ('digest' in credential)
-    return snapshots.credentialByDigest(String(credential.digest), now) !== undefined
-  const { expires_at } = credential
-  if (expires_at !== null && Date.parse(expires_at) <= now.getTime()) return false
-  return Boolean(snapshots.project(credential.project_id)?.snapshot.token_issuer)
+  if (currentCredential(snapshots, credential, now) === undefined) return false
+  // A token is a project's: without one it is good for nothing.
+  return 'digest' in credential || snapshots.project(credential.project_id) !== undefined
 }
 
 /** Whether a kill switch stops everything that the credential could ask for. */

@@ -24,7 +24,7 @@ import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import { isChange } from '@mcpshield/upstream/change-filter'
 import type { Log } from '@mcpshield/runtime/log'
-import { cannotAnswer, cross, inEraOf, modernResult, type Crossing } from './bridge.ts'
+import { cannotAnswer, cross, inEraOf, modernResult, TAKES_INPUT, type Crossing } from './bridge.ts'
 import type { Client, Exchange } from './client.ts'
 import { runConnector } from './connector-call.ts'
 import type { Conversations } from './conversations.ts'
@@ -245,11 +245,8 @@ async function run(deps: DecidedDeps, running: Running, verdict: Verdict): Promi
     if (failed !== undefined) return failed
   }
   const startedMs = performance.now()
-  const [done, failed] = await Promise.all([
-    runCall(deps, running, verdict),
-    stored(verdict, method, exchange),
-  ])
-  const { written, ...outcome } = done
+  const { written, ...outcome } = await runCall(deps, running, verdict)
+  const failed = await stored(verdict, method, exchange)
   void verdict.finish({
     ...outcome,
     durationMs: performance.now() - startedMs,
@@ -357,6 +354,10 @@ async function runUpstream(
     return { answer: { error }, outcome: 'error', rows: null, redactions: 0 }
   }
   const peer = await deps.conversations.with(runtime, slug, exchange)
+  if (peer.era === 'legacy' && answersNothing(running)) {
+    const error = { code: INVALID_PARAMS, message: ANSWERS_NOTHING }
+    return { answer: { error }, outcome: 'error', rows: null, redactions: 0 }
+  }
   const changed = await changedMeanwhile(deps, running, upstream)
   if (changed !== undefined) return changed
   const obligations =
@@ -408,6 +409,20 @@ async function runUpstream(
     redactions: shown.count,
     maxBytes: tighter(obligations.max_bytes, task?.max_bytes),
   }
+}
+
+const ANSWERS_NOTHING =
+  'These inputResponses answer nothing: the requestState that came with the questions is missing.'
+
+/**
+ * At a server of the legacy era the call that asked is held open here, and only its state finds it. A modern server without
+ * a state of its own takes answers that come with none.
+ */
+function answersNothing({ exchange, target, carried }: Running): boolean {
+  const isRetry = exchange.client.era === 'modern' && TAKES_INPUT.has(target.method)
+  return (
+    isRetry && carried.open === undefined && withoutApproval(target.params['inputResponses']) !== undefined
+  )
 }
 
 /** The client's id of a task: that of the request, or the one it got from the call that made it. */

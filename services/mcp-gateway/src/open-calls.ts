@@ -1,6 +1,7 @@
 // Calls of modern clients that run on legacy servers: the server's call stays open while its questions travel to the
 // client as input-required results, and come back with the retry, to whichever instance.
 import { randomUUID } from 'node:crypto'
+import { AppError } from '@mcpshield/contracts/errors'
 import { isObject, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
 import { canAnswer } from '@mcpshield/mcp/questions'
 import type { JsonObject } from '@mcpshield/policy/facts'
@@ -34,6 +35,8 @@ type OpenCall = {
   answer(responses: JsonObject): void
   next(signal: AbortSignal): Promise<Step>
   tellOn(tell: Crossing['tell']): void
+  /** True while its client has its questions and has not come back. */
+  isWaiting(): boolean
   end(): void
 }
 
@@ -45,12 +48,14 @@ type OpenCallDeps = {
 
 /** How long a client may take to come back with its input. */
 const WAITS_MS = 10 * 60_000
+/** In all, and of one asker, who may not take the room of the others. */
 const MAX_OPEN = 10_000
+const MAX_OPEN_OF_ONE = 1_000
 /** Questions that a server asks in one breath travel together. */
 const GATHER_MS = 20
 
 export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
-  const open = new Map<string, OpenCall>()
+  const open = openByOwner()
 
   /** What comes next of a call; it is kept only as long as it waits for its client. */
   const step = async (id: string, call: OpenCall, signal: AbortSignal): Promise<Step> => {
@@ -60,7 +65,7 @@ export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
       isWaiting = 'asks' in next
       return next
     } finally {
-      if (!isWaiting) open.delete(id)
+      if (!isWaiting) open.remove(id)
     }
   }
   const resumeHere: OpenCalls['resumeHere'] = async (id, owner, responses, signal) => {
@@ -72,9 +77,9 @@ export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
   return {
     async start(crossing) {
       const id = randomUUID()
-      const call = openCall(crossing, { instance, call: id }, () => open.delete(id))
-      if (open.size >= MAX_OPEN) open.values().next().value?.end()
-      open.set(id, call)
+      open.makeRoom(crossing.exchange.client.credential.subject)
+      const call = openCall(crossing, { instance, call: id }, () => open.remove(id))
+      open.add(id, call)
       return step(id, call, crossing.exchange.signal)
     },
     async resume(opened, responses, { tell, exchange }) {
@@ -86,6 +91,40 @@ export function openCalls({ instance, elsewhere }: OpenCallDeps): OpenCalls {
     },
     resumeHere,
   }
+}
+
+/** Calls by id, and counted by owner. */
+function openByOwner() {
+  const open = new Map<string, OpenCall>()
+  const owned = new Map<string, Set<OpenCall>>()
+  const most = () => [...owned.values()].reduce((one, other) => (other.size > one.size ? other : one))
+  return {
+    get: (id: string) => open.get(id),
+    add(id: string, call: OpenCall) {
+      open.set(id, call)
+      owned.set(call.owner, (owned.get(call.owner) ?? new Set()).add(call))
+    },
+    remove(id: string) {
+      const call = open.get(id)
+      if (call === undefined) return
+      open.delete(id)
+      const own = owned.get(call.owner)
+      own?.delete(call)
+      if (own?.size === 0) owned.delete(call.owner)
+    },
+    /** For one more call of an owner. Throws an AppError when none of those who must make it can. */
+    makeRoom(owner: string) {
+      const own = owned.get(owner)
+      if (own !== undefined && own.size >= MAX_OPEN_OF_ONE) endOldest(own)
+      else if (open.size >= MAX_OPEN) endOldest(most())
+    },
+  }
+}
+
+/** Of those that wait for their client: what the server works on goes on. */
+function endOldest(calls: Set<OpenCall>): void {
+  for (const call of calls) if (call.isWaiting()) return call.end()
+  throw new AppError('RATE_LIMITED', 'There are as many calls under way as there may be: try again later.')
 }
 
 type Question = { message: Message; settle(answer: RpcAnswer): void }
@@ -100,6 +139,10 @@ function openCall(crossing: Crossing, opened: Opened, onEnd: () => void): OpenCa
   let tell = crossing.tell
   let nextKey = 1
   let idle: NodeJS.Timeout | undefined
+  const stopIdling = () => {
+    clearTimeout(idle)
+    idle = undefined
+  }
 
   const ask = (message: Message, signal: AbortSignal): Promise<RpcAnswer> => {
     if (!canAnswer(client.capabilities, message)) return Promise.resolve(cannotAnswer(message))
@@ -123,16 +166,17 @@ function openCall(crossing: Crossing, opened: Opened, onEnd: () => void): OpenCa
   )
   answered.catch(() => undefined).finally(() => deadline[Symbol.dispose]())
   const end = () => {
-    clearTimeout(idle)
+    stopIdling()
     gone.abort()
     onEnd()
   }
   return {
     owner: client.credential.subject,
+    isWaiting: () => idle !== undefined,
     end,
     tellOn: (given) => void (tell = given),
     answer(responses) {
-      clearTimeout(idle)
+      stopIdling()
       for (const [key, { settle }] of questions) {
         const response = Object.hasOwn(responses, key) ? responses[key] : undefined
         if (!isObject(response)) continue

@@ -82,6 +82,10 @@ export class OpenExchange implements Exchange {
     return this.#controller.signal
   }
 
+  openStream(): boolean {
+    return this.#streamOf() !== null
+  }
+
   notify(message: Message): void {
     if (!this.#isOver) this.#streamOf()?.send(messageJson(message))
   }

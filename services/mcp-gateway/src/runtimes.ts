@@ -4,10 +4,12 @@ import type { Runtime } from '@mcpshield/contracts/projects'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Snapshots } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
-import { connectUpstream } from '@mcpshield/upstream/connect'
+import { connectUpstream, refusedUpstream } from '@mcpshield/upstream/connect'
+import type { Reach } from '@mcpshield/upstream/reach'
 import type { TokenSource, Upstream, UpstreamSpec } from '@mcpshield/upstream/upstream'
 import { openConnectors, type Connectors } from './connectors/connectors.ts'
 import { resourceNames, type ResourceNames } from './resource-names.ts'
+import type { CommandBound } from './upstream-commands.ts'
 import { toolCatalog, type Pins, type ToolCatalog } from '@mcpshield/mcp/tool-catalog'
 
 export type RunningUpstream = { slug: string; connection: Upstream; catalog: ToolCatalog }
@@ -34,6 +36,9 @@ type RuntimesDeps = {
   reportTools(projectId: string, upstreamId: string, tools: Parameters<Report>[0]): ReturnType<Report>
   tokens(projectId: string, upstreamId: string): TokenSource
   upstreamPath: string
+  /** The operator's bounds; where one is absent, anything goes. */
+  reach?: Reach | undefined
+  commands?: CommandBound | undefined
   log: Log
 }
 
@@ -78,13 +83,13 @@ export function connectRuntimes(deps: RuntimesDeps): Runtimes {
 }
 
 function openRuntime(projectId: string, runtime: Runtime, deps: RuntimesDeps): ProjectRuntime {
-  const connectors = openConnectors(runtime.connections, (message) => deps.log.warn(message))
+  const connectors = openConnectors(runtime.connections, (message) => deps.log.warn(message), deps.reach)
   const upstreams = runtime.upstreams
     .map((spec): RunningUpstream => {
       const { id, slug } = spec
       return {
         slug,
-        connection: connectUpstream(specOf(projectId, spec, deps), deps.log),
+        connection: connectionOf(specOf(projectId, spec, deps), deps),
         catalog: toolCatalog({
           slug,
           pins: () => deps.pins(id),
@@ -110,6 +115,11 @@ function openRuntime(projectId: string, runtime: Runtime, deps: RuntimesDeps): P
   }
 }
 
+function connectionOf(spec: UpstreamSpec, { commands, log }: RuntimesDeps): Upstream {
+  const refused = spec.transport === 'stdio' ? commands?.(spec) : undefined
+  return refused === undefined ? connectUpstream(spec, log) : refusedUpstream(spec.slug, refused)
+}
+
 function specOf(projectId: string, spec: Runtime['upstreams'][number], deps: RuntimesDeps): UpstreamSpec {
   const { id, slug, transport, url, headers, command, args, env, oauth } = spec
   if (transport === 'stdio') {
@@ -117,5 +127,6 @@ function specOf(projectId: string, spec: Runtime['upstreams'][number], deps: Run
     return { slug, transport, command, args, env, path: deps.upstreamPath }
   }
   if (url === null) throw new AppError('INTERNAL', `The upstream ${slug} has no URL.`)
-  return { slug, transport, url, headers, ...(oauth ? { tokens: deps.tokens(projectId, id) } : {}) }
+  const tokens = oauth ? { tokens: deps.tokens(projectId, id) } : {}
+  return { slug, transport, url, headers, ...tokens, reach: deps.reach }
 }

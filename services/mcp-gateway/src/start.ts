@@ -3,6 +3,7 @@ import { connectBus, type Bus } from '@mcpshield/bus/connect'
 import { flow } from '@mcpshield/contracts/flow'
 import { mcpGateway } from '@mcpshield/contracts/mcp-gateway'
 import { projects } from '@mcpshield/contracts/projects'
+import { egressBound } from '@mcpshield/oauth/egress-bound'
 import { openDecisionPoint, type OpenDecisionPoint } from '@mcpshield/pdp/open'
 import { hmacSha256 } from '@mcpshield/pdp/record'
 import { healthOf } from '@mcpshield/runtime/health'
@@ -14,9 +15,11 @@ import { gatewayCore } from './core.ts'
 import { isKilled, stillHolds } from './credentials.ts'
 import { answerNotification, answerRequest } from './endpoint.ts'
 import { newInstanceId } from './instance.ts'
+import { reachWithin } from './reach.ts'
 import { connectRuntimes, type Runtimes } from './runtimes.ts'
 import { connectSessionStore } from './session-store.ts'
 import { tryConnection, tryUpstream } from './trials.ts'
+import { commandBound } from './upstream-commands.ts'
 import { upstreamTokens } from './upstream-tokens.ts'
 import { watchPinsAndApprovals, type Watched } from './watched.ts'
 
@@ -57,7 +60,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       log,
       store,
       peers,
-      bearer: openBearer({ publicUrl: publicUrl(config), log }),
+      bearer: openBearer({ publicUrl: publicUrl(config), bound: egressBound(config.UPSTREAM_EGRESS), log }),
       answerRequest: (exchange) => answerRequest(core.endpoint, exchange),
       answerNotification: (client, _only, method) => answerNotification(core.endpoint, client, method),
     }),
@@ -89,6 +92,8 @@ function openRuntimes(
     tokens: (projectId, upstreamId) =>
       upstreamTokens((input) => bus.call(projects.rpc.getUpstreamToken, input), projectId, upstreamId),
     upstreamPath: config.UPSTREAM_PATH,
+    reach: reachWithin(egressBound(config.UPSTREAM_EGRESS)),
+    commands: commandBound(config.UPSTREAM_COMMANDS),
     log,
   })
 }

@@ -4,12 +4,14 @@ import type { DecisionPoint } from '@mcpshield/pdp/decide-call'
 import { climbs } from '@mcpshield/facts/climbing-path'
 import {
   DENIED,
+  INTERNAL_ERROR,
   INVALID_PARAMS,
   isObject,
   META,
   metaOf,
   type Message,
   type RpcAnswer,
+  type RpcError,
 } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Log } from '@mcpshield/runtime/log'
@@ -39,11 +41,11 @@ export async function listen(
   exchange: Exchange,
 ): Promise<RpcAnswer> {
   const { request } = exchange
-  const filter = request.params['notifications']
-  if (!isObject(filter))
-    return { error: { code: INVALID_PARAMS, message: 'The filter (notifications) must be an object.' } }
-  const wanted = await wantedOf(deps, runtime, exchange, filter)
-  if ('error' in wanted) return wanted
+  const asked = askedOf(deps, runtime, exchange)
+  if ('error' in asked) return asked
+  // Whoever may not have another stream costs no decision, and no stream of an upstream's.
+  if (!exchange.openStream()) return { error: { code: INTERNAL_ERROR, message: NO_STREAM } }
+  const wanted = await wantedOf(deps, runtime, exchange, asked)
   const over = new AbortController()
   const end = () => over.abort()
   exchange.signal.addEventListener('abort', end, { once: true })
@@ -67,6 +69,34 @@ export async function listen(
   }
 }
 
+const NO_STREAM = 'There are as many event streams open for this key as there may be.'
+
+/** What a filter asks for of which upstreams. */
+type Asked = { reachable: RunningUpstream[]; lists: JsonObject; uris: string[] }
+
+function askedOf(
+  { pdp }: SubscriptionDeps,
+  runtime: ProjectRuntime,
+  { only, client, request }: Exchange,
+): Asked | { error: RpcError } {
+  const invalid = (message: string) => ({ error: { code: INVALID_PARAMS, message } })
+  const filter = request.params['notifications']
+  if (!isObject(filter)) return invalid('The filter (notifications) must be an object.')
+  const uris = filter['resourceSubscriptions'] ?? []
+  const isList = Array.isArray(uris) && uris.length <= MAX_URIS
+  if (!isList || !uris.every((uri): uri is string => typeof uri === 'string'))
+    return invalid(`resourceSubscriptions must be a list of at most ${MAX_URIS} URIs.`)
+  const reachable = runtime.upstreams.filter(
+    ({ slug }) => (only === null || slug === only) && pdp.mayList(client.credential, slug),
+  )
+  if (only !== null && reachable.length === 0)
+    return { error: { code: DENIED, message: `There is no upstream ${only} for this key.` } }
+  const lists = Object.fromEntries(
+    LIST_CHANGES.filter((each) => filter[each] === true).map((each) => [each, true]),
+  )
+  return { reachable, lists, uris }
+}
+
 type Wanted = { upstream: RunningUpstream; filter: JsonObject }
 
 /** What is wanted of each upstream, without the resources that the policy denies. */
@@ -74,29 +104,9 @@ async function wantedOf(
   deps: SubscriptionDeps,
   runtime: ProjectRuntime,
   exchange: Exchange,
-  filter: JsonObject,
-): Promise<Wanted[] | { error: { code: number; message: string } }> {
-  const { only, client } = exchange
-  const uris = filter['resourceSubscriptions'] ?? []
-  if (
-    !Array.isArray(uris) ||
-    uris.length > MAX_URIS ||
-    !uris.every((uri): uri is string => typeof uri === 'string')
-  )
-    return {
-      error: {
-        code: INVALID_PARAMS,
-        message: `resourceSubscriptions must be a list of at most ${MAX_URIS} URIs.`,
-      },
-    }
-  const reachable = runtime.upstreams.filter(
-    ({ slug }) => (only === null || slug === only) && deps.pdp.mayList(client.credential, slug),
-  )
-  if (only !== null && reachable.length === 0)
-    return { error: { code: DENIED, message: `There is no upstream ${only} for this key.` } }
-  const lists = Object.fromEntries(
-    LIST_CHANGES.filter((each) => filter[each] === true).map((each) => [each, true]),
-  )
+  { reachable, lists, uris }: Asked,
+): Promise<Wanted[]> {
+  const { only } = exchange
   const allowed = new Map<string, string[]>()
   for (const name of uris) {
     const found = only === null ? runtime.resources.resolve(name) : { slug: only, uri: name }

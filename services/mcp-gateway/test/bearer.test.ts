@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { exportSPKI, generateKeyPair, importJWK, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { TokenIssuer as Trusted } from '@mcpshield/contracts/projects'
+import { issuerTerms } from '@mcpshield/pdp/current-credential'
 import type { ProjectPolicy } from '@mcpshield/pdp/snapshots'
 import { openBearer, resourceUrl } from '../src/bearer.ts'
 import { sign, startTokenIssuer, type TokenIssuer } from './token-issuer.ts'
@@ -57,6 +58,7 @@ describe('an access token of the project’s issuer', () => {
       project_id: PROJECT,
       org_id: ORG,
       key_id: null,
+      issuer_terms: issuerTerms({ issuer: issuer.url }),
       subject: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       name: 'token',
       labels: [],

@@ -174,14 +174,65 @@ describe('a call that waits for its client', () => {
     expect(state.isAborted).toBe(false)
     expect(await calls.resume(open, ACCEPTED, crossing)).toHaveProperty('answer')
   })
+})
 
-  test('makes room for a newer one when there are too many', async () => {
+describe('open calls are bounded', () => {
+  const open = async (calls: OpenCalls, subject: string) => {
+    const { peer, state } = askingServer()
+    const starting = calls.start(crossingBy(subject, peer))
+    await vi.advanceTimersByTimeAsync(30)
+    await starting
+    return state
+  }
+  const many = async (calls: OpenCalls, subject: string, count: number) => {
+    const opened = Array.from({ length: count }, () => {
+      const { peer, state } = askingServer()
+      return { state, starting: calls.start(crossingBy(subject, peer)) }
+    })
+    await vi.advanceTimersByTimeAsync(30)
+    await Promise.all(opened.map(({ starting }) => starting))
+    return opened.map(({ state }) => state)
+  }
+  const ended = (states: { isAborted: boolean }[]) => states.filter(({ isAborted }) => isAborted).length
+
+  test('for each asker: one too many ends that asker’s oldest, and nobody else’s', async () => {
     const calls = here()
-    const first = askingServer()
-    await startAsking(calls, crossingBy('ada', first.peer))
-    const others = Array.from({ length: 10_000 }, () => calls.start(crossingBy('ada', askingServer().peer)))
-    await vi.advanceTimersByTimeAsync(100)
-    await Promise.all(others)
-    expect(first.state.isAborted).toBe(true)
+    const other = await open(calls, 'eve')
+    const own = await many(calls, 'ada', 1_000)
+    expect(ended(own)).toBe(0)
+    await many(calls, 'ada', 3)
+    expect(own.map(({ isAborted }) => isAborted).slice(0, 4)).toEqual([true, true, true, false])
+    expect(ended(own)).toBe(3)
+    expect(other.isAborted).toBe(false)
+  })
+
+  test('in all: whoever has the most open makes room, not whoever came first', async () => {
+    const calls = here()
+    const first = await open(calls, 'first')
+    const all = []
+    for (let each = 0; each < 9; each++) all.push(await many(calls, `asker ${each}`, 1_000))
+    all.push(await many(calls, 'small', 999))
+    expect(ended(all.flat())).toBe(0)
+    const late = await open(calls, 'late')
+    expect([first.isAborted, late.isAborted]).toEqual([false, false])
+    expect(ended(all.flat())).toBe(1)
+    expect(ended(all.at(-1)!)).toBe(0)
+  })
+
+  test('a call that its server works on is not ended for another: that one is refused', async () => {
+    const calls = here()
+    const working = Array.from({ length: 1_000 }, () => {
+      const { peer, state } = askingServer([])
+      const { request } = peer
+      peer.request = async (...given) => request(...given).then(() => new Promise(() => undefined))
+      void calls.start(crossingBy('ada', peer))
+      return state
+    })
+    await vi.advanceTimersByTimeAsync(30)
+    await expect(calls.start(crossingBy('ada', askingServer().peer))).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+    })
+    expect(ended(working)).toBe(0)
+    expect((await open(calls, 'eve')).isAborted).toBe(false)
   })
 })

@@ -173,6 +173,7 @@ function exchangeOf(method: string, params: JsonObject = {}, era: 'legacy' | 'mo
     requestId: 'r',
     signal: new AbortController().signal,
     paramHeaders: {},
+    openStream: () => true,
     notify: (message) => void told.push(message),
     ask(message) {
       asked.push(message)

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { writeAnswer } from '@mcpshield/mcp/json-rpc'
+import { issuerTerms } from '@mcpshield/pdp/current-credential'
 import { resourceUrl } from '../src/bearer.ts'
 import {
   begin,
@@ -11,6 +12,7 @@ import {
   modern,
   PROJECT,
   request,
+  result,
   send,
   startInstances,
   stream,
@@ -142,6 +144,7 @@ describe('access tokens', () => {
   const issuer = 'https://id.example.com'
   const credential = {
     key_id: null,
+    issuer_terms: issuerTerms({ issuer }),
     subject: 'person',
     project_id: PROJECT,
     org_id: '019a0000-0000-7000-8000-0000000000ff',
@@ -168,6 +171,36 @@ describe('access tokens', () => {
     const bad = await at(`/p/${PROJECT}/mcp`, { authorization: 'Bearer bad' })
     expect(bad.status).toBe(401)
     expect(bad.headers['www-authenticate']).toContain('error="invalid_token"')
+    await all.project()
+  })
+
+  test('of an issuer that the project has replaced end their streams within a second', async () => {
+    const waits: Answer = async (exchange) => {
+      exchange.notify({ method: 'notifications/message', params: {} })
+      const { signal } = exchange
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return result({})
+    }
+    await using other = await all.start(waits, { bearer: { credential: async () => credential } })
+    await all.project({ token_issuer: { issuer } })
+    const path = `/p/${PROJECT}/mcp`
+    const headers = { authorization: 'Bearer good' }
+    const open = () => stream(other, { path, headers, body: request('wait') })
+    await vi.waitFor(async () => {
+      await using each = await open()
+      expect(each.status).toBe(200)
+    })
+    await using waiting = await open()
+    await waiting.message(0)
+    let isClosed = false
+    void waiting.closed.then(() => (isClosed = true))
+    await all.project({ token_issuer: { issuer }, environment: 'prod' })
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    expect(isClosed).toBe(false)
+    await all.project({ token_issuer: { issuer: 'https://new.example.com' } })
+    const startedMs = performance.now()
+    await waiting.closed
+    expect(performance.now() - startedMs).toBeLessThan(1_500)
     await all.project()
   })
 

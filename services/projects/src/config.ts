@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EGRESS_FORM, isEgress } from '@mcpshield/oauth/egress-bound'
 import { DATABASE_URL, hexKey, NATS_CREDS, NATS_URL } from '@mcpshield/runtime/variables'
 
 export const Config = z.object({
@@ -19,6 +20,11 @@ export const Config = z.object({
     .url({ protocol: /^https?$/ })
     .default('http://localhost:3000')
     .transform((url) => url.replace(/\/+$/, '')),
+  /** Hosts that upstreams and their authorisation servers may be at; the same in the gateway. */
+  UPSTREAM_EGRESS: z
+    .string()
+    .default('any')
+    .refine(isEgress, { error: `must be ${EGRESS_FORM}` }),
 })
 export type Config = z.infer<typeof Config>
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { egressBound } from '@mcpshield/oauth/egress-bound'
 import { OAuthFailure } from '@mcpshield/oauth/failures'
 import { clientMetadataDocument } from '@mcpshield/oauth/registration'
 import { asAppError, clientConfig, clientMetadataUrl, redirectUri } from './oauth-client.ts'
@@ -31,6 +32,18 @@ describe('our client metadata document', () => {
       token_endpoint_auth_method: 'none',
     })
   })
+})
+
+test('authorisation servers are asked only within the operator’s bound', async () => {
+  const within = (bound: string) =>
+    clientConfig(
+      { apiUrl: 'http://localhost:8000', now, bound: egressBound(bound) },
+      'http://127.0.0.1:1/mcp',
+      settings,
+      5_000,
+    ).fetch('http://127.0.0.1:1/.well-known/oauth-authorization-server')
+  await expect(within('public')).rejects.toMatchObject({ kind: 'forbidden' })
+  await expect(within('127.0.0.1')).rejects.toMatchObject({ kind: 'unreachable' })
 })
 
 test('what may pass is told to be tried again, what does not is told what to do about it; a bug stays one', () => {

@@ -2,6 +2,7 @@
 import { AppError } from '@mcpshield/contracts/errors'
 import type { ClientConfig } from '@mcpshield/oauth/authorization'
 import { egressFetch, type Lookup } from '@mcpshield/oauth/egress'
+import type { EgressBound } from '@mcpshield/oauth/egress-bound'
 import { OAuthFailure } from '@mcpshield/oauth/failures'
 import type { OAuthSettings } from './oauth-settings.ts'
 
@@ -12,6 +13,8 @@ export type OAuthClientDeps = {
   apiUrl: string
   /** How hosts are looked up; as the system does when absent. */
   lookup?: Lookup
+  /** The operator's, of where authorisation servers may be. */
+  bound?: EgressBound | undefined
   now(): Date
 }
 
@@ -32,7 +35,7 @@ export function clientConfig(
   withinMs: number,
 ): ClientConfig {
   const document = clientMetadataUrl(deps)
-  const { lookup, now } = deps
+  const { lookup, bound, now } = deps
   const signal = AbortSignal.timeout(withinMs)
   return {
     serverUrl,
@@ -44,7 +47,7 @@ export function clientConfig(
       ? {}
       : { client: { client_id, ...(client_secret === null ? {} : { client_secret }) } }),
     ...(scope === null ? {} : { scope }),
-    fetch: egressFetch({ own: serverUrl, signal, ...(lookup === undefined ? {} : { lookup }) }),
+    fetch: egressFetch({ own: serverUrl, signal, bound, ...(lookup === undefined ? {} : { lookup }) }),
     now,
   }
 }

@@ -25,17 +25,38 @@ function work() {
   }
 }
 
-test('of one organisation two are renewed at once, of all four; the next begins where one ends', async () => {
+test('of one organisation two are renewed at once, of all five; the next begins where one ends', async () => {
   const turns = renewalTurns()
   const works = work()
-  for (const name of ['a1', 'a2', 'a3', 'b1', 'c1', 'd1'])
+  for (const name of ['a1', 'a2', 'a3', 'b1', 'c1', 'd1', 'e1'])
     void turns.take(name[0]!, name, works.of(name)).catch(() => undefined)
   await vi.advanceTimersByTimeAsync(0)
-  expect(works.running).toEqual(['a1', 'a2', 'b1', 'c1'])
+  expect(works.running).toEqual(['a1', 'a2', 'b1', 'c1', 'd1'])
   await works.end('b1')
-  expect(works.running).toEqual(['a1', 'a2', 'c1', 'd1'])
+  expect(works.running).toEqual(['a1', 'a2', 'c1', 'd1', 'e1'])
   await works.end('a1')
-  expect(works.running).toEqual(['a2', 'c1', 'd1', 'a3'])
+  expect(works.running).toEqual(['a2', 'c1', 'd1', 'e1', 'a3'])
+})
+
+test('two organisations with slow servers leave turns to the others, now and for ten minutes after', async () => {
+  const turns = renewalTurns()
+  const works = work()
+  const take = (name: string) => void turns.take(name[0]!, name, works.of(name)).catch(() => undefined)
+  for (const name of ['a1', 'a2', 'b1', 'b2']) take(name)
+  await vi.advanceTimersByTimeAsync(2_000)
+  take('c1')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(works.running).toEqual(['a1', 'a2', 'b1', 'b2', 'c1'])
+  for (const name of ['a1', 'a2', 'b1', 'b2', 'c1']) await works.end(name)
+  // Known as slow by now.
+  for (const name of ['a3', 'a4', 'b3', 'b4', 'c2', 'd1', 'd2']) take(name)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(works.running).toEqual(['a3', 'a4', 'b3', 'c2', 'd1'])
+  for (const name of ['a3', 'a4', 'b3', 'c2', 'd1', 'd2', 'b4']) await works.end(name)
+  await vi.advanceTimersByTimeAsync(10 * 60_000)
+  for (const name of ['a5', 'a6', 'b5', 'b6', 'c3']) take(name)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(works.running).toEqual(['a5', 'a6', 'b5', 'b6', 'c3'])
 })
 
 test('who waits for too long is told to try again, and the work is not begun later', async () => {

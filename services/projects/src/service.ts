@@ -3,6 +3,7 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { Entitlements } from '@mcpshield/contracts/billing'
 import type { Handlers } from '@mcpshield/contracts/define'
 import type { projects } from '@mcpshield/contracts/projects'
+import type { EgressBound } from '@mcpshield/oauth/egress-bound'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import { approvalRequestHandlers } from './approval-requests.ts'
 import { approvalHandlers } from './approvals.ts'
@@ -41,6 +42,8 @@ export type ProjectsDeps = {
   apiUrl: string
   /** Where people reach the dashboard, without a slash at its end. */
   webUrl: string
+  /** What the operator lets be connected to; anything where it is absent. */
+  bound?: EgressBound | undefined
   now(): Date
   /** Each rejects when it does not answer. */
   checks: Checks

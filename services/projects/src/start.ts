@@ -10,6 +10,7 @@ import { projects } from '@mcpshield/contracts/projects'
 import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
 import { connectDb } from '@mcpshield/db/connect'
 import { relayOutbox, type Deliverers, type Relay } from '@mcpshield/db/outbox'
+import { egressBound } from '@mcpshield/oauth/egress-bound'
 import { masterSealer } from '@mcpshield/db/seal'
 import type { Log } from '@mcpshield/runtime/log'
 import { sweepApprovals } from './approval-sweep.ts'
@@ -56,6 +57,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     },
     apiUrl: config.API_URL,
     webUrl: config.WEB_URL,
+    bound: egressBound(config.UPSTREAM_EGRESS),
     now,
     checks: { postgres: () => store.ping(), nats: () => bus.ping() },
   })

@@ -9,6 +9,7 @@ import { mysqlConnector } from './mysql.ts'
 import { postgresConnector } from './postgres.ts'
 import { redisConnector } from './redis.ts'
 import { sqliteConnector } from './sqlite.ts'
+import type { Reach } from '@mcpshield/upstream/reach'
 import { CONNECTOR_TOOLS, type ArgsOf, type ConnectorToolName } from './tools.ts'
 
 export type Connectors = AsyncDisposable & {
@@ -24,14 +25,16 @@ export type Connectors = AsyncDisposable & {
 /** Says what an operator should know of a connection; there is nobody to tell where it is absent. */
 type Warn = (message: string) => void
 
-const OPEN: Partial<Record<ConnectionSpec['kind'], (connection: ConnectionSpec, warn: Warn) => Connector>> = {
-  postgresql: (connection, warn) => ofStatements(postgresConnector(connection, warn)),
-  mysql: (connection, warn) => ofStatements(mysqlConnector(connection, warn)),
+type Open = (connection: ConnectionSpec, warn: Warn, reach: Reach | undefined) => Connector
+
+const OPEN: Partial<Record<ConnectionSpec['kind'], Open>> = {
+  postgresql: (connection, warn, reach) => ofStatements(postgresConnector(connection, warn, reach)),
+  mysql: (connection, warn, reach) => ofStatements(mysqlConnector(connection, warn, reach)),
   sqlite: (connection) => ofStatements(sqliteConnector(connection)),
-  mongodb: (connection) => mongodbConnector(connection),
-  redis: (connection) => redisConnector(connection),
+  mongodb: (connection, _warn, reach) => mongodbConnector(connection, reach),
+  redis: (connection, _warn, reach) => redisConnector(connection, reach),
   files: (connection) => filesystemConnector(connection),
-  http: (connection) => networkConnector(connection),
+  http: (connection, _warn, reach) => networkConnector(connection, { within: reach }),
 }
 
 function ofStatements(statements: Statements): Connector {
@@ -42,7 +45,12 @@ function ofStatements(statements: Statements): Connector {
   }
 }
 
-export function openConnectors(connections: ConnectionSpec[], warn: Warn = () => {}): Connectors {
+/** `reach` is what the operator lets be connected to; anything where it is absent. */
+export function openConnectors(
+  connections: ConnectionSpec[],
+  warn: Warn = () => {},
+  reach?: Reach,
+): Connectors {
   const open = new Map<string, Connector>()
   let disposed = false
   const ofKind = (tool: ConnectorToolName) =>
@@ -72,7 +80,7 @@ export function openConnectors(connections: ConnectionSpec[], warn: Warn = () =>
       }
       const known = open.get(chosen.name)
       if (known !== undefined) return known
-      const connector = OPEN[chosen.kind]?.(chosen, warn)
+      const connector = OPEN[chosen.kind]?.(chosen, warn, reach)
       if (connector === undefined)
         throw new AppError('INVALID_ARGUMENT', `This project has no connection for ${tool}.`)
       open.set(chosen.name, connector)

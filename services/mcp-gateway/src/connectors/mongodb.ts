@@ -4,7 +4,9 @@ import { MongoClient, type Db, type MongoClientOptions } from 'mongodb'
 import { AppError } from '@mcpshield/contracts/errors'
 import { commandOfTool, type MongodbVerb } from '@mcpshield/facts/mongodb-command'
 import { isUnknown, type JsonObject } from '@mcpshield/policy/facts'
+import type { Reach } from '@mcpshield/upstream/reach'
 import type { Answer, ConnectionSpec, Connector, Grant } from './connector.ts'
+import { boundMembers, type BoundMembers } from './mongodb-reach.ts'
 import { asMongodbError, stopped } from './mongodb-errors.ts'
 import { runCommand, type Call } from './mongodb-run.ts'
 import { whyRefused } from './mongodb-wall.ts'
@@ -29,11 +31,22 @@ const HOW_TO_SPEAK: MongoClientOptions = {
   retryReads: false,
 }
 
-export function mongodbConnector(spec: ConnectionSpec): Connector {
+export function mongodbConnector(spec: ConnectionSpec, reach?: Reach): Connector {
   const database = databaseOf(spec)
   const take = turns(MAX_RUNNING)
-  const client = newClient(spec)
+  const bound = reach && boundMembers(reach)
+  const client = newClient(spec, bound)
+  bound?.watch(client)
   const db = client.db(database)
+  const runBound = async (call: Call, grant: Grant) => {
+    await bound?.check()
+    // The result of whoever is met meanwhile is not given out.
+    try {
+      return await runWatched(db, call, grant, spec)
+    } finally {
+      await bound?.check()
+    }
+  }
   return {
     async run<Name extends ConnectorToolName>(tool: Name, args: ArgsOf<Name>, grant: Grant) {
       const verb = tool.slice(tool.indexOf('.') + 1) as MongodbVerb
@@ -43,7 +56,7 @@ export function mongodbConnector(spec: ConnectionSpec): Connector {
       const why = whyRefused(verb, command, database, grant)
       if (why !== undefined) throw notRun(why)
       const call = { verb, command, collection: String(command[verb]) }
-      return take(grant, () => runWatched(db, call, grant, spec))
+      return take(grant, () => runBound(call, grant))
     },
     async [Symbol.asyncDispose]() {
       await client.close(true)
@@ -64,12 +77,13 @@ function databaseOf(spec: ConnectionSpec): string {
 }
 
 /** The driver's own messages may quote the URL. */
-function newClient(spec: ConnectionSpec): MongoClient {
+function newClient(spec: ConnectionSpec, bound: BoundMembers | undefined): MongoClient {
   try {
     const url = spec.url ?? ''
     const isAsked = /[?&]serverSelectionTimeoutMS=/i.test(url)
     return new MongoClient(url, {
       ...HOW_TO_SPEAK,
+      ...(bound === undefined ? {} : { lookup: bound.lookup }),
       ...(isAsked ? {} : { serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS }),
     })
   } catch {

@@ -3,6 +3,7 @@
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2'
 import type { Duplex } from 'node:stream'
 import { AppError } from '@mcpshield/contracts/errors'
+import { boundError } from '../reach.ts'
 import type { ConnectionSpec, Grant } from './connector.ts'
 
 export type Session = {
@@ -78,9 +79,8 @@ export async function openSession(spec: ConnectionSpec, options: ConnectionOptio
     const [row] = await ask(connection, 'SELECT CONNECTION_ID(), VERSION()')
     return { connection, id: String(row?.[0]), isMariadb: /mariadb/i.test(String(row?.[1])) }
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', `The database behind the connection ${spec.name} cannot be reached.`, {
-      cause,
-    })
+    const message = `The database behind the connection ${spec.name} cannot be reached.`
+    throw boundError(cause) ?? new AppError('UNAVAILABLE', message, { cause })
   }
 }
 

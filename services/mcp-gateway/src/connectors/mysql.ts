@@ -2,6 +2,8 @@
 // for reading, on a session pinned to what the statement was judged by, with statement and lock timeouts, rows that
 // stop at the caps, and a new login after every call.
 import { AppError } from '@mcpshield/contracts/errors'
+import type { Reach } from '@mcpshield/upstream/reach'
+import { boundSocket } from '../reach.ts'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { asMysqlError, stopped } from './mysql-errors.ts'
 import { openPool } from './mysql-pool.ts'
@@ -17,8 +19,14 @@ const MAX_EXCESS_BYTES = 16 * 1024 * 1024
 const GRACE_MS = 250
 
 /** `warn` is told once where the account of the connection has more rights than a policy can watch over. */
-export function mysqlConnector(spec: ConnectionSpec, warn: (message: string) => void = () => {}): Statements {
-  const options = optionsOf(spec)
+export function mysqlConnector(
+  spec: ConnectionSpec,
+  warn: (message: string) => void = () => {},
+  reach?: Reach,
+): Statements {
+  const { host, port } = optionsOf(spec)
+  const stream = reach && (() => boundSocket(reach).connect(Number(port), host ?? ''))
+  const options = { ...optionsOf(spec), ...(stream === undefined ? {} : { stream }) }
   const pool = openPool(spec, options, warn)
   const take = turns(MAX_SESSIONS)
 

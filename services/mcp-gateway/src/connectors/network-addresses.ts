@@ -10,6 +10,8 @@ export type Lookup = (host: string) => Promise<string[]>
 
 export type Reach = {
   lookup: Lookup
+  /** Throws for what the operator of the installation does not let be connected to. */
+  within: Lookup | undefined
   /** The operator lets this connection into private networks. */
   allowPrivate: boolean
   /** The host of the connection's own URL. */
@@ -26,6 +28,7 @@ export async function addressesOf(url: UrlFact, grant: Grant, reach: Reach): Pro
       (each) => isPublicAddress(each) || (reach.allowPrivate && isPrivateAddress(each)),
     )
     if (!open && url.host !== reach.ownHost && !grant.namesHost(url)) throw notNamed(url)
+    await reach.within?.(url.host)
     return addresses
   }
   const addresses = (await lookUp(url.host, reach.lookup)).map(canonicalAddress)
@@ -42,6 +45,7 @@ async function lookUp(host: string, lookup: Lookup): Promise<string[]> {
   try {
     return await lookup(host)
   } catch (cause) {
+    if (cause instanceof AppError) throw cause
     throw new AppError('UNAVAILABLE', `The host ${host} is not known.`, { cause })
   }
 }

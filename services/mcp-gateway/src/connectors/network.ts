@@ -6,6 +6,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import { parseUrl } from '@mcpshield/facts/urls'
 import { isUnknown, type JsonObject, type UrlFact } from '@mcpshield/policy/facts'
 import { WITHHELD } from '@mcpshield/redact/marker'
+import type { Reach as Within } from '@mcpshield/upstream/reach'
 import type { Answer, ConnectionSpec, Connector, Grant } from './connector.ts'
 import { addressesOf, type Lookup, type Reach } from './network-addresses.ts'
 import { baseOf, isBelow } from './network-base.ts'
@@ -23,6 +24,8 @@ export type NetworkDeps = {
   lookup: Lookup
   /** Where a connection to an address really goes; a test may answer for an address of the internet. */
   dial(address: string): string
+  /** What the operator lets be connected to, whatever rules and options open. */
+  within?: Within | undefined
 }
 
 const SYSTEM: NetworkDeps = {
@@ -30,10 +33,12 @@ const SYSTEM: NetworkDeps = {
   dial: (address) => address,
 }
 
-export function networkConnector(connection: ConnectionSpec, deps: NetworkDeps = SYSTEM): Connector {
+export function networkConnector(connection: ConnectionSpec, given: Partial<NetworkDeps> = {}): Connector {
+  const deps = { ...SYSTEM, ...given }
   const base = baseOf(connection)
   const reach: Reach = {
-    lookup: deps.lookup,
+    lookup: deps.within ?? deps.lookup,
+    within: deps.within,
     allowPrivate: connection.options.allow_private === true,
     ownHost: base?.hostname.replace(/^\[(.*)\]$/, '$1'),
   }

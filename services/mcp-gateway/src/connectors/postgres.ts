@@ -7,6 +7,8 @@ import Cursor from 'pg-cursor'
 import { AppError } from '@mcpshield/contracts/errors'
 import { searchPathOf } from '@mcpshield/contracts/projects'
 import { isUnknown, type JsonObject, type JsonValue } from '@mcpshield/policy/facts'
+import type { Reach } from '@mcpshield/upstream/reach'
+import { boundError, boundSocket } from '../reach.ts'
 import type { ConnectionSpec, Grant, Statements, Table } from './connector.ts'
 import { accountWarning } from './postgres-account.ts'
 import { asQueryError, stopped, tooWide } from './postgres-errors.ts'
@@ -27,6 +29,7 @@ const SILENCE_MS = 2_000
 export function postgresConnector(
   connection: ConnectionSpec,
   warn: (message: string) => void = () => undefined,
+  reach?: Reach,
 ): Statements {
   if (connection.url === null)
     throw new AppError('INVALID_ARGUMENT', `The connection ${connection.name} has no URL.`)
@@ -34,6 +37,7 @@ export function postgresConnector(
     connectionString: connection.url,
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...(reach === undefined ? {} : { stream: () => boundSocket(reach) }),
     application_name: 'mcpshield',
     types: { getTypeParser: (oid: number) => parserOf(oid) },
   })
@@ -78,9 +82,8 @@ async function connect(pool: pg.Pool, name: string): Promise<pg.PoolClient> {
   try {
     return await pool.connect()
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', `The database behind the connection ${name} cannot be reached.`, {
-      cause,
-    })
+    const message = `The database behind the connection ${name} cannot be reached.`
+    throw boundError(cause) ?? new AppError('UNAVAILABLE', message, { cause })
   }
 }
 

@@ -4,6 +4,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AppError } from '@mcpshield/contracts/errors'
+import type { Reach } from '@mcpshield/upstream/reach'
 import type { ConnectionSpec } from './connector.ts'
 
 /** As it comes: bulk and simple strings as bytes, integers as text. */
@@ -60,8 +61,11 @@ const HOW_TO_SPEAK: Options = {
   stringNumbers: true,
 }
 
-export async function openConnection(spec: ConnectionSpec, address: Address): Promise<Redis> {
-  const redis = new Redis(address.options)
+export async function openConnection(spec: ConnectionSpec, address: Address, reach?: Reach): Promise<Redis> {
+  const { host = 'localhost' } = address.options
+  // The name of its certificate stays the one in the URL.
+  const at = reach === undefined ? host : ipv4First(await reach(host))
+  const redis = new Redis({ ...address.options, host: at })
   redis.on('error', () => undefined) // Whoever waits for a reply learns of it.
   const timer = setTimeout(() => hangUp(redis), CONNECT_TIMEOUT_MS)
   try {
@@ -81,6 +85,11 @@ export async function openConnection(spec: ConnectionSpec, address: Address): Pr
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The one address that is tried: servers that listen on one of two alone are reached by IPv4. */
+function ipv4First(addresses: string[]): string {
+  return addresses.find((each) => isIP(each) === 4) ?? addresses[0] ?? ''
 }
 
 /** Whether a connection that was idle still answers, within a moment. */

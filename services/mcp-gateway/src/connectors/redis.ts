@@ -2,6 +2,7 @@
 // server itself has said that the command is of the kind that was decided and names the keys that were decided.
 import type { Redis } from 'ioredis'
 import { AppError } from '@mcpshield/contracts/errors'
+import type { Reach } from '@mcpshield/upstream/reach'
 import type { Answer, ConnectionSpec, Connector, Grant } from './connector.ts'
 import { addressOf, answers, hangUp, openConnection, send, streamOf, type Reply } from './redis-connection.ts'
 import { liveCommand, liveKeys } from './redis-live-command.ts'
@@ -14,7 +15,7 @@ const MAX_CONNECTIONS = 8
 /** What one reply may have beyond the byte cap before its connection is cut: one value may have 512 megabytes. */
 const MAX_EXCESS_BYTES = 16 * 1024 * 1024
 
-export function redisConnector(spec: ConnectionSpec): Connector {
+export function redisConnector(spec: ConnectionSpec, reach?: Reach): Connector {
   const address = addressOf(spec)
   const idle: Redis[] = []
   const inUse = new Set<Redis>()
@@ -27,7 +28,7 @@ export function redisConnector(spec: ConnectionSpec): Connector {
       if (await answers(redis)) return redis
       hangUp(redis)
     }
-    return openConnection(spec, address)
+    return openConnection(spec, address, reach)
   }
   const run = async (argv: readonly string[], grant: Grant): Promise<Answer> => {
     const redis = await borrow()

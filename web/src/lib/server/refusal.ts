@@ -1,6 +1,7 @@
 // What a form says when the API refuses.
 import { fail, type ActionFailure } from '@sveltejs/kit'
 import { ApiError } from './api.ts'
+import { inPlainWords } from './plain-words.ts'
 
 /** What a page gets as `form` of an action that did not work. */
 export type Refusal = {
@@ -27,7 +28,7 @@ export async function orRefusal<T>(
     return refuse(error.status, {
       message: error.message,
       type: error.type,
-      errors: error.errors,
+      errors: inPlainWords(error.errors),
       values,
       ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
     })

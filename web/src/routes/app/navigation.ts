@@ -10,6 +10,7 @@ import Plug from '@lucide/svelte/icons/plug'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
 import Server from '@lucide/svelte/icons/server'
 import Settings from '@lucide/svelte/icons/settings'
+import SlidersHorizontal from '@lucide/svelte/icons/sliders-horizontal'
 import UserRound from '@lucide/svelte/icons/user-round'
 
 export type Place = { label: string; href: string; icon: typeof Activity }
@@ -23,6 +24,7 @@ export function projectPlaces(projectId: string): Place[] {
     { label: 'Policy', href: at('/policy'), icon: ScrollText },
     { label: 'Approvals', href: at('/approvals'), icon: Hand },
     { label: 'Keys', href: at('/keys'), icon: KeyRound },
+    { label: 'Settings', href: at('/settings'), icon: SlidersHorizontal },
   ]
 }
 

@@ -1,40 +1,16 @@
-// The commands that speak to a server, with their options, help and examples.
+// Who the commands speak for, and the calls that wait for a person: options, help and examples.
 import { Option, type Command } from 'commander'
-import { example, wholeNumber, type Finish } from './command-help.ts'
+import { apiOption, example, projectOption, wholeNumber, type Finish } from './command-help.ts'
 import type { ApprovalsOptions, ListOptions, WordOptions } from './commands/approvals.ts'
 import type { LoginOptions } from './commands/login.ts'
-import type { SimulateOptions } from './commands/policy-simulate.ts'
 import type { Account } from './rest-api.ts'
 import type { World } from './world.ts'
-
-export function addPolicySimulate(policy: Command, world: World, finish: Finish): void {
-  policy
-    .command('simulate')
-    .description('decide a project’s recorded calls by a draft')
-    .argument('<file>', 'the draft; - is standard input')
-    .requiredOption('--project <id>', 'the project')
-    .option('--days <number>', 'how many days back', wholeNumber, 7)
-    .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
-    .option('--email <address>', 'log in as, for this once, with the password in MCPSHIELD_PASSWORD')
-    .option('--json', 'the API’s answer as it is')
-    .addHelpText(
-      'after',
-      example(
-        'MCPSHIELD_PASSWORD=… mcpshield policy simulate draft.yaml --project 0193… --email you@example.com',
-        'Exit 1 when the draft has an error; calls that would change are no error.',
-      ),
-    )
-    .action(async (file: string, options: SimulateOptions) => {
-      const { policySimulate } = await import('./commands/policy-simulate.ts')
-      await finish(policySimulate(world, file, options))
-    })
-}
 
 export function addAccount(program: Command, world: World, finish: Finish): void {
   program
     .command('login')
     .description('log in at a server, for the commands that follow')
-    .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
+    .addOption(apiOption())
     .requiredOption('--email <address>', 'the account')
     .option('--password-stdin', 'the password is standard input; else it is asked for')
     .option('--otp <code>', 'the code of an authenticator app; else it is asked for where it is needed')
@@ -59,7 +35,7 @@ export function addAccount(program: Command, world: World, finish: Finish): void
   program
     .command('whoami')
     .description('tell who is logged in, and what they are in their organisation')
-    .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
+    .addOption(apiOption())
     .option('--json', 'the API’s answers as they are')
     .addHelpText('after', example('mcpshield whoami', 'Exit 1 when nobody is logged in.'))
     .action(async (options: Account & { json?: boolean }) => {
@@ -79,8 +55,8 @@ export function addApprovals(program: Command, world: World, finish: Finish): vo
     approvals
       .command(name)
       .description(description)
-      .requiredOption('--project <id>', 'the project')
-      .option('--api <url>', 'the REST API (or MCPSHIELD_API)')
+      .addOption(projectOption())
+      .addOption(apiOption())
       .option('--json', 'the API’s answer as it is')
   command('list', 'the calls that wait, newest first')
     .addOption(
@@ -89,14 +65,14 @@ export function addApprovals(program: Command, world: World, finish: Finish): vo
         .default('pending'),
     )
     .option('--limit <number>', 'how many, up to 200', wholeNumber, 50)
-    .addHelpText('after', example('mcpshield approvals list --project 0193…'))
+    .addHelpText('after', example('mcpshield approvals list --project shop'))
     .action(async (options: ListOptions) => {
       const { listApprovals } = await import('./commands/approvals.ts')
       await finish(listApprovals(world, options))
     })
   command('show', 'one call, with its arguments exactly as they will run')
     .argument('<id>', 'the approval')
-    .addHelpText('after', example('mcpshield approvals show 0194… --project 0193…'))
+    .addHelpText('after', example('mcpshield approvals show 0194… --project shop'))
     .action(async (id: string, options: ApprovalsOptions) => {
       const { showApproval } = await import('./commands/approvals.ts')
       await finish(showApproval(world, id, options))
@@ -107,7 +83,7 @@ export function addApprovals(program: Command, world: World, finish: Finish): vo
       .option('--note <text>', 'why; whoever asked is told')
       .addHelpText(
         'after',
-        example(`mcpshield approvals ${word} 0194… --project 0193… --note "…"`, WORD_NOTE),
+        example(`mcpshield approvals ${word} 0194… --project shop --note "…"`, WORD_NOTE),
       )
       .action(async (id: string, options: WordOptions) => {
         const { decideApproval } = await import('./commands/approvals.ts')

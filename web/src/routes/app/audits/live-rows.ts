@@ -1,0 +1,70 @@
+// What happens now, out of the web server's stream: gathered for a moment, so that a flood draws once.
+import type { AuditRecord } from '@mcpshield/contracts/ingest'
+import { isAmong, type Filters } from './filters.ts'
+import { readRows, rowOf, type AuditRow } from './rows.ts'
+
+export type Fresh = {
+  /** Newest first. */
+  rows: AuditRow[]
+  /** What came of calls, by id. */
+  changes: Map<string, Pick<AuditRow, 'outcome' | 'duration_ms'>>
+}
+
+type Options = {
+  filters: Filters
+  query: string
+  onState: (state: 'connecting' | 'on') => void
+  onFresh: (fresh: Fresh) => void
+}
+
+const GATHER_MS = 250
+const MAX_GATHERED = 5_000
+
+/** Follows until the returned function is called. */
+export function readLive({ filters, query, onState, onFresh }: Options): () => void {
+  const only = filters.project_id === undefined ? '' : `?project_id=${encodeURIComponent(filters.project_id)}`
+  const source = new EventSource(`/app/live${only}`)
+  let rows: AuditRow[] = []
+  let changes: Fresh['changes'] = new Map()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let isOver = false
+
+  const tell = () => {
+    timer = undefined
+    if (isOver) return
+    const newest = rows.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : a.id < b.id ? 1 : -1))
+    onFresh({ rows: newest, changes })
+    rows = []
+    changes = new Map()
+  }
+  const gather = () => (timer ??= setTimeout(tell, GATHER_MS))
+
+  source.addEventListener('open', () => {
+    onState('on')
+    // What was recorded since the list was read, or while the connection was gone.
+    void readRows(query, null).then(
+      (page) => {
+        rows.push(...page.rows)
+        gather()
+      },
+      () => undefined,
+    )
+  })
+  source.addEventListener('error', () => onState('connecting'))
+  source.addEventListener('decision', ({ data }) => {
+    const record = JSON.parse(data as string) as AuditRecord
+    if (!isAmong(record, filters) || rows.length >= MAX_GATHERED) return
+    rows.push(rowOf(record))
+    gather()
+  })
+  source.addEventListener('outcome', ({ data }) => {
+    const { id, outcome, duration_ms } = JSON.parse(data as string) as AuditRecord
+    changes.set(id, { outcome, duration_ms })
+    gather()
+  })
+  return () => {
+    isOver = true
+    clearTimeout(timer)
+    source.close()
+  }
+}
