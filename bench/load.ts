@@ -75,7 +75,7 @@ function connections({ from }: Target, origin: string, clients: number): Pool[] 
 /** So many calls of each, however long it takes: a slow server's code is else still being compiled when it is measured. */
 export async function warmUp(targets: Target[], clients: number, calls: number): Promise<void> {
   for (const target of targets) {
-    for (let done = 0; done < calls; ) done += (await runSlice(target, clients, WARM_SLICE_SECONDS)).calls
+    for (let done = 0; done < calls;) done += (await runSlice(target, clients, WARM_SLICE_SECONDS)).calls
   }
 }
 

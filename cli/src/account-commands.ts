@@ -81,10 +81,7 @@ export function addApprovals(program: Command, world: World, finish: Finish): vo
     command(word, description)
       .argument('<id>', 'the approval')
       .option('--note <text>', 'why; whoever asked is told')
-      .addHelpText(
-        'after',
-        example(`mcpshield approvals ${word} 0194… --project shop --note "…"`, WORD_NOTE),
-      )
+      .addHelpText('after', example(`mcpshield approvals ${word} 0194… --project shop --note "…"`, WORD_NOTE))
       .action(async (id: string, options: WordOptions) => {
         const { decideApproval } = await import('./commands/approvals.ts')
         await finish(decideApproval(world, word, id, options))

@@ -21,7 +21,9 @@ function fieldsOf(body: unknown): string {
   const errors = member(body, 'errors')
   if (!Array.isArray(errors)) return ''
   return errors
-    .map((error) => `\n  ${printable(`${String(member(error, 'path'))}: ${String(member(error, 'message'))}`)}`)
+    .map(
+      (error) => `\n  ${printable(`${String(member(error, 'path'))}: ${String(member(error, 'message'))}`)}`,
+    )
     .join('')
 }
 

@@ -54,7 +54,10 @@ function isLike(text: string, glob: string): boolean {
   return text.length - last.length >= from && text.endsWith(last)
 }
 
-function contains({ tool, reason, rule, agent, arguments: given, facts }: LogRecord, wanted: string): boolean {
+function contains(
+  { tool, reason, rule, agent, arguments: given, facts }: LogRecord,
+  wanted: string,
+): boolean {
   const inJson = JSON.stringify(wanted).slice(1, -1)
   return (
     [tool, reason, rule, agent ?? ''].some((text) => text.toLowerCase().includes(wanted)) ||
@@ -71,7 +74,9 @@ export function lineOf(
   colors: ReturnType<typeof colorsFor>,
 ): string {
   const { time, tool, agent, rule, reason, decision, outcome } = record
-  const word = printable(phase === 'outcome' ? (outcome ?? '-') : (decision ?? record.kind)).padEnd(WIDTHS.word)
+  const word = printable(phase === 'outcome' ? (outcome ?? '-') : (decision ?? record.kind)).padEnd(
+    WIDTHS.word,
+  )
   const why = phase === 'outcome' || decision === 'allow' ? '' : reason
   const cells = [
     colors.dim(printable(time)),

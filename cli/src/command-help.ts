@@ -33,7 +33,8 @@ export function moment(text: string): string {
   const ago = /^([1-9][0-9]{0,4})([smhd])$/.exec(text)
   if (ago !== null) return new Date(Date.now() - Number(ago[1]) * UNIT_MS[ago[2] as Unit]).toISOString()
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN
-  if (Number.isNaN(at)) throw new InvalidArgumentError('It must be a time like 2026-01-31T12:00:00Z, or 15m, 6h, 2d ago.')
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError('It must be a time like 2026-01-31T12:00:00Z, or 15m, 6h, 2d ago.')
   return new Date(at).toISOString()
 }
 

@@ -24,6 +24,8 @@ export type Environment = {
   machine: Machine
   /** For programs that the command starts: everything but our own secrets. */
   forPrograms: NodeJS.ProcessEnv
+  /** For the product itself, which has settings of that name. */
+  forProduct: NodeJS.ProcessEnv
 }
 
 export type Machine = {
@@ -74,5 +76,6 @@ export function environment(variables: NodeJS.ProcessEnv): Environment {
     mcpUrl: variables['MCPSHIELD_MCP_URL'] || undefined,
     machine: machine(variables),
     forPrograms: Object.fromEntries(theirs),
+    forProduct: Object.fromEntries([...theirs, ['MCPSHIELD_DATA_DIR', variables['MCPSHIELD_DATA_DIR']]]),
   }
 }

@@ -108,7 +108,10 @@ function addRollback(policy: Command, world: World, finish: Finish): void {
     .argument('<version>', 'the one to go back to', versionNumber)
     .addHelpText(
       'after',
-      example('mcpshield policy rollback 12 --project shop', 'Shows what it changes. Nothing is lost: it is one more version.'),
+      example(
+        'mcpshield policy rollback 12 --project shop',
+        'Shows what it changes. Nothing is lost: it is one more version.',
+      ),
     )
     .action(async (version: number, options: PolicyOptions) => {
       const { policyRollback } = await import('./commands/policy-history.ts')

@@ -25,7 +25,8 @@ export async function readOrigin(file: string): Promise<PolicyOrigin | undefined
   })
   if (text === undefined) return undefined
   const origin = parse(text)
-  if (origin === undefined) throw new CommandError(`${path} is not what mcpshield wrote: remove it, and pull again`)
+  if (origin === undefined)
+    throw new CommandError(`${path} is not what mcpshield wrote: remove it, and pull again`)
   return origin
 }
 

@@ -9,10 +9,12 @@ import type { PolicyEvalOptions } from './commands/policy-eval.ts'
 import type { RedactOptions } from './commands/redact.ts'
 import { addAccount, addApprovals } from './account-commands.ts'
 import { example, list, type Finish } from './command-help.ts'
+import { completionScript, SHELLS, type Shell } from './completion.ts'
+import { addConnect, addDoctor, addUpDown } from './connect-commands.ts'
 import { addPins, addWrap } from './wrap-commands.ts'
 import { addServerPolicies } from './policy-commands.ts'
 import { addKeys, addLogs, addProjects } from './project-commands.ts'
-import { CommandError, DONE, OutputClosed, USAGE, written, type World } from './world.ts'
+import { CommandError, DONE, OutputClosed, USAGE, write, written, type World } from './world.ts'
 
 /** Runs one command line; answers with the exit code. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
@@ -65,6 +67,10 @@ function commands(world: World, finish: Finish): Command {
   addKeys(program, world, finish)
   addLogs(program, world, finish)
   addApprovals(program, world, finish)
+  addConnect(program, world, finish)
+  addDoctor(program, world, finish)
+  addUpDown(program, world, finish)
+  addCompletion(program, world)
   return program
 }
 
@@ -153,5 +159,19 @@ function addRedact(program: Command, world: World, finish: Finish): void {
     .action(async (file: string | undefined, options: RedactOptions) => {
       const { redact } = await import('./commands/redact.ts')
       await finish(redact(world, file, options))
+    })
+}
+
+function addCompletion(program: Command, world: World): void {
+  program
+    .command('completion')
+    .description('print a script by which a shell completes these commands')
+    .addArgument(new Argument('<shell>', 'whose').choices(SHELLS))
+    .addHelpText(
+      'after',
+      example('source <(mcpshield completion bash)', 'fish: mcpshield completion fish | source'),
+    )
+    .action(async (shell: Shell) => {
+      await write(world.stdout, completionScript(program, shell))
     })
 }

@@ -18,7 +18,8 @@ export async function projectId(world: World, api: RestApi, { project }: Project
   const { items } = await itemsOf<NamedProject>(api, '/projects')
   if (given !== undefined) return named(items, given)
   const [only, ...others] = items
-  if (only === undefined) throw new CommandError('there is no project yet: run mcpshield projects create NAME')
+  if (only === undefined)
+    throw new CommandError('there is no project yet: run mcpshield projects create NAME')
   if (others.length === 0) return only.id
   throw new CommandError(
     `which project? Give --project, or run mcpshield projects use NAME. There are:${listed(items)}`,

@@ -69,7 +69,9 @@ export async function versionDiff(
   against?: number,
 ): Promise<{ diff: string; body: unknown }> {
   const query = against === undefined ? '' : `?against=${against}`
-  const body = bodyOf(await api.request('GET', `${path}/versions/${version}/diff${query}`, undefined, WITHIN_MS))
+  const body = bodyOf(
+    await api.request('GET', `${path}/versions/${version}/diff${query}`, undefined, WITHIN_MS),
+  )
   return {
     diff: understood(() => {
       const { diff } = body as { diff: unknown }

@@ -27,6 +27,19 @@ export async function askHidden({ stdin, stderr }: World, question: string): Pro
   }
 }
 
+/** Whether the person says yes; undefined where there is no person to ask. */
+export async function askYes({ stdin, stderr }: World, question: string): Promise<boolean | undefined> {
+  if (stdin.isTTY !== true) return undefined
+  const reader = createInterface({ input: stdin, output: stderr, terminal: true })
+  const left = new Promise<string>((resolve) => reader.once('close', () => resolve('')))
+  try {
+    const answer = await Promise.race([reader.question(question), left])
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    reader.close()
+  }
+}
+
 /** All of standard input, without the line end that `echo` puts there. */
 export async function secretFromInput({ stdin }: World): Promise<string> {
   const given = (await text(stdin)).replace(/\r?\n$/, '')

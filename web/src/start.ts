@@ -15,6 +15,14 @@ const PROTOCOL = 'x-mcpshield-protocol'
 const HOST = 'x-mcpshield-host'
 const ADDRESS = 'x-mcpshield-address'
 
+/** What SvelteKit's adapter reads of its environment when it is loaded. */
+export const ADAPTER_VARIABLES = {
+  PROTOCOL_HEADER: PROTOCOL,
+  HOST_HEADER: HOST,
+  ADDRESS_HEADER: ADDRESS,
+  BODY_SIZE_LIMIT: BODY_LIMIT,
+}
+
 export async function start(config: Config, log: Log): Promise<AsyncDisposable> {
   const handle = await builtHandler()
   const { protocol, host } = new URL(config.WEB_URL)
@@ -43,13 +51,6 @@ async function builtHandler(): Promise<RequestListener> {
   const file = new URL('../build/handler.js', import.meta.url)
   if (!existsSync(file))
     throw new StartError(`${fileURLToPath(file)} is not there: run \`npm run build -w web\` first.`)
-  // The adapter reads these when it is loaded.
-  Object.assign(process.env, {
-    PROTOCOL_HEADER: PROTOCOL,
-    HOST_HEADER: HOST,
-    ADDRESS_HEADER: ADDRESS,
-    BODY_SIZE_LIMIT: BODY_LIMIT,
-  })
   const { handler } = (await import(file.href)) as { handler: RequestListener }
   return handler
 }

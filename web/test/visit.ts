@@ -15,6 +15,8 @@ export async function revisit(page: Page): Promise<void> {
 /** Svelte keeps the handlers of an element in symbols of it. */
 async function answering(page: Page): Promise<void> {
   await page.waitForFunction(() =>
-    [...document.querySelectorAll('button')].some((button) => Object.getOwnPropertySymbols(button).length > 0),
+    [...document.querySelectorAll('button')].some(
+      (button) => Object.getOwnPropertySymbols(button).length > 0,
+    ),
   )
 }

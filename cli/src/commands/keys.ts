@@ -117,7 +117,9 @@ export async function revokeKey(world: World, which: string, options: KeysOption
     throw new CommandError(
       `several keys are called ${JSON.stringify(which)}: give the id of one.${found.map(({ id, prefix }) => `\n  ${id}  ${prefix}…`).join('')}`,
     )
-  bodyOf(await api.request('DELETE', `${keysPath(project)}/${encodeURIComponent(key.id)}`, undefined, WITHIN_MS))
+  bodyOf(
+    await api.request('DELETE', `${keysPath(project)}/${encodeURIComponent(key.id)}`, undefined, WITHIN_MS),
+  )
   const said = `Revoked the key ${printable(key.name)} (${printable(key.id)}).\n`
   await write(world.stdout, options.json ? jsonText({ id: key.id, name: key.name, revoked: true }) : said)
   return DONE

@@ -52,7 +52,11 @@ async function recordsOf(
   const query = Object.entries(given)
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-  const { items } = await itemsOf<LogRecord>(api, `/audits${query.length === 0 ? '' : `?${query.join('&')}`}`, limit)
+  const { items } = await itemsOf<LogRecord>(
+    api,
+    `/audits${query.length === 0 ? '' : `?${query.join('&')}`}`,
+    limit,
+  )
   return items.reverse()
 }
 

@@ -1,7 +1,13 @@
 // `mcpshield policy history` and `policy rollback`: the versions of a project's policy, and an old one as the newest.
 import { bodyOf, itemsOf, jsonText, understood, WITHIN_MS } from '../answers.ts'
 import { colorsFor } from '../diagnostics-text.ts'
-import { openPolicies, policyVersion, versionDiff, versionOf, type PolicyOptions } from '../project-policies.ts'
+import {
+  openPolicies,
+  policyVersion,
+  versionDiff,
+  versionOf,
+  type PolicyOptions,
+} from '../project-policies.ts'
 import { tableText } from '../table.ts'
 import { diffText } from '../text-diff.ts'
 import { CommandError, DONE, NEGATIVE, write, type World } from '../world.ts'

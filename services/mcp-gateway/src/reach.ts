@@ -31,7 +31,7 @@ async function known(host: string, lookup: Lookup): Promise<string[]> {
 export function boundSocket(reach: Reach): Socket {
   const socket = new Socket()
   const connect: (options: NetConnectOpts) => Socket = socket.connect.bind(socket)
-  socket.connect = ((port: unknown, host: unknown) => {
+  socket.connect = (port: unknown, host: unknown) => {
     const [named, at] = [Number(port), typeof host === 'string' ? host : 'localhost']
     const isPort = Number.isInteger(named) && named > 0
     const known = isPort ? reach(at) : Promise.reject(notByPath())
@@ -42,7 +42,7 @@ export function boundSocket(reach: Reach): Socket {
       (error: Error) => socket.destroy(error),
     )
     return socket
-  })
+  }
   return socket
 }
 

@@ -18,8 +18,8 @@ export function check({ text, kind, offered }: CheckInput): Checked {
     ...(offered === undefined || offered.length === 0 ? {} : { offered }),
   })
   const marks = marksOf(text, [...diagnostics, ...hints])
-  if (policy === undefined) return { text, marks, tests: [] }
-  return { text, marks, policy, tests: placedTests(text, policy.tests ?? []) }
+  if (policy === undefined) return { text, marks, isPolicy: false, tests: [] }
+  return { text, marks, isPolicy: true, tests: placedTests(text, policy.tests ?? []) }
 }
 
 function placedTests(text: string, tests: readonly PolicyTest[]): PlacedTest[] {

@@ -1,5 +1,5 @@
 // What the engine makes of a text, as the pages show it. Offsets count UTF-16 units from the start of the text.
-import type { Decision, DecisionWord, Policy } from '@mcpshield/policy/schema'
+import type { Decision, DecisionWord } from '@mcpshield/policy/schema'
 
 export type PolicyKind = 'project' | 'organization'
 
@@ -31,12 +31,12 @@ export type Checked = {
   /** Of the text that was checked: an answer about an older text is told by it. */
   text: string
   marks: Mark[]
-  /** Absent when something is an error. */
-  policy?: Policy
+  /** Whether nothing is an error, so that its tests can be run. */
+  isPolicy: boolean
   tests: PlacedTest[]
 }
 
-/** A rule at its place, as far as the form can show it. */
+/** A rule at its place, as a list shows it: thousands of them must be quick to hand over. */
 export type PlacedRule = {
   index: number
   id: string
@@ -45,10 +45,11 @@ export type PlacedRule = {
   line: number
   from: number
   to: number
-  /** The rule as plain values; absent where it is no map. */
-  value?: Record<string, unknown>
   /** Why the form leaves it alone. */
   beyondForm?: string
 }
 
-export type { Decision, DecisionWord, Policy }
+/** A rule's plain values. */
+export type RuleValue = Record<string, unknown>
+
+export type { Decision, DecisionWord }

@@ -99,6 +99,8 @@ function behaviour(options: EditorOptions) {
       'aria-label': options.label,
       'aria-describedby': options.describedBy,
       spellcheck: 'false',
+      // Reached by the keyboard also where it is read only.
+      tabindex: '0',
     }),
     EditorView.updateListener.of((update) => {
       const isTyped = update.transactions.some((each) => each.docChanged && !each.annotation(fromOutside))
@@ -151,16 +153,25 @@ function sourceOf({ propose }: EditorOptions): CompletionSource {
     if (typed === null && opened === null && !context.explicit) return null
     const found = await propose(context.state.doc.toString(), context.pos)
     if (found === undefined || context.aborted) return null
-    return { from: found.from, options: found.proposals.map(optionOf), validFor: /^[\w.*/ -]*$/ }
+    return {
+      from: found.from,
+      options: found.proposals.map((each, i) => optionOf(each, i)),
+      validFor: /^[\w.*/ -]*$/,
+    }
   }
 }
 
 const SECTIONS = { rule: { name: 'Rules to begin with', rank: 2 } }
 
-function optionOf({ label, kind, detail, info, snippet: template, goesOn }: Proposal): Completion {
+/** In the engine's order, where what was typed fits them alike. */
+function optionOf(
+  { label, kind, detail, info, snippet: template, goesOn }: Proposal,
+  place: number,
+): Completion {
   return {
     label,
     type: kind,
+    boost: -Math.min(place, 99),
     ...(detail ? { detail } : {}),
     ...(info === undefined ? {} : { info }),
     ...(kind === 'rule' ? { section: SECTIONS.rule } : {}),

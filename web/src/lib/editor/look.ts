@@ -7,7 +7,8 @@ import { tags } from '@lezer/highlight'
 
 const frame = EditorView.theme({
   '&': { color: 'var(--ink)', backgroundColor: 'var(--surface)', height: '100%', fontSize: '0.8125rem' },
-  '&.cm-focused': { outline: '2px solid var(--accent)', outlineOffset: '-1px' },
+  // The frame around it shows the focus.
+  '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '1.55', overflow: 'auto' },
   '.cm-content': { caretColor: 'var(--ink)', paddingBlock: '0.5rem' },
   '.cm-cursor, .cm-dropCursor': { borderLeftColor: 'var(--ink)' },
@@ -138,4 +139,4 @@ const decisionColours = ViewPlugin.define<{ words: DecorationSet; update(update:
   { decorations: (plugin) => plugin.words },
 )
 
-export const look = [frame, boxes, lint, syntaxHighlighting(words), Prec.lowest(decisionColours)]
+export const look = [frame, boxes, lint, syntaxHighlighting(words), Prec.highest(decisionColours)]

@@ -1,21 +1,35 @@
 // The rules of a text with their places, also of a text that has mistakes: for lists and forms beside the editor.
 import { isAlias, isScalar, visit, type Document } from 'yaml'
 import { DecisionWord } from '@mcpshield/policy/schema'
-import type { PlacedRule } from './checked.ts'
+import type { PlacedRule, RuleValue } from './checked.ts'
 import { isMap, isSeq, parse, startOf, type Node } from './removals.ts'
 
-/** What the form has fields for, by the rule's keys; everything else it keeps as it is. */
 export function placedRules(text: string): PlacedRule[] {
   const document = parse(text)
-  if (!isMap(document.contents)) return []
-  const rules = document.contents.get('rules')
-  if (!isSeq(rules)) return []
-  return rules.items.map((item, index) => placed(text, document, item as Node, index))
+  const lines = lineCounter(text)
+  return ruleNodes(document).map((node, index) => placed(lines, document, node, index))
 }
 
-function placed(text: string, document: Document, node: Node, index: number): PlacedRule {
+/** The plain values of one rule; undefined where it is no map, or is not there. */
+export function ruleValue(text: string, index: number): RuleValue | undefined {
+  const document = parse(text)
+  const node = ruleNodes(document)[index]
+  return node === undefined ? undefined : valueOf(document, node)
+}
+
+function ruleNodes({ contents }: Document): Node[] {
+  const rules = isMap(contents) ? contents.get('rules') : undefined
+  return isSeq(rules) ? (rules.items as Node[]) : []
+}
+
+function placed(
+  lineOf: (offset: number) => number,
+  document: Document,
+  node: Node,
+  index: number,
+): PlacedRule {
   const from = startOf(node)
-  const place = { index, from, to: node.range?.[1] ?? from, line: lineOf(text, from) }
+  const place = { index, from, to: node.range?.[1] ?? from, line: lineOf(from) }
   const value = valueOf(document, node)
   if (value === undefined) {
     const beyondForm = 'It is not a map of keys.'
@@ -30,15 +44,14 @@ function placed(text: string, document: Document, node: Node, index: number): Pl
     id: typeof value['id'] === 'string' ? value['id'] : `rule-${index + 1}`,
     decision: decision.data,
     tools: textsOf(value['tool']),
-    value,
     ...(beyondForm === undefined ? {} : { beyondForm }),
   }
 }
 
-function valueOf(document: Document, node: Node): Record<string, unknown> | undefined {
+function valueOf(document: Document, node: Node): RuleValue | undefined {
   if (!isMap(node)) return undefined
   try {
-    return node.toJS(document) as Record<string, unknown>
+    return node.toJS(document) as RuleValue
   } catch {
     return undefined
   }
@@ -63,8 +76,15 @@ function usesAnchors(node: Node): boolean {
   return found
 }
 
-function lineOf(text: string, offset: number): number {
+/** Of offsets that only grow, so that a long text is counted once. */
+function lineCounter(text: string): (offset: number) => number {
   let line = 1
-  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line++
-  return line
+  let next = text.indexOf('\n')
+  return (offset) => {
+    while (next !== -1 && next < offset) {
+      line++
+      next = text.indexOf('\n', next + 1)
+    }
+    return line
+  }
 }

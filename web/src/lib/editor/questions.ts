@@ -5,13 +5,14 @@ import { mend } from './marks.ts'
 import type { Mark } from './checked.ts'
 import { decideCall } from './decide-call.ts'
 import { changeRule, type ChangeInput } from './rule-changes.ts'
-import { placedRules } from './placed-rules.ts'
+import { placedRules, ruleValue } from './placed-rules.ts'
 
 export const QUESTIONS = {
   check,
   complete,
   mend: ({ text, mark }: { text: string; mark: Mark }) => mend(text, mark),
   rules: ({ text }: { text: string }) => placedRules(text),
+  rule: ({ text, index }: { text: string; index: number }) => ruleValue(text, index),
   change: (input: ChangeInput) => changeRule(input),
   decide: decideCall,
 } as const

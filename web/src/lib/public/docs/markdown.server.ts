@@ -49,6 +49,14 @@ const isHeading = (token: Token): token is Tokens.Heading => token.type === 'hea
 
 function rendererOf(headings: Heading[], resolveLink: ResolveLink) {
   const idOf = slugger()
+  const tables = new Map<string, number>()
+  /** Regions of a page have names of their own. */
+  const tableName = (header: Tokens.TableCell[]) => {
+    const name = plain(header.flatMap(({ text }) => (text === '' ? [] : [text])).join(', '))
+    const times = (tables.get(name) ?? 0) + 1
+    tables.set(name, times)
+    return escaped(times === 1 ? name : `${name} (${times})`)
+  }
   return {
     heading(this: Parsing, { tokens, depth, text }: Tokens.Heading): string {
       const id = idOf(plain(text))
@@ -68,11 +76,12 @@ function rendererOf(headings: Heading[], resolveLink: ResolveLink) {
         row
           .map(({ tokens, align }) => {
             const side = align === 'right' ? ' class="numeric"' : ''
+            if (tag === 'th' && tokens.length === 0) return '<td></td>'
             return `<${tag}${tag === 'th' ? ' scope="col"' : ''}${side}>${this.parser.parseInline(tokens)}</${tag}>`
           })
           .join('')
       const body = rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')
-      const name = escaped(plain(header.map(({ text }) => text).join(', ')))
+      const name = tableName(header)
       return `<div class="scrolls" role="region" tabindex="0" aria-label="Table: ${name}"><table><thead><tr>${cells(header, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`
     },
     code({ text, lang }: Tokens.Code): string {

@@ -49,6 +49,13 @@ describe('a document', () => {
   })
 })
 
+test('tables of one page have names of their own, and a corner without words is no heading', () => {
+  const html = htmlOf('|  | n |\n| - | - |\n| x | 1 |\n\ntext\n\n|  | n |\n| - | - |\n| x | 1 |')
+  expect(html).toContain('aria-label="Table: n"')
+  expect(html).toContain('aria-label="Table: n (2)"')
+  expect(html).toContain('<tr><td></td><th scope="col">n</th></tr>')
+})
+
 test('anchors are GitHub’s', () => {
   const idOf = slugger()
   expect(['What’s `new`?', 'A, B & C', 'policy check', '`path_prefix`'].map(idOf)).toEqual([

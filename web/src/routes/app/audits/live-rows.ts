@@ -19,6 +19,7 @@ type Options = {
 
 const GATHER_MS = 250
 const MAX_GATHERED = 5_000
+const CATCH_UP_AGAIN_MS = 3_000
 
 /** Follows until the returned function is called. */
 export function readLive({ filters, query, onState, onFresh }: Options): () => void {
@@ -27,6 +28,7 @@ export function readLive({ filters, query, onState, onFresh }: Options): () => v
   let rows: AuditRow[] = []
   let changes: Fresh['changes'] = new Map()
   let timer: ReturnType<typeof setTimeout> | undefined
+  let later: ReturnType<typeof setTimeout> | undefined
   let isOver = false
 
   const tell = () => {
@@ -39,16 +41,21 @@ export function readLive({ filters, query, onState, onFresh }: Options): () => v
   }
   const gather = () => (timer ??= setTimeout(tell, GATHER_MS))
 
-  source.addEventListener('open', () => {
-    onState('on')
-    // What was recorded since the list was read, or while the connection was gone.
-    void readRows(query, null).then(
+  // What was recorded since the list was read, or while the connection was gone; once more a little later, when what
+  // was on its way into the record is there.
+  const catchUp = () =>
+    readRows(query, null).then(
       (page) => {
         rows.push(...page.rows)
         gather()
       },
       () => undefined,
     )
+  source.addEventListener('open', () => {
+    onState('on')
+    void catchUp()
+    clearTimeout(later)
+    later = setTimeout(() => void catchUp(), CATCH_UP_AGAIN_MS)
   })
   source.addEventListener('error', () => onState('connecting'))
   source.addEventListener('decision', ({ data }) => {
@@ -65,6 +72,7 @@ export function readLive({ filters, query, onState, onFresh }: Options): () => v
   return () => {
     isOver = true
     clearTimeout(timer)
+    clearTimeout(later)
     source.close()
   }
 }

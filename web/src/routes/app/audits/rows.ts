@@ -43,3 +43,9 @@ export async function readRows(query: string, cursor: string | null): Promise<Ro
     throw new Error(body.message ?? `The rows could not be read (${response.status}).`)
   return { rows: body.rows, next: body.next ?? null }
 }
+
+/** Each row once, without those that are in one of the lists. */
+export function rowsNotIn(known: readonly (readonly AuditRow[])[], rows: readonly AuditRow[]): AuditRow[] {
+  const ids = new Set(known.flat().map(({ id }) => id))
+  return [...new Map(rows.map((row) => [row.id, row])).values()].filter(({ id }) => !ids.has(id))
+}

@@ -39,7 +39,7 @@ export function hourBars(project_id: string, from: string, records: readonly Aud
   const bars = Array.from({ length: 24 }, (_, at): Bar => {
     const begin = new Date(startMs + at * HOUR_MS)
     const end = new Date(begin.getTime() + HOUR_MS)
-    const label = `${begin.toISOString().slice(11, 16)} UTC`
+    const label = begin.toISOString().slice(11, 16)
     return { label, href: linkOf(project_id, begin, end), allow: 0, deny: 0, ask: 0 }
   })
   for (const { kind, time, decision } of records) {

@@ -3,7 +3,7 @@ import type { AuditRecord } from '@mcpshield/contracts/ingest'
 
 const GATHER_MS = 400
 /** Where the stream is not to be had (too many tabs) this alone keeps the page true. */
-const ANYWAY_AFTER_MS = 10_000
+const ANYWAY_AFTER_MS = 5_000
 
 /** Calls `onChange` until the returned function is called. */
 export function whenApprovalsChange(projectId: string, onChange: () => void): () => void {
@@ -19,6 +19,8 @@ export function whenApprovalsChange(projectId: string, onChange: () => void): ()
     const { kind, decision } = JSON.parse(data) as AuditRecord
     if (kind === 'admin' || decision === 'ask') soon()
   }
+  // What happened before the stream was open.
+  source.addEventListener('open', soon)
   source.addEventListener('decision', look)
   source.addEventListener('outcome', look)
   const anyway = setInterval(soon, ANYWAY_AFTER_MS)

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { preparePolicyCheck } from '../../../../../../../../services/projects/src/check-policy.ts'
-import { answerIn, trialOf, type TrialCall } from './trial.ts'
+import { compile } from '@mcpshield/policy/compile'
+import type { Access, Facts } from '@mcpshield/policy/facts'
+import { parsePolicy } from '@mcpshield/policy/parse'
+import { runPolicyTests } from '@mcpshield/policy/run-tests'
+import { answerIn, trialOf, type Trial, type TrialCall } from './trial.ts'
 
 const DRAFT = `version: 1
 rules:
@@ -13,38 +16,76 @@ const ABOVE = `version: 1
 rules:
   - { id: no-secrets, tool: "*", decision: deny, conditions: { resources: ["*.secrets"] } }
 `
-const call = (sql: string): TrialCall => ({ tool: 'postgres.query', arguments: { sql } })
+const read = (table: string): TrialCall => ({ tool: 'postgres.query', arguments: { table } })
 
-async function decided(tried: TrialCall, above?: string, draft = DRAFT) {
-  const check = await preparePolicyCheck()
-  const trial = trialOf(draft, above, tried)
-  if ('problem' in trial) return trial
-  const { diagnostics } = check(trial.text, { connections: [], upstreams: [] })
-  return answerIn(diagnostics, trial, above)
+/** The one test of the trial, run as the API does, on facts that need no parser of SQL. */
+function run({ text }: Trial) {
+  const { policy } = parsePolicy(text)
+  if (policy === undefined) throw new Error('The trial is no policy.')
+  const facts = ({ tool, method, arguments: args }: Omit<Facts, 'paths'>): Facts => {
+    const { table } = args as { table?: string }
+    const access: Access = {
+      connection: 'shop',
+      operation: 'read',
+      resource: table ?? null,
+      fields: [],
+      functions: [],
+    }
+    return {
+      tool,
+      method,
+      arguments: args,
+      paths: [],
+      urls: [],
+      accesses: table === undefined ? [] : [access],
+    }
+  }
+  const results = runPolicyTests(policy, facts as never, compile(policy))
+  return results
+    .filter(({ passed }) => !passed)
+    .map(({ name, expected, got }) => ({
+      line: 1,
+      column: 1,
+      severity: 'error' as const,
+      code: 'test_failed',
+      message: `The test “${name}” expects by ${expected.rule}, but it is ${got.decision} by ${got.rule}: ${got.reason}`,
+    }))
 }
 
-test('a call is decided by what its SQL really touches', async () => {
-  expect(await decided(call('select id from public.orders'))).toEqual({
+function decided(call: TrialCall, above?: string, draft = DRAFT) {
+  const trial = trialOf(draft, above, call)
+  return 'problem' in trial ? trial : answerIn(run(trial), trial, above)
+}
+
+test('a draft decides the call, with its rules under their own names', () => {
+  expect(decided(read('public.orders'))).toEqual({
     decision: 'allow',
     rule: 'reads',
     reason: 'A read of public.orders is allowed by rule reads.',
   })
-  expect(await decided(call('select * from public.orders join hr.people using (id)'))).toMatchObject({
-    decision: 'deny',
-    rule: 'default',
-  })
-  expect(await decided({ tool: 'mail/send' })).toMatchObject({ decision: 'ask', rule: 'rule-2' })
+  expect(decided(read('hr.people'))).toMatchObject({ decision: 'deny', rule: 'default' })
+  expect(decided({ tool: 'mail/send' })).toMatchObject({ decision: 'ask', rule: 'rule-2' })
 })
 
-test('the organisation’s rules stand above, under their own names', async () => {
-  expect(await decided(call('select 1 from public.secrets'), ABOVE)).toEqual({
+test('the organisation’s rules stand above, under theirs', () => {
+  expect(decided(read('public.secrets'), ABOVE)).toEqual({
     decision: 'deny',
     rule: 'organization/no-secrets',
     reason: 'A read of public.secrets is denied by rule organization/no-secrets.',
   })
+  expect(decided(read('public.secrets'))).toMatchObject({ decision: 'allow' })
 })
 
-test('a draft with an error decides nothing', async () => {
-  expect(await decided(call('select 1'), undefined, 'version: 2\n')).toHaveProperty('problem')
-  expect(answerIn([], { text: '', above: 'organization.0.' }, undefined)).toHaveProperty('problem')
+test('what is no answer is a problem, with the API’s word on it', () => {
+  expect(decided(read('public.orders'), undefined, 'version: 2\n')).toHaveProperty('problem')
+  const trial = { text: '', above: 'organization.0.' }
+  expect(answerIn([], trial, undefined)).toHaveProperty('problem')
+  const tooLarge = {
+    line: 1,
+    column: 1,
+    severity: 'error',
+    code: 'document_too_large',
+    message: 'Too large.',
+  } as const
+  expect(answerIn([tooLarge], trial, undefined)).toEqual({ problem: 'Too large.' })
 })

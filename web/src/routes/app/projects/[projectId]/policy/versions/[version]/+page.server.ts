@@ -23,6 +23,8 @@ export const load: PageServerLoad = async ({ locals: { api }, params, url, paren
 export const actions: Actions = {
   rollback: async ({ locals: { api }, params, request }) => {
     const form = await request.formData()
+    // Without JavaScript nothing asks before this does.
+    if (form.get('confirmed') !== 'yes') return { confirming: true }
     try {
       await api(projects.rpc.rollbackPolicy, {
         project_id: params.projectId,

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import type { AuditRecord } from '@mcpshield/contracts/ingest'
+import { agentsIn, dayBars, failuresIn, hourBars, rulesIn, spanOf } from './activity.ts'
+import { withCall, withOutcome } from './live-calls.ts'
+
+const record = (changes: Partial<AuditRecord>): AuditRecord =>
+  ({
+    id: crypto.randomUUID(),
+    time: '2026-11-27T10:30:00.000Z',
+    kind: 'decision',
+    tool: 'github/create_issue',
+    decision: 'allow',
+    rule: 'r',
+    reason: 'because',
+    agent: 'bot',
+    outcome: null,
+    duration_ms: null,
+    ...changes,
+  }) as AuditRecord
+
+describe('a span of time', () => {
+  const now = new Date('2026-11-27T10:30:00.000Z')
+  test('of 24 hours begins at a full hour, one of days at midnight in UTC', () => {
+    expect(spanOf('24h', now).from).toBe('2026-11-26T11:00:00.000Z')
+    expect(spanOf('7d', now)).toEqual({ name: '7d', days: 7, from: '2026-11-21T00:00:00.000Z' })
+  })
+  test('that nobody knows is 24 hours', () => {
+    expect(spanOf('9y', now).name).toBe('24h')
+    expect(spanOf(null, now).name).toBe('24h')
+  })
+})
+
+describe('bars', () => {
+  test('by the hour count decisions where they were made, and neither changes of people nor what has none', () => {
+    const bars = hourBars('p', '2026-11-26T11:00:00.000Z', [
+      record({ decision: 'deny' }),
+      record({ decision: 'allow', time: '2026-11-27T10:59:59.999Z' }),
+      record({ decision: 'ask', time: '2026-11-26T11:00:00.000Z' }),
+      record({ kind: 'admin', decision: 'allow' }),
+      record({ kind: 'report', decision: null }),
+      record({ time: '2026-11-26T10:59:59.999Z' }),
+    ])
+    expect(bars).toHaveLength(24)
+    expect(bars.at(-1)).toMatchObject({ label: '10:00', allow: 1, deny: 1, ask: 0 })
+    expect(bars[0]).toMatchObject({ label: '11:00', allow: 0, deny: 0, ask: 1 })
+    expect(bars.at(-1)?.href).toBe(
+      '/app/audits?project_id=p&from=2026-11-27T10%3A00%3A00.000Z&to=2026-11-27T11%3A00%3A00.000Z',
+    )
+  })
+  test('by the day lead to the calls of that day', () => {
+    const [bar] = dayBars('p', [{ key: '2026-11-27', allow: 1, deny: 2, ask: 3 }])
+    expect(bar).toMatchObject({ label: '2026-11-27', allow: 1, deny: 2, ask: 3 })
+    expect(bar?.href).toContain('to=2026-11-28T00%3A00%3A00.000Z')
+  })
+})
+
+test('rules are counted by what they denied, most first', () => {
+  const denied = ['a', 'b', 'b'].map((rule) => record({ rule, decision: 'deny' }))
+  expect(rulesIn(denied).map(({ rule, calls }) => [rule, calls])).toEqual([
+    ['b', 2],
+    ['a', 1],
+  ])
+})
+
+test('agents are told by the name they give, those without one apart, newest first', () => {
+  const agents = agentsIn([
+    record({ agent: null, time: '2026-11-27T11:00:00.000Z' }),
+    record({ decision: 'deny' }),
+    record({ time: '2026-11-27T09:00:00.000Z' }),
+  ])
+  expect(agents).toEqual([
+    { agent: null, calls: 1, denied: 0, last: '2026-11-27T11:00:00.000Z' },
+    { agent: 'bot', calls: 2, denied: 1, last: '2026-11-27T10:30:00.000Z' },
+  ])
+})
+
+describe('a server', () => {
+  const failed = (changes: Partial<AuditRecord> = {}) => record({ outcome: 'error', ...changes })
+  test('fails when its newest call that ran ended in an error or too late', () => {
+    expect(failuresIn([record({}), failed()], ['github'])).toMatchObject([{ system: 'github' }])
+    expect(failuresIn([failed({ outcome: 'timeout' })], ['github'])).toHaveLength(1)
+  })
+  test('does not fail when a later call went well, when a client gave up, or when it is none of the project’s', () => {
+    expect(failuresIn([record({ outcome: 'ok' }), failed()], ['github'])).toEqual([])
+    expect(failuresIn([failed({ outcome: 'cancelled' })], ['github'])).toEqual([])
+    expect(failuresIn([failed()], ['gitlab'])).toEqual([])
+  })
+})
+
+describe('live calls', () => {
+  test('are newest first, each once, and no more than asked for', () => {
+    const [one, two, three] = [record({}), record({}), record({})] as const
+    expect(withCall([one, two], three, 2)).toEqual([three, one])
+    expect(withCall([one, two], two, 5)).toEqual([two, one])
+  })
+  test('learn what came of them, and an unknown outcome adds none', () => {
+    const call = record({})
+    const outcome = { ...call, decision: null, outcome: 'ok' as const, duration_ms: 4 }
+    expect(withOutcome([call], outcome)).toEqual([{ ...call, outcome: 'ok', duration_ms: 4 }])
+    expect(withOutcome([call], { ...outcome, id: 'other' })).toEqual([call])
+  })
+})
