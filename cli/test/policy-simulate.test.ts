@@ -66,9 +66,10 @@ const simulation = {
   truncated: true,
   took_ms: 5,
 }
-const path = '/projects/p%2F1/policy/simulate'
+const project = '0194b2f0-0000-7000-8000-0000000000aa'
+const path = `/projects/${project}/policy/simulate`
 const run = (url: string, file: string, env: Record<string, string>, ...more: string[]) =>
-  mcpshield(['policy', 'simulate', file, '--project', 'p/1', '--days', '3', '--api', url, ...more], { env })
+  mcpshield(['policy', 'simulate', file, '--project', project, '--days', '3', '--api', url, ...more], { env })
 
 describe('policy simulate', () => {
   test('shows what would change, and nothing of what agents wrote can move the cursor', async () => {

@@ -3,16 +3,26 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-export type Asked = { method: string; path: string; authorization: string | undefined; body: unknown }
-type Answer = { status: number; body?: unknown }
+export type Asked = {
+  method: string
+  path: string
+  authorization: string | undefined
+  ifMatch: string | undefined
+  body: unknown
+}
+export type Answer = { status: number; body?: unknown }
 
 export type RestServer = AsyncDisposable & {
   url: string
   asked: Asked[]
   /** Answers in the place of its own, by `METHOD path`. */
   answers: Map<string, Answer>
+  /** What no answer is given for; undefined where this has none either. */
+  otherwise: (asked: Asked) => Answer | undefined
   /** How long access tokens are good, in seconds. */
   goodForSeconds: number
+  /** A token that is good. */
+  token(): string
   /** Makes every access token so far a bad one. */
   forgetTokens(): void
   /** Whether a refresh token was used twice, which ends the session. */
@@ -51,7 +61,7 @@ export async function startRestServer(): Promise<RestServer> {
     const open = handlers[key]
     if (open !== undefined) return given ?? open(asked.body as Record<string, unknown>)
     if (!access.has(asked.authorization?.replace('Bearer ', '') ?? '')) return problem(401, 'Sign in first.')
-    return given ?? problem(404, 'There is nothing.')
+    return given ?? state.otherwise(asked) ?? problem(404, 'There is nothing.')
   }
   const server = createServer((request, response) => {
     void askedBy(request).then((asked) => {
@@ -66,8 +76,13 @@ export async function startRestServer(): Promise<RestServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
     answers: new Map(),
+    otherwise: () => undefined,
     goodForSeconds: 900,
     ended: false,
+    token() {
+      access.add('a-token')
+      return 'a-token'
+    },
     forgetTokens: () => (access = new Set()),
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
   }
@@ -80,6 +95,7 @@ async function askedBy(request: IncomingMessage): Promise<Asked> {
     method: request.method ?? '',
     path: request.url ?? '',
     authorization: request.headers.authorization,
+    ifMatch: request.headers['if-match'],
     body: body === '' ? undefined : (JSON.parse(body) as unknown),
   }
 }

@@ -179,7 +179,7 @@ function webEnv({
 }: EnvParts & { mail: string | undefined }): Record<string, string> {
   const internal = `http://localhost:${ports.api}`
   return {
-    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST', 'TRUST_PROXY']),
+    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST', 'TRUST_PROXY', 'OTP_LENGTH']),
     WEB_PORT: String(ports.web),
     WEB_URL: webUrlOf(env, ports),
     API_URL: env.API_URL ?? internal,

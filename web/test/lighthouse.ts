@@ -30,6 +30,8 @@ if (values.help) {
 }
 
 const LEAST = 95
+/** On a busy machine the recording of a load fails now and then. */
+const TRIES = 3
 const PAGES = positionals.length > 0 ? positionals : ['/', '/app/projects', '/app/audits']
 
 type Measured = {
@@ -72,6 +74,24 @@ async function measure(path: string, cookie: string): Promise<Measured> {
 }
 
 async function measureOnce(path: string, cookie: string): Promise<Measured> {
+  const { audits, categories, ...lhr } = await recorded(path, cookie)
+  if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(path, values.web).pathname)
+    throw new Error(`${path} led to ${lhr.finalDisplayedUrl}.`)
+  return {
+    path,
+    performance: percent(categories['performance']),
+    accessibility: percent(categories['accessibility']),
+    lcpMs: audits['largest-contentful-paint']?.numericValue ?? Number.NaN,
+    blockedMs: audits['total-blocking-time']?.numericValue ?? Number.NaN,
+    shift: audits['cumulative-layout-shift']?.numericValue ?? Number.NaN,
+    scriptBytes: scriptBytesOf(audits),
+    faults: (categories['accessibility']?.auditRefs ?? [])
+      .filter(({ id, weight }) => weight > 0 && audits[id]?.score === 0)
+      .map(({ id }) => `${path}: ${audits[id]?.title}`),
+  }
+}
+
+async function recorded(path: string, cookie: string, tries = TRIES): Promise<Result> {
   const answer = await lighthouse(values.web + path, {
     port,
     output: 'json',
@@ -80,30 +100,17 @@ async function measureOnce(path: string, cookie: string): Promise<Measured> {
     ...(path.startsWith('/app') ? { extraHeaders: { Cookie: cookie } } : {}),
   })
   if (answer === undefined) throw new Error(`Lighthouse did not answer for ${path}.`)
-  const { lhr } = answer
-  if (lhr.runtimeError !== undefined) throw new Error(`${path}: ${lhr.runtimeError.message}`)
-  if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(path, values.web).pathname)
-    throw new Error(`${path} led to ${lhr.finalDisplayedUrl}.`)
-  const { audits, categories } = lhr
-  return {
-    path,
-    performance: percent(categories['performance']),
-    accessibility: percent(categories['accessibility']),
-    lcpMs: audits['largest-contentful-paint']?.numericValue ?? Number.NaN,
-    blockedMs: audits['total-blocking-time']?.numericValue ?? Number.NaN,
-    shift: audits['cumulative-layout-shift']?.numericValue ?? Number.NaN,
-    scriptBytes: scriptBytesOf(lhr),
-    faults: (categories['accessibility']?.auditRefs ?? [])
-      .filter(({ id, weight }) => weight > 0 && audits[id]?.score === 0)
-      .map(({ id }) => `${path}: ${audits[id]?.title}`),
-  }
+  const { runtimeError } = answer.lhr
+  if (runtimeError === undefined) return answer.lhr
+  if (tries === 1) throw new Error(`${path}: ${runtimeError.message}`)
+  return recorded(path, cookie, tries - 1)
 }
 
 function percent(category: { score: number | null } | undefined): number {
   return Math.round((category?.score ?? 0) * 100)
 }
 
-function scriptBytesOf({ audits }: Result): number {
+function scriptBytesOf(audits: Result['audits']): number {
   const details = audits['network-requests']?.details
   if (details?.type !== 'table') return Number.NaN
   return details.items

@@ -60,7 +60,10 @@ export async function makeRecords(): Promise<Records> {
     return made
   })
   const query = (sql: string) => agent.request('tools/call', { name: 'sqlite__query', arguments: { sql } })
-  await query('select name from products')
+  await until(async () => {
+    const { result } = await query('select name from products')
+    if (result === undefined || result['isError'] === true) throw new Error('The policy is not in force yet.')
+  })
   await query('drop table products')
   return {
     owner,

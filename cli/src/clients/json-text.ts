@@ -35,8 +35,26 @@ function set(text: string, path: readonly string[], entry: JsonObject): string {
   throw new Error('the file is no object')
 }
 
+/** With the comma that it needed, and with its line; comments stay, whoever's they are. */
 function remove(text: string, path: readonly string[]): string {
-  return jsonc.applyEdits(text, jsonc.modify(text, [...path], undefined, {}))
+  const root = jsonc.parseTree(text, [], OPTIONS)
+  const member = (root && jsonc.findNodeAtLocation(root, [...path]))?.parent
+  const all = member?.parent?.children
+  if (member === undefined || all === undefined) throw new Error('it is not there')
+  const after = member.offset + member.length
+  const { comma, commaAt } = endOfMember(text, after)
+  const before = all[all.indexOf(member) - 1]
+  const isLast = all.at(-1) === member
+  const line = /\r?\n[ \t]*$/.exec(text.slice(0, member.offset))?.[0].length ?? 0
+  const end = comma ? commaAt + 1 : after
+  // Comments between it and its comma.
+  const between = comma ? text.slice(after, commaAt).trim() : ''
+  const head = text.slice(0, member.offset - line)
+  const rest = between + text.slice(end)
+  if (!isLast || comma || before === undefined)
+    return line === 0 ? head + rest.replace(/^[ \t]+/, '') : head + rest
+  const previous = endOfMember(text, before.offset + before.length).commaAt
+  return head.slice(0, previous) + head.slice(previous + 1) + rest
 }
 
 const nested = (path: readonly string[], entry: JsonObject): JsonObject =>
@@ -102,11 +120,12 @@ function firstUnit(text: string): string {
 }
 
 /** Whether a comma follows the last member, and the end of what is about it on its line. */
-function endOfMember(text: string, after: number): { comma: boolean; place: number } {
+function endOfMember(text: string, after: number): { comma: boolean; commaAt: number; place: number } {
   const [, beforeComma = '', commaText = ''] =
     /^((?:\s|\/\/[^\n]*|\/\*[^]*?\*\/)*)(,?)/.exec(text.slice(after)) ?? []
   const comma = commaText === ','
   const from = comma ? after + beforeComma.length + 1 : after
   const beside = /^[ \t]*(?:\/\/[^\r\n]*|\/\*[^\r\n]*?\*\/[ \t]*(?=\r?\n))?/.exec(text.slice(from))?.[0] ?? ''
-  return { comma, place: from + (beside.trim() === '' ? 0 : beside.trimEnd().length) }
+  const place = from + (beside.trim() === '' ? 0 : beside.trimEnd().length)
+  return { comma, commaAt: after + beforeComma.length, place }
 }

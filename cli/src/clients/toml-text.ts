@@ -58,7 +58,10 @@ function sectionsOf(text: string, path: readonly string[]): Section[] {
   const offsets = lines.reduce<number[]>((all, line) => [...all, (all.at(-1) ?? 0) + line.length], [0])
   return headers.flatMap(({ line, ours }, at) => {
     if (!ours) return []
-    let next = headers[at + 1]?.line ?? lines.length
+    const following = headers[at + 1]
+    let next = following?.line ?? lines.length
+    if (following?.ours && lines.slice(line, next).every((each) => !/^\s*#/.test(each)))
+      return [{ from: offsets[line] as number, to: offsets[next] as number }]
     // Comments and empty lines above a header are the header's; at the end of the file they are nobody's, and stay.
     while (next > line + 1 && /^\s*(#|$)/.test(lines[next - 1] ?? '')) next--
     return [{ from: offsets[line] as number, to: offsets[next] as number }]

@@ -25,10 +25,9 @@ function set(text: string, [list, name]: readonly string[], entry: JsonObject): 
   const pair = pairOf(root, list)
   if (pair === undefined) return `${ended(text, end)}${block({ [list]: { [name]: entry } }, 0, end)}`
   const entries = pair.value
-  if (!isMap(entries)) return afterKey(text, pair, block({ [name]: entry }, 2, end), end)
-  if (entries.flow) {
-    if (entries.items.length > 0) throw new Error(`${list} is not written over lines`)
-    const [from, to] = rangeOf(entries)
+  if (!isMap(entries) || entries.flow) {
+    if (!isEmpty(entries)) throw new Error(`${list} is not written over lines`)
+    const [from, to] = entries === null ? [0, 0] : rangeOf(entries)
     return afterKey(text.slice(0, from) + text.slice(to), pair, block({ [name]: entry }, 2, end), end)
   }
   const indent = columnOf(text, rangeOf(entries.items[0]?.key)[0])
@@ -53,6 +52,10 @@ function remove(text: string, [list, name]: readonly string[]): string {
   const colon = text.indexOf(':', key) + 1
   return `${without.slice(0, colon)} {}${without.slice(colon)}`
 }
+
+/** Nothing at all, `null`, or `{}`. */
+const isEmpty = (node: unknown) =>
+  node === null || (isMap(node) && node.items.length === 0) || (isScalar(node) && node.value === null)
 
 const pairOf = (map: YAMLMap, name: string): Pair | undefined =>
   map.items.find(({ key }) => isScalar(key) && key.value === name)

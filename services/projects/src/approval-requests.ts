@@ -161,7 +161,7 @@ async function tellOf(
 }
 
 const addressOf = (webUrl: string, { project_id, id }: ApprovalRow) =>
-  `${webUrl}/projects/${project_id}/approvals/${id}`
+  `${webUrl}/app/projects/${project_id}/approvals/${id}`
 
 function notInClient(): AppError {
   return new AppError(

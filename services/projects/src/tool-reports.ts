@@ -144,7 +144,7 @@ async function tellAdministrators(
       project: project.name,
       upstream: slug,
       tool: `${names[0] ?? ''}${more}`,
-      url: `${webUrl}/projects/${projectId}/upstreams/${upstream_id}/tools`,
+      url: `${webUrl}/app/projects/${projectId}/servers/upstreams/${upstream_id}`,
     },
   )
 }

@@ -46,7 +46,7 @@ describe('a held call', () => {
     const { approval_id, state, url } = await world.mcp.call(rpc.requestApproval, { project_id, ...call })
     expect([state, url]).toEqual([
       'pending',
-      `https://app.example.com/projects/${project_id}/approvals/${approval_id}`,
+      `https://app.example.com/app/projects/${project_id}/approvals/${approval_id}`,
     ])
     await seen(approval_id).toBe('pending')
     const approved = await owner.call(rpc.approveCall, { project_id, approval_id, note: 'Fine.' })

@@ -204,7 +204,7 @@ describe('a change', () => {
       project: `project ${counter}`,
       upstream: 'files',
       tool: 'read and 1 more',
-      url: `https://app.example.com/projects/${at.project_id}/upstreams/${at.upstream_id}/tools`,
+      url: `https://app.example.com/app/projects/${at.project_id}/servers/upstreams/${at.upstream_id}`,
     })
     // To and fro is no flood; another tool’s change is told all the same.
     await report(at, tool('read'))
