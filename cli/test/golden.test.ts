@@ -34,14 +34,25 @@ test.for<[string, string[]]>([
   await expect(withoutWording(stdout)).toMatchFileSnapshot(spec(`${name}.golden.jsonl`))
 })
 
-test.for([['wrap'], ['pins', 'list'], ['pins', 'accept']])(
-  'the help of %s %s is as its golden file has it',
-  async (command) => {
-    const { code, stdout } = await mcpshield([...command, '--help'])
-    expect(code).toBe(0)
-    await expect(stdout).toMatchFileSnapshot(spec(`help-${command.join('-')}.golden.txt`))
-  },
-)
+test.for([
+  [],
+  ['wrap'],
+  ['pins', 'list'],
+  ['pins', 'accept'],
+  ['projects', 'create'],
+  ['keys', 'create'],
+  ['policy', 'pull'],
+  ['policy', 'push'],
+  ['policy', 'diff'],
+  ['logs'],
+  ['connect'],
+  ['doctor'],
+  ['up'],
+])('the help of %s %s is as its golden file has it', async (command) => {
+  const { code, stdout } = await mcpshield([...command, '--help'])
+  expect(code).toBe(0)
+  await expect(stdout).toMatchFileSnapshot(spec(`${['help', ...command].join('-')}.golden.txt`))
+})
 
 /** Sentences for people are others' to word: here it counts that there is one. */
 function withoutWording(lines: string): string {

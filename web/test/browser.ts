@@ -1,12 +1,14 @@
 // A real browser on the real product, and the people who sit before it.
 import { randomUUID } from 'node:crypto'
 import AxeBuilder from '@axe-core/playwright'
-import { chromium, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import { chromium, expect as expectPage, type Browser, type BrowserContext, type Page } from '@playwright/test'
 import { inject } from 'vitest'
 import type { Role } from '@mcpshield/contracts/caller'
 import { chromiumPath } from './chromium.ts'
 
-export { expect, type Page }
+/** Pages of a machine that does other work too take their time. */
+export const expect = expectPage.configure({ timeout: 15_000 })
+export type { Page }
 export type Theme = 'light' | 'dark'
 export type Person = { email: string; password: string; token: string }
 type Json = Record<string, unknown>
@@ -38,7 +40,7 @@ export async function openPage(
     colorScheme: theme,
     permissions: ['clipboard-read', 'clipboard-write'],
   })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(20_000)
   if (as !== undefined) await signIn(context, as)
   const page = await context.newPage()
   const errors: string[] = []

@@ -41,8 +41,8 @@ const PAGES: Record<string, string> = {
   connect: '/app/projects/{project}/connect',
   servers: '/app/projects/{project}/servers',
   policy: '/app/projects/{project}/policy',
-  'policy-try': '/app/projects/{project}/policy?tab=try',
-  'policy-versions': '/app/projects/{project}/policy?tab=versions',
+  'policy-try': '/app/projects/{project}/policy/try',
+  'policy-versions': '/app/projects/{project}/policy/versions',
   approvals: '/app/projects/{project}/approvals',
   keys: '/app/projects/{project}/keys',
   'project-settings': '/app/projects/{project}/settings',
@@ -50,7 +50,10 @@ const PAGES: Record<string, string> = {
   usage: '/app/usage',
   billing: '/app/billing',
   profile: '/app/profile',
-  settings: '/app/settings',
+  sessions: '/app/settings/sessions',
+  members: '/app/settings/members',
+  'second-factor': '/app/settings/second-factor',
+  'organization-policy': '/app/settings/policy',
   missing: '/app/no-such-page',
 }
 
