@@ -27,5 +27,15 @@ export default defineConfig({
       },
     }),
   ],
+  build: {
+    rolldownOptions: {
+      // One file for all icons: a request for each costs more than they do.
+      output: {
+        codeSplitting: {
+          groups: [{ name: 'icons', test: /@lucide[\\/]svelte/ }],
+        },
+      },
+    },
+  },
   server: { host: '127.0.0.1', port: 3000, strictPort: true },
 })

@@ -49,7 +49,7 @@ function stateFolder({ XDG_STATE_HOME, LOCALAPPDATA, HOME }: NodeJS.ProcessEnv):
   return HOME ? join(HOME, '.local', 'state') : undefined
 }
 
-const MOVED_BY = ['XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR', 'CODEX_HOME', 'PATH'] as const
+const MOVED_BY = ['XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR', 'CODEX_HOME'] as const
 
 /** Systems that are none of the three keep their files as Linux does. */
 function machine(variables: NodeJS.ProcessEnv): Machine {
@@ -57,7 +57,10 @@ function machine(variables: NodeJS.ProcessEnv): Machine {
   return {
     platform: platform === 'win32' || platform === 'darwin' ? platform : 'linux',
     home: (platform === 'win32' ? variables['USERPROFILE'] : variables['HOME']) || undefined,
-    variables: Object.fromEntries(MOVED_BY.map((name) => [name, variables[name] || undefined])),
+    // A path that is not absolute would mean another place in each folder.
+    variables: Object.fromEntries(
+      MOVED_BY.map((name) => [name, isAbsolute(variables[name] ?? '') ? variables[name] : undefined]),
+    ),
   }
 }
 

@@ -1,6 +1,6 @@
 // The enforcing gateway as an MCP client finds it: where it is, and whether a key opens it.
 import { META, MODERN_VERSION } from '@mcpshield/mcp/messages'
-import { member } from './rest-client.ts'
+import { bodyFrom, isThisMachine, member, reasonOf } from './rest-client.ts'
 import { readUpRecord } from './up-record.ts'
 import { CommandError, type World } from './world.ts'
 
@@ -33,11 +33,10 @@ async function candidatesFor(world: World, api: string): Promise<string[]> {
   const running = await readUpRecord(world)
   const local = new URL(beside)
   local.port = DEFAULT_PORT
-  const isHere = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(beside.hostname)
   return [
     ...(running?.ready?.api === api && running.ready.mcp !== undefined ? [running.ready.mcp] : []),
     beside.href,
-    ...(isHere ? [local.href] : []),
+    ...(isThisMachine(beside) ? [local.href] : []),
   ]
 }
 
@@ -60,8 +59,7 @@ export async function keyState(url: string, key: string): Promise<KeyState> {
     if (status === 200 && name === 'mcpshield') return 'good'
     return { problem: `it answered ${status}, and not as the gateway does` }
   } catch (error) {
-    const { message, cause } = error as Error
-    return { problem: cause instanceof Error ? cause.message : message }
+    return { problem: reasonOf(error) }
   }
 }
 
@@ -79,12 +77,10 @@ async function ask(url: string, credential: Record<string, string>) {
     redirect: 'error',
     signal: AbortSignal.timeout(WITHIN_MS),
   })
-  const text = await response.text()
   return {
     status: response.status,
     realm: response.headers.get('www-authenticate'),
-    date: response.headers.get('date'),
-    body: parse(text),
+    body: await bodyFrom(response),
   }
 }
 
@@ -99,12 +95,4 @@ const DISCOVER = {
       [META.clientCapabilities]: {},
     },
   },
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

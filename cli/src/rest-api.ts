@@ -1,7 +1,7 @@
 // The REST API for whoever the options, the environment or the login of this machine say.
 import { currentLogin } from './login.ts'
 import { readLogin, type Login } from './login-file.ts'
-import { addressOf, apiOf, baseOf, member, refused, type RestApi } from './rest-client.ts'
+import { addressOf, apiOf, baseOf, isThisMachine, member, refused, type RestApi } from './rest-client.ts'
 import { CommandError, type World } from './world.ts'
 
 export type Account = { api?: string; email?: string }
@@ -28,7 +28,7 @@ export async function openRestApi(world: World, account: Account): Promise<RestA
 /** The address that the options or the environment say. What is not encrypted is said to be so. */
 export function openBase({ environment, stderr }: World, account: Account): URL {
   const base = baseOf(account.api ?? environment.apiUrl ?? DEFAULT_API_URL)
-  if (base.protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(base.hostname))
+  if (base.protocol === 'http:' && !isThisMachine(base))
     stderr.write(`mcpshield: ${base.origin} is not https: others can read what is sent\n`)
   return base
 }

@@ -27,6 +27,9 @@ export function baseOf(url: string): URL {
   return base
 }
 
+/** What is sent there does not leave this machine. */
+export const isThisMachine = ({ hostname }: URL) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+
 /** As it is written down and compared: without a slash at its end. */
 export const addressOf = (base: URL) => base.href.replace(/\/$/, '')
 
@@ -51,7 +54,7 @@ export function apiOf(base: URL, credential?: Credential): RestApi {
           redirect: 'error',
           signal: AbortSignal.timeout(timeoutMs),
         })
-        return { status: response.status, body: parse(await bounded(response)) }
+        return { status: response.status, body: await bodyFrom(response) }
       }),
     open: (path, signal) =>
       reached(base, () =>
@@ -79,7 +82,8 @@ function credentialHeaders(credential: Credential | undefined): Record<string, s
   return { 'x-api-key': credential.apiKey }
 }
 
-async function bounded(response: Response): Promise<string> {
+/** The JSON of an answer that comes to an end; undefined when it is none. */
+export async function bodyFrom(response: Response): Promise<unknown> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
@@ -87,19 +91,15 @@ async function bounded(response: Response): Promise<string> {
     if (length > MAX_ANSWER_BYTES) throw new Error('it answers without end')
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** The JSON of an answer that comes whole; undefined when it is none. */
-function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
   } catch {
     return undefined
   }
 }
 
-function reasonOf(error: unknown): string {
+/** Why a request came to nothing, as far as it is known. */
+export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error
   return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message
 }

@@ -9,10 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { endpointIn, type McpClient } from '../src/clients/client.ts'
 import { CLIENTS } from '../src/clients/clients.ts'
 import { contentOf, entryAt } from '../src/clients/config-text.ts'
+import { askYes } from '../src/terminal.ts'
+import type { World } from '../src/world.ts'
 import { startGateway, type GatewayServer } from './gateway-server.ts'
 import { ran } from './in-process.ts'
 import { install, machineOf, PLATFORMS, type FixtureMachine } from './machines.ts'
@@ -208,6 +211,19 @@ describe('connect', () => {
       stderr: expect.stringContaining('opencode'),
     })
   })
+})
+
+test.for<[string, boolean]>([
+  ['y\r', true],
+  ['Yes\r', true],
+  ['\r', false],
+  ['no\r', false],
+  ['\u0003', false],
+])('on a terminal, %j is the answer %s', async ([typed, wanted]) => {
+  const [stdin, stderr] = [Object.assign(new PassThrough(), { isTTY: true }), new PassThrough()]
+  const asked = askYes({ stdin, stderr } as unknown as World, 'Change these files? [y/N] ')
+  stdin.write(typed)
+  expect(await asked).toBe(wanted)
 })
 
 describe('connect without a key', () => {

@@ -99,6 +99,22 @@ describe('projects', () => {
     ])
   })
 
+  test('are in colours on a terminal, and plain where that is not wanted or there is none', async () => {
+    await using server = await serving(project(SHOP, 'Shop'))
+    const list = (terminal: boolean, env = {}) =>
+      ran(['projects', 'list', '--api', server.url], {
+        terminal,
+        env: { MCPSHIELD_TOKEN: server.token(), ...env },
+      })
+    expect((await list(true)).stdout).toContain('\u001b[1mname')
+    for (const plain of [
+      await list(false),
+      await list(true, { NO_COLOR: '1' }),
+      await list(true, { TERM: 'dumb' }),
+    ])
+      expect(plain.stdout).not.toContain('\u001b')
+  })
+
   test('are made; that the plan has no room is an answer, a wrong field a usage error that is named', async () => {
     await using server = await serving()
     server.answers.set('POST /projects', { status: 201, body: project(SHOP, 'Shop') })

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import proxyAddress from '@fastify/proxy-addr'
+import compression from 'compression'
 import { StartError } from '@mcpshield/runtime/config'
 import type { Log } from '@mcpshield/runtime/log'
 import type { Config } from './lib/server/config.ts'
@@ -27,11 +28,12 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   const handle = await builtHandler()
   const { protocol, host } = new URL(config.WEB_URL)
   const isTrusted = proxyAddress.compile(config.TRUST_PROXY)
+  const compress = compression({ filter: isCompressible })
   const server = createServer((request, response) => {
     request.headers[PROTOCOL] = protocol.slice(0, -1)
     request.headers[HOST] = host
     request.headers[ADDRESS] = addressOf(request, isTrusted)
-    handle(request, response)
+    compress(request as never, response as never, () => handle(request, response))
   })
   server.listen(config.WEB_PORT, config.HOST)
   await once(server, 'listening')
@@ -45,6 +47,12 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       await closed
     },
   }
+}
+
+/** What is live is sent as it comes. */
+const isCompressible: compression.CompressionFilter = (request, response) => {
+  const type = String(response.getHeader('content-type') ?? '')
+  return !type.startsWith('text/event-stream') && compression.filter(request, response)
 }
 
 async function builtHandler(): Promise<RequestListener> {

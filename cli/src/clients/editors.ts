@@ -1,15 +1,15 @@
 // Clients with a window: editors and desktop applications.
 import type { Machine } from '../config.ts'
+import { isThisMachine } from '../rest-client.ts'
 import { headers, KEY_HEADER, KEY_VARIABLE, type Endpoint, type McpClient } from './client.ts'
 import { inApplicationData, inConfiguration, inHome } from './places.ts'
 
 const MCP_SERVERS = () => ['mcpServers']
 
 /** `mcp-remote` speaks plain http to other machines only when told to. */
-function allowHttp(url: string): string[] {
-  const { protocol, hostname } = new URL(url)
-  const isHere = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
-  return protocol === 'http:' && !isHere ? ['--allow-http'] : []
+function allowHttp(text: string): string[] {
+  const url = new URL(text)
+  return url.protocol === 'http:' && !isThisMachine(url) ? ['--allow-http'] : []
 }
 
 /** Its file takes local servers alone, so the package mcp-remote carries the calls to the gateway. */

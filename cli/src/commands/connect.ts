@@ -13,7 +13,7 @@ import { gatewayUrl, keyState } from '../gateway.ts'
 import { printable } from '../printable.ts'
 import { projectId } from '../project-choice.ts'
 import { openRestApi, openBase, type Account } from '../rest-api.ts'
-import { addressOf, type RestApi } from '../rest-client.ts'
+import { addressOf, isThisMachine, type RestApi } from '../rest-client.ts'
 import { askYes } from '../terminal.ts'
 import { CommandError, DONE, NEGATIVE, write, type World } from '../world.ts'
 import { keysPath, makeKey, type MadeKey } from './keys.ts'
@@ -31,6 +31,8 @@ export type ConnectOptions = Account & {
 export async function connect(world: World, ids: string[], options: ConnectOptions): Promise<number> {
   const clients = chosen(world, ids)
   const url = await gatewayUrl(world, await apiAddress(world, options), options.mcp)
+  if (new URL(url).protocol === 'http:' && !isThisMachine(new URL(url)))
+    world.stderr.write(`mcpshield: ${url} is not https: others can read the key and the calls\n`)
   const given = world.environment.apiKey
   if (given !== undefined) await requireGood(url, given)
   const { machine } = world.environment

@@ -7,7 +7,7 @@ import { eventsOf } from '../event-stream.ts'
 import { chosenProject, projectId } from '../project-choice.ts'
 import { LoginOver } from '../login.ts'
 import { openRestApi, type Account } from '../rest-api.ts'
-import type { RestApi } from '../rest-client.ts'
+import { bodyFrom, type RestApi } from '../rest-client.ts'
 import { CommandError, DONE, SERVER, write, type World } from '../world.ts'
 
 export type LogsOptions = Account &
@@ -180,7 +180,7 @@ async function interruptible<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function refuse(response: Response): Promise<never> {
-  const body: unknown = await response.json().catch(() => undefined)
+  const body = await bodyFrom(response).catch(() => undefined)
   if (response.status >= 500 || response.status === 429)
     throw new Interrupted(`the server answered ${response.status}`)
   bodyOf({ status: response.status, body })

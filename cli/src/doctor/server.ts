@@ -1,5 +1,5 @@
 // The API and what it depends on, the decisions, and whether the two clocks agree.
-import { member } from '../rest-client.ts'
+import { bodyFrom, member, reasonOf } from '../rest-client.ts'
 import type { World } from '../world.ts'
 import type { Finding } from './finding.ts'
 
@@ -110,18 +110,9 @@ async function get(url: string, init: RequestInit = {}): Promise<Answer | { prob
       signal: AbortSignal.timeout(WITHIN_MS),
     })
     const atMs = (startedMs + Date.now()) / 2
-    const text = await response.text()
-    return { status: response.status, body: parse(text), date: response.headers.get('date'), atMs }
+    const body = await bodyFrom(response)
+    return { status: response.status, body, date: response.headers.get('date'), atMs }
   } catch (error) {
-    const { message, cause } = error as Error
-    return { problem: cause instanceof Error ? cause.message || String(cause) : message }
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    return { problem: reasonOf(error) }
   }
 }

@@ -1,7 +1,7 @@
 // What the API said of a text beside what the engine says of it here: each thing once.
 import type { Checked, Mark, ServerDiagnostic } from './checked.ts'
 
-/** Where the engine has not answered for this text, what it said last stays away: its places would be wrong. */
+/** Of one text: what is said of another has other places. */
 export function marksFromServer(
   text: string,
   diagnostics: readonly ServerDiagnostic[],
