@@ -1,4 +1,5 @@
 // The enforcing gateway as an MCP client finds it: where it is, and whether a key opens it.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { META, MODERN_VERSION } from '@mcpshield/mcp/messages'
 import { bodyFrom, isThisMachine, member, reasonOf } from './rest-client.ts'
 import { readUpRecord } from './up-record.ts'
@@ -61,6 +62,20 @@ export async function keyState(url: string, key: string): Promise<KeyState> {
   } catch (error) {
     return { problem: reasonOf(error) }
   }
+}
+
+/** A new key is in force everywhere within a second or so. Each refusal counts as a guess: so few are made. */
+const TRIES_AFTER_MS = [0, 200, 400, 800, 1_600]
+
+/** The same, of a key that was made just now. */
+export async function newKeyState(url: string, key: string): Promise<KeyState> {
+  let state: KeyState = 'refused'
+  for (const waitMs of TRIES_AFTER_MS) {
+    await sleep(waitMs)
+    state = await keyState(url, key)
+    if (state !== 'refused') break
+  }
+  return state
 }
 
 async function ask(url: string, credential: Record<string, string>) {

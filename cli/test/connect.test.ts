@@ -297,6 +297,35 @@ describe('connect without a key', () => {
     expect(stdout).toContain(`mcpshield keys revoke k1 --project ${PROJECT} --api ${rest.url}`)
   })
 
+  test('writes no key that the gateway does not take, and leaves none behind', async () => {
+    await using gateway = await startGateway()
+    await using another = await startGateway()
+    await using rest = await making(another)
+    using machine = machineOf('linux')
+    const { file, text } = install(named('cursor'), machine)
+    const { code, stdout } = await connect(machine, gateway, ['--yes'], account(rest))
+    expect(code).toBe(1)
+    expect(stdout).toContain('does not take keys of this API')
+    expect(readFileSync(file, 'utf8')).toBe(text)
+    expect(rest.revoked).toEqual([`${keys}/k1`])
+  })
+
+  test('waits until the gateway has heard of the key', async () => {
+    await using gateway = await startGateway()
+    await using rest = await making(gateway)
+    using machine = machineOf('linux')
+    const { file } = install(named('cursor'), machine)
+    const otherwise = rest.otherwise
+    rest.otherwise = (asked) => {
+      const answer = otherwise(asked)
+      if (asked.path === keys) setTimeout(() => gateway.keys.add('mcps_made1'), 300)
+      gateway.keys.clear()
+      return answer
+    }
+    expect(await connect(machine, gateway, ['--yes'], account(rest))).toMatchObject({ code: 0 })
+    expect(endpointIn(entryOf(named('cursor'), file)).key).toBe('mcps_made1')
+  })
+
   test('leaves no key behind for a file that cannot be written', async () => {
     await using gateway = await startGateway()
     await using rest = await making(gateway)

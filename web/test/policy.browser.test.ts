@@ -102,7 +102,8 @@ describe('the editor', () => {
     await page.keyboard.press('F8')
     await page.getByRole('button', { name: 'Action: Mend' }).click()
     await expect(editor(page)).toContainText('default: deny')
-    await expect(page.getByText('No errors and no warnings.')).toBeVisible()
+    await expect(page.getByText('There is no key `defualt`')).toBeHidden()
+    await expect(page.getByRole('button', { name: 'Review and save', exact: true })).toBeEnabled()
     expect(page.errors).toEqual([])
   })
 

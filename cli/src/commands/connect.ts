@@ -9,7 +9,7 @@ import { CannotEdit } from '../clients/config-text.ts'
 import { keepBackup, readConnection, writeConnection, backupPath } from '../clients/connections.ts'
 import { changeText, isPossible, newText, planFor, type Impossible, type Plan } from '../clients/plan.ts'
 import { colorsFor } from '../diagnostics-text.ts'
-import { gatewayUrl, keyState } from '../gateway.ts'
+import { gatewayUrl, keyState, newKeyState } from '../gateway.ts'
 import { printable } from '../printable.ts'
 import { projectId } from '../project-choice.ts'
 import { openRestApi, openBase, type Account } from '../rest-api.ts'
@@ -128,6 +128,7 @@ async function carryOut(world: World, plan: Plan | Impossible, url: string, keys
   if (plan.state === 'connected') return { ...told, change: 'none' }
   const { key, made } = plan.key === null ? await keys.keyFor(client) : { key: plan.key, made: undefined }
   try {
+    if (made !== undefined) await requireTaken(url, key)
     const backup = await change(world, plan, newText(plan, { url, key }), made)
     return {
       ...told,
@@ -145,6 +146,14 @@ async function carryOut(world: World, plan: Plan | Impossible, url: string, keys
     if (error instanceof CannotEdit) return { ...told, change: 'failed', problem: error.message }
     throw error
   }
+}
+
+/** A client that reads its file at once must not be refused; and the gateway may be another product's than the API. */
+async function requireTaken(url: string, key: string): Promise<void> {
+  const state = await newKeyState(url, key)
+  if (state === 'refused')
+    throw new CannotEdit(`${url} does not take keys of this API: is it another’s gateway?`)
+  if (state !== 'good') throw new CannotEdit(`${url}: ${state.problem}`)
 }
 
 /** Backup first, then the file, then what is known of it. Answers where the backup is. */

@@ -4,6 +4,8 @@ import type { Problem } from '@mcpshield/contracts/problem'
 import { apiUrl } from './config.ts'
 
 const TIMEOUT_MS = 30_000
+/** Beyond what the API itself waits for the owner of an endpoint. */
+const GRACE_MS = 5_000
 
 /** Calls an endpoint of the contracts. Throws an ApiError with the API's own words when it refuses. */
 export type Api = <D extends RpcDef>(def: D, input: Input<D>) => Promise<Output<D>>
@@ -47,7 +49,7 @@ export function apiFor(browser: Browser, accessToken: string | undefined): Api {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(Math.max(TIMEOUT_MS, (def.timeoutMs ?? 0) + GRACE_MS)),
     })
     if (response.status === 204) return undefined as Output<D>
     return (await response.json()) as Output<D>
