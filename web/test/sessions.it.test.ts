@@ -4,10 +4,11 @@ import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { freshRedis } from '@mcpshield/testkit/fresh'
-import type { Renew } from '../src/lib/server/sessions.ts'
+import type * as Sessions from '../src/lib/server/sessions.ts'
 
 const stack = new AsyncDisposableStack()
-let sessions: typeof import('../src/lib/server/sessions.ts')
+let sessions: typeof Sessions
+type Renew = Sessions.Renew
 let store: Redis
 
 beforeAll(async () => {

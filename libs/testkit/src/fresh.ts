@@ -4,6 +4,8 @@ import { createClient } from '@clickhouse/client'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { inject } from 'vitest'
+// What `inject('stores')` is.
+import type {} from './backing.ts'
 
 export interface Fresh extends AsyncDisposable {
   readonly url: string
