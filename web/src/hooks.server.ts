@@ -24,7 +24,9 @@ export const handle: Handle = async ({ event, resolve }) => {
   const browser: Browser = { address: event.getClientAddress(), userAgent: request.headers.get('user-agent') }
   locals.session = await sessionOf(event, browser)
   locals.api = signedOutWhenRefused(event, apiFor(browser, locals.session?.access_token))
-  if (url.pathname.startsWith('/app') && locals.session === undefined)
+  // By the route that answers: an address can be spelled in many ways.
+  const part = (event.route.id ?? url.pathname).split('/')[1]
+  if (part === 'app' && locals.session === undefined)
     redirect(303, `/auth/sign-in?next=${encodeURIComponent(url.pathname + url.search)}`)
   const response = await resolve(event, {
     transformPageChunk: ({ html }) => html.replace('%theme%', locals.theme),
@@ -33,8 +35,7 @@ export const handle: Handle = async ({ event, resolve }) => {
   if (url.protocol === 'https:')
     response.headers.set('strict-transport-security', 'max-age=63072000; includeSubDomains')
   // What is somebody's stays out of every cache.
-  if (url.pathname.startsWith('/app') || url.pathname.startsWith('/auth'))
-    response.headers.set('cache-control', 'no-store')
+  if (part === 'app' || part === 'auth') response.headers.set('cache-control', 'no-store')
   return response
 }
 

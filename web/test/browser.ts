@@ -1,7 +1,13 @@
 // A real browser on the real product, and the people who sit before it.
 import { randomUUID } from 'node:crypto'
 import AxeBuilder from '@axe-core/playwright'
-import { chromium, expect as expectPage, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import {
+  chromium,
+  expect as expectPage,
+  type Browser,
+  type BrowserContext,
+  type Page,
+} from '@playwright/test'
 import { inject } from 'vitest'
 import type { Role } from '@mcpshield/contracts/caller'
 import { chromiumPath } from './chromium.ts'

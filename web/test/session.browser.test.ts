@@ -47,6 +47,19 @@ describe('signing in', () => {
     await expect(page.getByLabel('E-mail')).toHaveValue(person.email)
   })
 
+  test.for(['/app/projects', '/%61pp/projects', '/app', '/app/no-such-page', '/app/projects/__data.json'])(
+    'comes before %s, however it is spelled',
+    async (path) => {
+      const page = await openPage(browser)
+      const answer = await page.context().request.get(path, { maxRedirects: 0 })
+      const text = await answer.text()
+      expect([303, 200]).toContain(answer.status())
+      if (answer.status() === 303) expect(answer.headers()['location']).toContain('/auth/sign-in?next=')
+      else expect(JSON.parse(text)).toMatchObject({ type: 'redirect' })
+      expect(answer.headers()['cache-control'] ?? 'no-store').toContain('no-store')
+    },
+  )
+
   test.for(['//evil.example/', '/\\evil.example', 'https://evil.example/app', '/app/../auth/sign-out'])(
     'never leads to %s',
     async (next) => {
