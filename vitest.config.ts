@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // fast: no servers. real: the real NATS, PostgreSQL, Redis and ClickHouse (one set for the whole run).
 // stack: the whole product, driven by a real MCP client. browser: the dashboard, in a real browser.
 export default defineConfig({
   test: {
+    // Vitest leaves a core free by itself; on two cores that would be half of them, and most tests wait for something.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
@@ -57,7 +60,6 @@ export default defineConfig({
           globalSetup: ['./web/test/world.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -133,9 +133,11 @@ describe('decisions', () => {
     await using client = at.start(server)
     for (const id of [1, 2]) await client.call(id, 'echo', { text: 'goes on' })
     await expect.poll(ingests, SOON).toBeGreaterThan(0)
-    expect(client.stderr().match(/does not take decisions \(402\): Not today\./g)).toHaveLength(1)
+    const said = () => client.stderr().match(/does not take decisions \(402\): Not today\./g)
+    await expect.poll(said, SOON).toHaveLength(1)
     server.instead = () => undefined
     await expect.poll(() => server.events.size, SOON).toBe(2)
+    expect(said()).toHaveLength(1)
   })
 
   test('that it will never take are set aside, and hold up no other', async () => {

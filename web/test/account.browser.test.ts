@@ -18,6 +18,7 @@ import {
   type Person,
 } from './browser.ts'
 import { totpCode } from './totp.ts'
+import { visit } from './visit.ts'
 
 const PASSWORD = 'seven-quiet-lanterns-41'
 const NEW_PASSWORD = 'nine-loud-trumpets-52'
@@ -283,7 +284,7 @@ describe('an invitation', () => {
     await stranger.getByRole('button', { name: 'Join the organisation' }).click()
     await expect(stranger.getByRole('alert')).toContainText('no such invitation for you')
     const page = await openPage(browser, { as: owner })
-    await page.goto('/app/settings/members')
+    await visit(page, '/app/settings/members')
     await page.getByRole('button', { name: `Take back the invitation of ${email}` }).click()
     await expect(page.getByText('its link leads nowhere')).toBeVisible()
     await expect(page.getByRole('cell', { name: email, exact: true })).toHaveCount(0)
@@ -370,7 +371,7 @@ describe('settings', () => {
       await openPage(browser, { as: person }),
       await openPage(browser, { as: person }),
     ]
-    await page.goto('/app/settings/sessions')
+    await visit(page, '/app/settings/sessions')
     await expect(page.getByRole('row', { name: 'this session' })).toHaveCount(1)
     // Besides the head: this one, the other browser's, and one of the API alone.
     const rows = page.getByRole('table').getByRole('row')
@@ -389,7 +390,7 @@ describe('settings', () => {
   test('switch a second factor on by QR or secret, show recovery codes once, and switch it off', async () => {
     const person = await newPerson('Careful')
     const page = await openPage(browser, { as: person })
-    await page.goto('/app/settings/second-factor')
+    await visit(page, '/app/settings/second-factor')
     await page.getByLabel('Password').fill(person.password)
     await page.getByRole('button', { name: 'Set up an app' }).click()
     await expect(page.getByRole('img', { name: /QR code/ })).toBeVisible()
@@ -425,7 +426,7 @@ describe('settings', () => {
 
   test('name the addresses of API and MCP, and an example that works', async () => {
     const page = await openPage(browser, { as: owner })
-    await page.goto('/app/settings/api')
+    await visit(page, '/app/settings/api')
     await expect(page.getByText(world().api, { exact: true })).toBeVisible()
     await expect(page.getByText(`${world().mcp}/mcp`, { exact: true })).toBeVisible()
     const answer = await fetch((await page.getByRole('link', { name: 'OpenAPI' }).getAttribute('href')) ?? '')
@@ -437,7 +438,7 @@ describe('an organisation', () => {
   test('has members whose role is changed, and who are removed by typing who it is', async () => {
     const member = await newMember(owner, 'editor')
     const page = await openPage(browser, { as: owner })
-    await page.goto('/app/settings/members')
+    await visit(page, '/app/settings/members')
     const row = page.getByRole('row', { name: member.email })
     await row.getByRole('combobox').selectOption('Admin')
     await row.getByRole('button', { name: /^Change/ }).click()
@@ -453,7 +454,7 @@ describe('an organisation', () => {
 
   test('keeps one owner', async () => {
     const page = await openPage(browser, { as: owner })
-    await page.goto('/app/settings/members')
+    await visit(page, '/app/settings/members')
     await page.getByRole('button', { name: 'Leave' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel(/^Type/).fill('Owner’s organisation')
@@ -464,30 +465,30 @@ describe('an organisation', () => {
   test('is only looked at by a viewer, who is told why, and may leave', async () => {
     const member = await newMember(owner, 'viewer')
     const page = await openPage(browser, { as: member })
-    await page.goto('/app/settings/members')
+    await visit(page, '/app/settings/members')
     const invite = page.getByRole('button', { name: /^Send invitation/ })
     await expect(invite).toHaveAttribute('aria-disabled', 'true')
     await expect(invite).toHaveAttribute('title', /Your role here is viewer/)
     await expect(page.getByRole('row', { name: owner.email }).getByRole('combobox')).toHaveCount(0)
-    await page.goto('/app/settings/organization')
+    await visit(page, '/app/settings/organization')
     for (const name of [/^Rename/, /^Turn the kill switch on/])
       await expect(page.getByRole('button', { name })).toHaveAttribute('aria-disabled', 'true')
-    await page.goto('/app/settings/policy')
+    await visit(page, '/app/settings/policy')
     await expect(page.getByRole('button', { name: /^Save/ })).toHaveAttribute('aria-disabled', 'true')
-    await page.goto('/app/settings/members')
+    await visit(page, '/app/settings/members')
     await page.getByRole('button', { name: 'Leave' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel(/^Type/).fill('Owner’s organisation')
     await dialog.getByRole('button', { name: 'Leave' }).click()
     await expect(heading(page)).toHaveText('Projects')
-    await page.goto('/app/settings/organization')
+    await visit(page, '/app/settings/organization')
     await expect(page.getByRole('cell', { name: 'Owner’s organisation' })).toHaveCount(0)
   })
 
   test('is renamed, and its kill switch is turned on by its name and off again', async () => {
     const person = await newPerson('Calm')
     const page = await openPage(browser, { as: person })
-    await page.goto('/app/settings/organization')
+    await visit(page, '/app/settings/organization')
     await page.getByLabel('Name', { exact: true }).fill('Calm & Co')
     await page.getByRole('button', { name: 'Rename' }).click()
     await expect(page.getByRole('cell', { name: 'Calm & Co' })).toBeVisible()
@@ -530,7 +531,7 @@ describe('an organisation', () => {
       await page.keyboard.insertText(text)
     }
     const page = await openPage(browser, { as: owner })
-    await page.goto('/app/settings/policy')
+    await visit(page, '/app/settings/policy')
     await expect(page.locator('.cm-content')).toBeVisible()
     await write(page, rule('wrong').replace('deny', 'allow'))
     await page.getByRole('button', { name: 'Save' }).click()

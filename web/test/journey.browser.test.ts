@@ -42,9 +42,7 @@ afterAll(async () => {
 async function connect(key: string): Promise<Client> {
   const client = new Client({ name: 'journey-agent', version: '1' })
   const requestInit = { headers: { 'x-api-key': key } }
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(`${world().mcp.replace(/\/mcp$/, '')}/mcp`), { requestInit }),
-  )
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${world().mcp}/mcp`), { requestInit }))
   return client
 }
 
@@ -88,9 +86,12 @@ test('from signing up to deleting the account', { timeout: 180_000 }, async () =
   await page.keyboard.press('ControlOrMeta+a')
   await page.keyboard.insertText(policyFor(folder))
   await expect(page.locator('.cm-lintRange-error')).toHaveText('defualt')
-  await editor.focus()
-  await page.keyboard.press('F8')
-  await page.getByRole('button', { name: 'Action: Mend' }).click()
+  // The mark is drawn anew while the text is checked.
+  await expect(async () => {
+    await editor.focus()
+    await page.keyboard.press('F8')
+    await page.getByRole('button', { name: 'Action: Mend' }).click({ timeout: 2_000 })
+  }).toPass()
   await expect(page.locator('.cm-lintRange-error')).toHaveCount(0)
   await page.keyboard.press('ControlOrMeta+s')
   await page

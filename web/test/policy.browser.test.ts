@@ -98,9 +98,12 @@ describe('the editor', () => {
     await expect(page.getByText('There is no key `defualt`')).toBeVisible()
     await expect(page.locator('.cm-lintRange-error')).toHaveText('defualt')
     await expect(page.getByRole('button', { name: /^Review and save \(Mend the error first/ })).toBeVisible()
-    await editor(page).focus()
-    await page.keyboard.press('F8')
-    await page.getByRole('button', { name: 'Action: Mend' }).click()
+    // The mark is drawn anew while the text is checked.
+    await expect(async () => {
+      await editor(page).focus()
+      await page.keyboard.press('F8')
+      await page.getByRole('button', { name: 'Action: Mend' }).click({ timeout: 2_000 })
+    }).toPass()
     await expect(editor(page)).toContainText('default: deny')
     await expect(page.getByText('There is no key `defualt`')).toBeHidden()
     await expect(page.getByRole('button', { name: 'Review and save', exact: true })).toBeEnabled()

@@ -11,6 +11,7 @@ import {
   world,
   type Person,
 } from './browser.ts'
+import { visit } from './visit.ts'
 
 let browser: Browser
 let person: Person
@@ -146,14 +147,14 @@ describe.each(['light', 'dark'] as const)('in %s', (theme) => {
     await anyone.goto('/auth/sign-in')
     await expectAccessible(anyone)
     const page = await openPage(browser, { as: person, theme })
-    await page.goto('/app/projects')
+    await visit(page, '/app/projects')
     await page.keyboard.press('Control+k')
     await page.keyboard.type('bill')
     await expectAccessible(page)
     await page.keyboard.press('Enter')
     await expect(page).toHaveURL(/\/app\/billing$/)
     const phone = await openPage(browser, { as: person, theme, width: 360 })
-    await phone.goto('/app/projects')
+    await visit(phone, '/app/projects')
     await phone.getByRole('button', { name: 'Menu' }).click()
     await expectAccessible(phone)
   })

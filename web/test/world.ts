@@ -46,6 +46,8 @@ async function start(stack: AsyncDisposableStack): Promise<World> {
     WEB_PORT: String(FIRST_PORT + 4),
     // All people of the tests come from one address.
     LOGIN_RATE_LIMIT_ATTEMPTS: '1000',
+    // Each browser of the tests says an address of its own: the API counts by address.
+    TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
   }
   const programsDir = join(import.meta.dirname, '../../node_modules/.cache/mcpshield')
@@ -54,5 +56,6 @@ async function start(stack: AsyncDisposableStack): Promise<World> {
   )
   if (web === undefined || mail === undefined)
     throw new Error('The tests need the local mailbox: unset SMTP_URL.')
-  return { web, api, mcp, mail }
+  // Of the gateway; agents add the path of what they reach.
+  return { web, api, mcp: new URL(mcp).origin, mail }
 }
