@@ -23,7 +23,6 @@ export class ApiError extends Error {
   readonly errors: Record<string, string>
   readonly diagnostics: unknown[]
   readonly retryAfterSeconds: number | undefined
-  readonly requestId: string | undefined
 
   constructor(problem: Partial<Problem> & { status: number }, retryAfterSeconds?: number) {
     super(problem.detail ?? problem.title ?? 'The API did not say why.')
@@ -32,7 +31,6 @@ export class ApiError extends Error {
     this.errors = Object.fromEntries((problem.errors ?? []).map(({ path, message }) => [path, message]))
     this.diagnostics = problem.diagnostics ?? []
     this.retryAfterSeconds = retryAfterSeconds
-    this.requestId = problem.request_id
   }
 }
 
