@@ -8,10 +8,24 @@ import { findChromium } from '@mcpshield/web/test/chromium'
 
 const PARTS = ['fast', 'real', 'stack', 'browser']
 
+/** What we read of vitest's JSON report. */
+interface Report {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  testResults: {
+    name: string
+    status: string
+    message: string
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[]
+  }[]
+}
+
 const wanted = process.argv.slice(2)
 const parts = wanted.length === 0 ? PARTS : wanted
 const folder = mkdtempSync(join(tmpdir(), 'mcpshield-test-run-'))
 const totals = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
 let broken = false
 
 const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
@@ -35,7 +49,9 @@ for (const part of parts) {
 }
 rmSync(folder, { recursive: true, force: true })
 
-console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+// Last, so that the end of a long log says what failed.
+for (const failure of failures) console.log(`\nFAILED ${failure}`)
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exitCode = broken || totals.failed > 0 || totals.passed === 0 ? 1 : 0
 
 function countTests(part: string): number {
@@ -45,16 +61,22 @@ function countTests(part: string): number {
   return (JSON.parse(stdout.slice(stdout.indexOf('['))) as unknown[]).length
 }
 
+/** Tests that failed, and files that could not be run at all, as text. */
+function failuresOf(file: Report['testResults'][number]): string[] {
+  const failed = file.assertionResults.filter((test) => test.status === 'failed')
+  if (failed.length > 0) {
+    return failed.map((test) => `${file.name} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
+  }
+  return file.status === 'failed' ? [`${file.name}\n${file.message}`] : []
+}
+
 function add(report: string): void {
   try {
-    const counts = JSON.parse(readFileSync(report, 'utf8')) as {
-      numPassedTests: number
-      numFailedTests: number
-      numPendingTests: number
-    }
-    totals.passed += counts.numPassedTests
-    totals.failed += counts.numFailedTests
-    totals.skipped += counts.numPendingTests
+    const results = JSON.parse(readFileSync(report, 'utf8')) as Report
+    totals.passed += results.numPassedTests
+    totals.failed += results.numFailedTests
+    totals.skipped += results.numPendingTests
+    failures.push(...results.testResults.flatMap(failuresOf))
   } catch (error) {
     console.error(`no report: ${(error as Error).message}`)
     broken = true
