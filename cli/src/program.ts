@@ -41,7 +41,8 @@ export async function run(argv: readonly string[], world: World): Promise<number
 /** As sysexits.h has it for an internal software error: none of the answers a command can give. */
 const FAULT = 70
 
-function commands(world: World, finish: Finish): Command {
+/** All of them, with their help; `finish` is given the exit code of the one that is run. */
+export function commands(world: World, finish: Finish): Command {
   const program = new Command('mcpshield')
     .description('Rules on what an agent’s calls really touch: check them, try them, enforce them.')
     .version(version(), '--version', 'print the version')

@@ -19,6 +19,7 @@ export function openSharedProcess(processes: Processes, log: Log): SharedProcess
   let channel: ModernChannel | undefined
   const tenant: Tenant = {
     owner: 'shared',
+    subject: null,
     isHeld: () => false,
     onEnd: () => (channel = undefined),
   }

@@ -7,6 +7,8 @@ import { startProcess, type Running, type StdioSpec } from './stdio-process.ts'
 export type Tenant = {
   /** Processes of the same owner are started again no sooner than they may. */
   owner: string
+  /** Whose speakers it is for; null for nobody's alone. */
+  subject: string | null
   /** True while the process must stay though nothing is under way. */
   isHeld(): boolean
   /** The process is gone. `lost`: not by our own will. */
@@ -37,6 +39,8 @@ type State = {
 
 const MAX_PROCESSES = 16
 const MAX_HELD = 8
+/** Of one subject: however many clients it pretends to be, others find a process. */
+const MAX_OF_ONE = 12
 const IDLE_MS = 10 * 60_000
 const SWEEP_MS = 30_000
 /** Who lived that long did not crash because of its start. */
@@ -49,7 +53,7 @@ export function openProcesses(spec: StdioSpec, log: Log): Processes {
   timer.unref()
   return {
     start(tenant) {
-      makeRoom(state, spec.slug, tenant.owner)
+      makeRoom(state, spec.slug, tenant)
       const running = startProcess(spec, log)
       entries.set(running, { tenant, running, readyAtMs: undefined })
       void running.ended.then(() => over(state, running))
@@ -78,12 +82,20 @@ export function openProcesses(spec: StdioSpec, log: Log): Processes {
 }
 
 /** Throws an AppError when there may be no other process now. */
-function makeRoom(state: State, slug: string, owner: string): void {
+function makeRoom(state: State, slug: string, { owner, subject }: Tenant): void {
   const { entries, starts, crashes } = state
   if (starts.isOn() || crashes.get(owner)?.isOn())
     throw unavailable(slug, 'stopped and is started again in a moment')
+  const all = [...entries.values()]
+  const own = all.filter(({ tenant }) => subject !== null && tenant.subject === subject)
+  if (own.length >= MAX_OF_ONE) {
+    const longest = longestIdle(own)
+    if (longest === undefined)
+      throw unavailable(slug, `already runs ${MAX_OF_ONE} processes for this credential, all of them busy`)
+    return void evict(state, longest, 'made room for another session')
+  }
   if (entries.size < MAX_PROCESSES) return
-  const longest = longestIdle([...entries.values()])
+  const longest = longestIdle(all)
   if (longest === undefined)
     throw unavailable(slug, `already runs ${MAX_PROCESSES} processes, all of them busy`)
   void evict(state, longest, 'made room for another session')

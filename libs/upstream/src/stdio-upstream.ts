@@ -88,6 +88,7 @@ function spare(stdio: Stdio, fresh: Spare): void {
   stdio.spare = fresh
   stdio.processes.transfer(fresh.running, {
     owner: 'spare',
+    subject: null,
     isHeld: () => false,
     onEnd: () => (stdio.spare = undefined),
   })
@@ -99,7 +100,8 @@ async function legacyPeer(stdio: Stdio, speaker: Speaker): Promise<OwnedPeer> {
   const openLink: OpenLink = async (hello, events) => {
     const { spare: taken, processes } = stdio
     stdio.spare = undefined
-    const tenant: Tenant = { owner: speaker.id, isHeld: events.isListened, onEnd: events.onEnd }
+    const { id: owner, subject } = speaker
+    const tenant: Tenant = { owner, subject, isHeld: events.isListened, onEnd: events.onEnd }
     if (taken !== undefined) processes.transfer(taken.running, tenant)
     const running = taken?.running ?? processes.start(tenant)
     const close = () => running.stop('was left')

@@ -7,6 +7,8 @@ import type { Reach } from './reach.ts'
 export type Speaker = {
   /** Those with different ids never share a session, a process or an answer. */
   id: string
+  /** Whose it is: all speakers of one credential share what one may have of an upstream. */
+  subject: string
   /** What it speaks: spoken with the server too, where the server speaks both. */
   era: Era
   /** What it says of itself, and what it can do: `clientInfo` and `capabilities` of the protocol. */

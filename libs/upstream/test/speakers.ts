@@ -9,9 +9,13 @@ export type TestSpeaker = Speaker & { told: Message[]; asked: Message[] }
 
 let count = 0
 
-export function speakerOf(era: Era, options: { id?: string; answer?: () => RpcAnswer } = {}): TestSpeaker {
+export function speakerOf(
+  era: Era,
+  options: { id?: string; subject?: string; answer?: () => RpcAnswer } = {},
+): TestSpeaker {
   const speaker: TestSpeaker = {
     id: options.id ?? `speaker-${++count}`,
+    subject: options.subject ?? `subject-${count}`,
     era,
     clientInfo: { name: 'tester', version: '1' },
     capabilities: { elicitation: {} },

@@ -324,6 +324,30 @@ describe('in the legacy era', () => {
     await expect(upstream.peer(speakerOf('legacy'))).resolves.toBeDefined()
   })
 
+  test('one subject has twelve at most, whoever it says it is, and others find one', async () => {
+    const upstream = start()
+    const mine = () => upstream.peer(speakerOf('legacy', { subject: 'key' }))
+    const peers = await Promise.all(Array.from({ length: 12 }, mine))
+    const gone = new AbortController()
+    const [first, ...others] = peers
+    const idle = Number(textOf(await call(first!, 'pid')))
+    const hanging = others.map((peer) =>
+      call(peer, 'hang', '', { signal: gone.signal }).catch(() => undefined),
+    )
+    // Its own idle one makes room, nobody else's.
+    const thirteenth = await mine()
+    await isOver(idle)
+    hanging.push(call(thirteenth, 'hang', '', { signal: gone.signal }).catch(() => undefined))
+    await expect(mine()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('12 processes for this credential, all of them busy'),
+    })
+    expect(textOf(await call(await upstream.peer(speakerOf('legacy')), 'echo', 'there'))).toBe('there')
+    gone.abort()
+    await Promise.all(hanging)
+    await expect(mine()).resolves.toBeDefined()
+  })
+
   test('are kept for listening in half of their number alone, so that calls find one', async () => {
     const upstream = start()
     const end = new AbortController()

@@ -102,6 +102,7 @@ function speakerOf(
     inClientsNames(message, (task) => tasks.of(session, upstream.slug, task))
   return {
     id: session?.digest ?? speakerId(client),
+    subject: client.credential.subject,
     era,
     clientInfo: saysWho(info) ? info : CLIENT_INFO,
     capabilities,

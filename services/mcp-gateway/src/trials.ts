@@ -13,6 +13,7 @@ const TRIAL_TIMEOUT_MS = 20_000
 /** Whom a trial speaks for: nobody's session is used for it. */
 const SPEAKER: Speaker = {
   id: 'trial',
+  subject: 'trial',
   era: 'modern',
   clientInfo: CLIENT_INFO,
   capabilities: {},

@@ -40,6 +40,7 @@ const refused = { code: 'PERMISSION_DENIED', message: expect.stringContaining('(
 describe('an upstream', () => {
   const speaker: Speaker = {
     id: 'one',
+    subject: 'one',
     era: 'modern',
     clientInfo: { name: 'tester', version: '1' },
     capabilities: {},

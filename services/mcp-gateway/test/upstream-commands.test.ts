@@ -44,6 +44,7 @@ describe('commands of upstreams', () => {
 test('a refused upstream says why to whoever would speak with it', async () => {
   const speaker = {
     id: 'one',
+    subject: 'one',
     era: 'modern',
     clientInfo: CLIENT_INFO,
     capabilities: {},
