@@ -30,6 +30,7 @@ const SIMPLEST: Record<string, JsonValue> = {
 
 const speaker: Speaker = {
   id: 'suite',
+  subject: 'conformance',
   era: version === MODERN_VERSION ? 'modern' : 'legacy',
   clientInfo: { name: 'mcpshield', version: '0.1.0' },
   capabilities: { elicitation: { form: { applyDefaults: true } }, sampling: {}, roots: {} },

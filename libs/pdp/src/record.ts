@@ -25,6 +25,7 @@ export type Decided = {
   decision: Pick<Decision, 'decision' | 'rule' | 'reason'>
   agent: string | null
   requestId: string | null
+  traceId?: string | null | undefined
   /** The person who approved a call that was asked for. */
   approvedBy: string | null
 }
@@ -60,7 +61,7 @@ export function decisionEvent(decided: Decided, keyedHash: KeyedHash): AuditEven
     key_id: decided.credential.key_id,
     user_id: null,
     request_id: requestIdForRecord(decided.requestId, keyedHash),
-    trace_id: null,
+    trace_id: decided.traceId ?? null,
     approved_by: decided.approvedBy,
     outcome: null,
     duration_ms: null,

@@ -36,6 +36,10 @@ export type KeyCredential = Credential & { key_id: string; digest: string }
 export type Snapshots = AsyncDisposable & {
   /** False while a watch is broken: nothing may be allowed on what may be old. */
   current(): boolean
+  /** For how long what is held may have been old; 0 while it is current. */
+  staleMs(): number
+  /** How many projects have a policy. */
+  projectCount(): number
   project(projectId: string): ProjectPolicy | undefined
   /** The key's snapshot, unless it is unknown, revoked or expired. */
   credential(apiKey: string, now: Date): KeyCredential | undefined
@@ -92,6 +96,8 @@ export async function watchSnapshots(bus: Pick<Bus<DecisionPoint>, 'watch'>, log
   }
   return {
     current: () => policyWatch.current() && keyWatch.current(),
+    staleMs: () => Math.max(policyWatch.staleMs(), keyWatch.staleMs()),
+    projectCount: () => policies.size,
     project: (projectId) => policies.get(projectId),
     credential: (apiKey, now) => credentialByDigest(keyDigest(apiKey), now),
     credentialByDigest,

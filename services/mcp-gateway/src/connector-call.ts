@@ -1,6 +1,7 @@
 // Runs a decided call of a built-in connector, within what was decided.
 import { AppError } from '@mcpshield/contracts/errors'
-import { factsKnown, type Verdict } from '@mcpshield/pdp/decide-call'
+import { factsKnown } from '@mcpshield/pdp/forwarding'
+import type { Verdict } from '@mcpshield/pdp/verdict'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
 import type { Answer, Grant } from './connectors/connector.ts'

@@ -2,7 +2,7 @@
 // approved is exactly this call, once (projects keeps that); restarts lose none, as the same call finds its approval.
 import type { ApprovalSnapshot } from '@mcpshield/contracts/projects'
 import { AppError } from '@mcpshield/contracts/errors'
-import type { Verdict } from '@mcpshield/pdp/decide-call'
+import type { Verdict } from '@mcpshield/pdp/verdict'
 import type { JsonObject, JsonValue } from '@mcpshield/policy/facts'
 import {
   approvalForm,
