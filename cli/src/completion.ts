@@ -129,7 +129,8 @@ function fishScript(name: string, places: Place[]): string {
   const lines = places.flatMap(({ at, words, valued }) =>
     words.map(({ text, description }) => {
       if (!text.startsWith('--'))
-        return `complete -c ${name} ${here(at)} -a ${quoted(text)}${described(description)}`
+        // -f: no names of files beside those of commands.
+        return `complete -c ${name} ${here(at)} -f -a ${quoted(text)}${described(description)}`
       const value = valued.find(({ flags }) => flags.includes(text))
       const wants =
         value === undefined

@@ -1,5 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { SHELLS } from '../src/completion.ts'
 import { ran } from './in-process.ts'
 
 const has = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0
@@ -48,14 +52,38 @@ describe('bash completes', () => {
   })
 })
 
-for (const shell of ['bash', 'zsh', 'fish'])
+/** What fish would offer for an unfinished line. */
+async function offeredByFish(line: string): Promise<string[]> {
+  const ask = `${await script('fish')}\ncomplete -C ${JSON.stringify(line)}`
+  const { stdout } = spawnSync('fish', ['--no-config', '-c', ask], { encoding: 'utf8' })
+  return stdout.split('\n').flatMap((offer) => (offer === '' ? [] : [offer.split('\t')[0] ?? '']))
+}
+
+describe.runIf(has('fish'))('fish completes', () => {
+  test.for<[string, string[]]>([
+    ['mcpshield pi', ['pins']],
+    ['mcpshield p', ['pins', 'policy', 'projects']],
+    ['mcpshield policy pu', ['pull', 'push']],
+    ['mcpshield policy push --n', ['--note']],
+    ['mcpshield inspect --dialect m', ['mongodb', 'mysql']],
+    ['mcpshield connect cl', ['claude-code', 'claude-desktop', 'cline', 'cline-cli']],
+  ])('%s', async ([line, wanted]) => {
+    expect(await offeredByFish(line)).toEqual(wanted)
+  })
+})
+
+for (const shell of SHELLS)
   test.runIf(has(shell))(`the script for ${shell} is one that it can read`, async () => {
     const text = await script(shell)
     expect(text).toContain('policy')
-    expect(spawnSync(shell, ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({
-      status: 0,
-      stderr: '',
-    })
+    const folder = mkdtempSync(join(tmpdir(), 'mcpshield-completion-'))
+    try {
+      const file = join(folder, 'script')
+      writeFileSync(file, text)
+      expect(spawnSync(shell, ['-n', file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
 test('a shell that is not known is a usage error', async () => {
