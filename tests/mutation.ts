@@ -1,5 +1,6 @@
-// `npm run test:mutation [word …]`: takes each enforcement call out of a copy of the gateway and expects tests to fail.
-// Words choose mutants by file or by reason. Exits with 1 when one survives, with 2 when it cannot be told.
+// `npm run test:mutation [word …]`: takes each enforcement call out of a copy of the gateway and its decision point, and
+// expects tests to fail. Words choose mutants by file or by reason. Exits with 1 when one survives, with 2 when it cannot be
+// told.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'

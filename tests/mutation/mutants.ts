@@ -1,4 +1,4 @@
-// Each enforcement call of the gateway taken out, one at a time: what must turn tests red. The text to find stands in
+// Each enforcement call of the gateway and of its decision point taken out, one at a time: what must turn tests red. The text to find stands in
 // its file exactly once; a list that no longer fits the code is an error, not a survivor.
 
 export type Tests =
@@ -546,6 +546,148 @@ const runtimes: Omit<Mutant, 'file'>[] = [
   },
 ]
 
+const refusals: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'kill switches hold nobody',
+    find: '  if (killed !== null) return denied(',
+    replace: "  if (killed === '') return denied(",
+    tests: choke('denied, as its project is killed'),
+  },
+  {
+    why: 'the organisation’s kill switch holds nobody',
+    find: '  if (snapshot.organization_killed === true)',
+    replace: '  if (snapshot.organization_killed === null)',
+    tests: choke('denied, as its organisation is killed'),
+  },
+  {
+    why: 'a key’s kill switch does not hold it',
+    find: "  return credential.killed === true ? 'API key' : null",
+    replace: "  return credential.killed === null ? 'API key' : null",
+    tests: choke('denied, as its key is killed'),
+  },
+  {
+    why: 'a quarantined tool is called',
+    find: '  if (call.quarantined !== undefined) return denied(',
+    replace: "  if (call.quarantined === '') return denied(",
+    tests: choke('in quarantine'),
+  },
+  {
+    why: 'a key reaches servers that it is not meant for',
+    find: '  if (!reaches(call.credential, call.tool)) {',
+    replace: '  if (!reaches(call.credential, call.tool) && (false as boolean)) {',
+    tests: choke('denied, as its key is for other servers'),
+  },
+  {
+    why: 'what is closed is listed and heard all the same',
+    find: '  return killedBy(project, credential) === null && reaches(credential, tool)',
+    replace: '  return killedBy(project, credential) === null || !reaches(credential, tool) || true',
+    tests: choke('ends when its key is|nothing of it is listed'),
+  },
+]
+
+const policyWord: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'a secret that no argument may carry goes on',
+    find: '  return found === undefined ? decision : denied(',
+    replace: "  return found?.rule !== '' ? decision : denied(",
+    tests: choke('a secret that no argument may carry'),
+  },
+]
+
+const decideCall: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'rate limits are not taken',
+    find: "decision.decision === 'allow' && decision.obligations.rate_limits.length > 0",
+    replace: "decision.decision === 'allow' && decision.obligations.rate_limits.length < 0",
+    tests: choke('over a rate limit'),
+  },
+  {
+    why: 'an approval is of any call',
+    find: 'call.approval.digest === digest()',
+    replace: "call.approval.digest !== ''",
+    tests: ask('is for exactly one call|does not outlive the policy|is for the systems'),
+  },
+  {
+    why: 'what stands above the policy is let through where a project only monitors',
+    find: '        forward: refused === null && mayForward(',
+    replace: '        forward: mayForward(',
+    tests: choke('though it only monitors'),
+  },
+  {
+    why: 'nobody waits for the record',
+    find: '        recorded: recordDecision(deps.audit, event),',
+    replace: '        recorded: (void recordDecision(deps.audit, event), Promise.resolve()),',
+    tests: RECORD,
+  },
+  {
+    why: 'what came of a call is not recorded',
+    find: '        finish: (outcome) => recordOutcome(deps.audit, event, outcome),',
+    replace: '        finish: async (outcome) => void [recordOutcome, outcome],',
+    tests: limits('is recorded: outcome, bytes, redactions'),
+  },
+]
+
+const forwarding: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'a denied call is forwarded',
+    find: "  if (project?.snapshot.mode !== 'monitor') return false",
+    replace: "  if (project?.snapshot.mode !== 'monitor') return true",
+    tests: choke('denied, as a rule denies it'),
+  },
+  {
+    why: 'a call that may change something counts as a read',
+    find: "    facts.accesses.every((each) => each.operation === 'read')",
+    replace: "    facts.accesses.every((each) => each.operation !== 'admin')",
+    tests: RECORD,
+  },
+]
+
+const takeLimits: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'a full window lets calls through',
+    find: '    if (taken.taken) return',
+    replace: '    if (taken.taken || taken.retryAfterMs > 0) return',
+    tests: choke('over a rate limit'),
+  },
+  {
+    why: 'all keys share a window',
+    find: '    return call.credential.subject\n',
+    replace: '    return call.credential.project_id\n',
+    tests: limits('by key is each key’s own'),
+  },
+]
+
+const visibility: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'lists show what no call could be allowed',
+    find: "      if (project.snapshot.mode === 'monitor') return true",
+    replace: "      if (project.snapshot.mode !== 'enforced') return true",
+    tests: choke('denied, as no rule allows it nothing of it is listed'),
+  },
+  {
+    why: 'what is told of a resource is heard by who may not subscribe to it',
+    find: "      if (method !== 'notifications/resources/updated' || typeof uri !== 'string')",
+    replace: "      if (method !== 'never' || typeof uri !== 'string')",
+    tests: fourWays('denies by now'),
+  },
+  {
+    why: 'what belongs to no call is not searched for what rules redact',
+    find: '      return compiled === undefined ? NO_OBLIGATIONS.redact : standingOf(compiled)',
+    replace: '      return compiled !== undefined ? NO_OBLIGATIONS.redact : standingOf(compiled!)',
+    tests: limits('outside of calls|told of changes'),
+  },
+]
+
+const currentCredential: Omit<Mutant, 'file'>[] = [
+  {
+    why: 'a revoked key stays good for who has used it',
+    find: "  if ('digest' in given) return snapshots.credentialByDigest(String(given.digest), now)",
+    replace:
+      "  if ('digest' in given) return snapshots.credentialByDigest(String(given.digest), now) ?? given",
+    tests: choke('ends when its key is'),
+  },
+]
+
 const inFile = (file: string, mutants: Omit<Mutant, 'file'>[]): Mutant[] =>
   mutants.map((mutant) => ({ file, ...mutant }))
 
@@ -561,4 +703,11 @@ export const MUTANTS: Mutant[] = [
   ...inFile('conversations.ts', conversations),
   ...inFile('reach.ts', reach),
   ...inFile('runtimes.ts', runtimes),
+  ...inFile('pdp/refusals.ts', refusals),
+  ...inFile('pdp/policy-word.ts', policyWord),
+  ...inFile('pdp/decide-call.ts', decideCall),
+  ...inFile('pdp/forwarding.ts', forwarding),
+  ...inFile('pdp/take-limits.ts', takeLimits),
+  ...inFile('pdp/visibility.ts', visibility),
+  ...inFile('pdp/current-credential.ts', currentCredential),
 ]

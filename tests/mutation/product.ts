@@ -1,5 +1,14 @@
-// A whole product whose MCP gateway runs from a copy that can be changed.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+// A whole product whose MCP gateway runs from a copy that can be changed, and so does the decision point in it.
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { openDataDir, type DataDir } from '@mcpshield/infra/dev/data-dir.ts'
@@ -8,6 +17,8 @@ import { startStack, type Stack } from '@mcpshield/infra/dev/stack.ts'
 import type { Place } from '../e2e/mcp-world.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const GATEWAY = 'services/mcp-gateway'
+const PDP = 'libs/pdp'
 const FIRST_PORT = 22_400
 const COPY_PORT = FIRST_PORT + 5
 
@@ -16,7 +27,7 @@ export type ChangeableProduct = AsyncDisposable & {
   place: Place
   /** The root of the copy. */
   folder: string
-  /** Runs something with one text of the gateway's sources in the place of another. */
+  /** Runs something with one text of the gateway's sources (`pdp/…`: the decision point's) in the place of another. */
   changed<T>(file: string, find: string, replace: string, run: () => Promise<T>): Promise<T>
   /** Runs something while the copy's gateway is up. */
   running<T>(run: () => Promise<T>): Promise<T>
@@ -49,7 +60,7 @@ export async function startChangeableProduct(progress: (line: string) => void): 
       operatorCreds: running.credsFile('operator'),
     },
     async changed(file, find, replace, run) {
-      const path = join(folder, 'services/mcp-gateway/src', file)
+      const path = join(folder, sourceOf(file))
       const text = readFileSync(path, 'utf8')
       if (text.split(find).length !== 2) throw new Error(`${file} has not once: ${find}`)
       writeFileSync(
@@ -70,18 +81,29 @@ export async function startChangeableProduct(progress: (line: string) => void): 
   }
 }
 
-/** The gateway alone: what it imports of the other packages is found where it always is. */
+function sourceOf(file: string): string {
+  return file.startsWith('pdp/') ? join(PDP, 'src', file.slice('pdp/'.length)) : join(GATEWAY, 'src', file)
+}
+
+/** The gateway and its decision point: what they import of other packages is found where it always is. */
 function copyGateway(folder: string): void {
-  const own = join('services', 'mcp-gateway')
-  mkdirSync(join(folder, own), { recursive: true })
-  for (const part of ['src', 'test', 'package.json'])
-    cpSync(join(ROOT, own, part), join(folder, own, part), { recursive: true })
+  copyParts(folder, GATEWAY, ['src', 'test', 'package.json'])
+  copyParts(folder, PDP, ['src', 'package.json'])
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  symlinkSync(join(ROOT, own, 'node_modules'), join(folder, own, 'node_modules'))
+  const modules = join(folder, GATEWAY, 'node_modules')
+  mkdirSync(join(modules, '@mcpshield'), { recursive: true })
+  symlinkSync(join(folder, PDP), join(modules, '@mcpshield/pdp'))
+  for (const name of readdirSync(join(ROOT, GATEWAY, 'node_modules')))
+    if (!/^[@.]/.test(name)) symlinkSync(join(ROOT, GATEWAY, 'node_modules', name), join(modules, name))
   writeFileSync(
     join(folder, 'vitest.config.mjs'),
     "export default { test: { include: ['services/mcp-gateway/test/*.test.ts'] } }\n",
   )
+}
+
+function copyParts(folder: string, of: string, parts: string[]): void {
+  mkdirSync(join(folder, of), { recursive: true })
+  for (const part of parts) cpSync(join(ROOT, of, part), join(folder, of, part), { recursive: true })
 }
 
 function startGateway(folder: string, stack: Stack, dataDir: DataDir, progress: (line: string) => void) {
