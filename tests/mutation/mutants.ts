@@ -651,8 +651,8 @@ const takeLimits: Omit<Mutant, 'file'>[] = [
   },
   {
     why: 'all keys share a window',
-    find: '    return call.credential.subject\n',
-    replace: '    return call.credential.project_id\n',
+    find: 'return call.credential.subject',
+    replace: 'return call.credential.project_id',
     tests: limits('by key is each key’s own'),
   },
 ]
