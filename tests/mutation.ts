@@ -62,7 +62,7 @@ async function runTests(on: ChangeableProduct, tests: Tests): Promise<Run> {
     return vitest(on, ['--root', on.folder, file])
   }
   const file = `tests/e2e/${tests.e2e}.e2e.test.ts`
-  const bounds = ['--testTimeout', '15000', '--hookTimeout', '40000']
+  const bounds = ['--testTimeout', '30000', '--hookTimeout', '60000']
   return on.running(() => vitest(on, ['--project', 'stack', file, '-t', tests.only, ...bounds]))
 }
 

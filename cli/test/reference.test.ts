@@ -29,7 +29,7 @@ function runnable(command: Command): Command[] {
 }
 
 function section(command: Command): string {
-  return `## ${pathOf(command)}\n\n\`\`\`text\n${helpOf(command).trim()}\n\`\`\`\n`
+  return `## mcpshield ${pathOf(command)}\n\n\`\`\`text\n${helpOf(command).trim()}\n\`\`\`\n`
 }
 
 function pathOf(command: Command): string {

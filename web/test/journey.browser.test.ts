@@ -91,7 +91,7 @@ test('from signing up to deleting the account', { timeout: 180_000 }, async () =
     await editor.focus()
     await page.keyboard.press('F8')
     await page.getByRole('button', { name: 'Action: Mend' }).click({ timeout: 2_000 })
-  }).toPass()
+  }).toPass({ timeout: 20_000 })
   await expect(page.locator('.cm-lintRange-error')).toHaveCount(0)
   await page.keyboard.press('ControlOrMeta+s')
   await page

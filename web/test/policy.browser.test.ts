@@ -103,7 +103,7 @@ describe('the editor', () => {
       await editor(page).focus()
       await page.keyboard.press('F8')
       await page.getByRole('button', { name: 'Action: Mend' }).click({ timeout: 2_000 })
-    }).toPass()
+    }).toPass({ timeout: 20_000 })
     await expect(editor(page)).toContainText('default: deny')
     await expect(page.getByText('There is no key `defualt`')).toBeHidden()
     await expect(page.getByRole('button', { name: 'Review and save', exact: true })).toBeEnabled()

@@ -9,7 +9,7 @@ import { snippet, startCompletion, type Completion, type CompletionSource } from
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
 import { yaml } from '@codemirror/lang-yaml'
 import { bracketMatching, codeFolding, foldGutter, foldKeymap, indentOnInput } from '@codemirror/language'
-import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from '@codemirror/lint'
+import { lintGutter, lintKeymap, nextDiagnostic, setDiagnostics, type Diagnostic } from '@codemirror/lint'
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
 import { Annotation, Compartment, EditorState } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter } from '@codemirror/view'
@@ -91,6 +91,7 @@ function behaviour(options: EditorOptions) {
       ...searchKeymap,
       ...historyKeymap,
       ...foldKeymap,
+      { key: 'F8', run: showNextMark },
       ...lintKeymap,
       ...defaultKeymap,
       indentWithTab,
@@ -107,6 +108,16 @@ function behaviour(options: EditorOptions) {
       if (isTyped) options.onText(update.state.doc.toString())
     }),
   ]
+}
+
+/** At the only mark, the library's own command shows nothing: it is there already. */
+function showNextMark(view: EditorView): boolean {
+  if (nextDiagnostic(view)) return true
+  const { anchor, head } = view.state.selection.main
+  view.dispatch({ selection: { anchor: head } })
+  if (nextDiagnostic(view)) return true
+  view.dispatch({ selection: { anchor, head } })
+  return false
 }
 
 /** Only what differs is replaced: the cursor and what can be undone stay. */

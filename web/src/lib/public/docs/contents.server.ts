@@ -41,6 +41,12 @@ export const GROUPS: readonly Group[] = [
         'From a clone to the first denied call.',
       ),
       markdown(
+        'concepts',
+        'docs/concepts.md',
+        'Concepts',
+        'The words, in the order in which a call meets them.',
+      ),
+      markdown(
         'systems',
         'docs/site/systems.md',
         'Connect a system',
@@ -109,6 +115,12 @@ export const GROUPS: readonly Group[] = [
     entries: [
       markdown('mcp', 'docs/mcp.md', 'MCP through the gateway', 'Endpoints, eras, approvals, pins.'),
       markdown('cli', 'docs/cli.md', 'The command line', 'Every command, with examples.'),
+      markdown(
+        'cli-reference',
+        'docs/cli-reference.md',
+        'Command reference',
+        'Every option of every command.',
+      ),
       markdown('api', 'docs/site/api.md', 'The REST API', 'Credentials, pages, errors, limits.'),
       ...API_GROUPS.map(({ id, title }): Entry => ({
         path: `api/${id}`,
@@ -125,6 +137,12 @@ export const GROUPS: readonly Group[] = [
         'docs/site/security.md',
         'What it holds, and what not',
         'The promises, and where they end.',
+      ),
+      markdown(
+        'threat-model',
+        'docs/threat-model.md',
+        'Threat model',
+        'Who might want what, what stands in the way, and how that is tested.',
       ),
       markdown(
         'architecture',
