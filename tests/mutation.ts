@@ -25,7 +25,8 @@ for (const mutant of chosen) {
   const { failed } = await product
     .changed(mutant.file, mutant.find, mutant.replace, () => runTests(product, mutant.tests))
     .catch((error: unknown): Run => {
-      console.error(`${mutant.file}: ${mutant.why}: ${String(error).slice(0, 2_000)}`)
+      console.error(`cannot be told: ${mutant.file}: ${mutant.why}: ${String(error).slice(0, 2_000)}`)
+      process.exitCode = 2
       return { failed: undefined, output: '' }
     })
   const row = { mutant, failed, seconds: Math.round((performance.now() - startedMs) / 1000) }
@@ -37,7 +38,7 @@ console.log(
   `\n${rows.length} mutants, ${rows.length - survivors.length} killed, ${survivors.length} survived`,
 )
 for (const { mutant } of survivors) console.log(`survived: ${mutant.file}: ${mutant.why}`)
-process.exitCode = survivors.length === 0 ? 0 : 1
+if (survivors.length > 0) process.exitCode ??= 1
 
 /** Tests that fail anyway would tell nothing. */
 async function requireGreen(on: ChangeableProduct, mutants: Mutant[]): Promise<void> {
@@ -86,6 +87,7 @@ async function vitest(on: ChangeableProduct, args: string[]): Promise<Run> {
 type Report = {
   numPassedTests: number
   testResults: {
+    status: string
     message: string
     assertionResults: { status: string; fullName: string; failureMessages?: string[] }[]
   }[]
@@ -102,7 +104,7 @@ function failureIn(report: string, code: number | null, output: string): string 
     return `${failed.fullName.trim()} (${why.split('\n')[0]?.slice(0, 200)})`
   }
   if (code === 0 && numPassedTests > 0) return undefined
-  const [broken] = testResults.filter(({ message }) => message !== '')
+  const [broken] = testResults.filter(({ status }) => status === 'failed')
   if (broken !== undefined) return `setting up: ${broken.message.split('\n')[0]?.slice(0, 200)}`
   throw new Error(`No test ran:\n${output.slice(-4_000)}`)
 }

@@ -67,7 +67,7 @@ function failuresOf(file: Report['testResults'][number]): string[] {
   if (failed.length > 0) {
     return failed.map((test) => `${file.name} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
   }
-  return file.status === 'failed' ? [`${file.name}\n${file.message}`] : []
+  return file.status === 'failed' ? [`${file.name}\n${file.message || 'Before or after its tests: see above.'}`] : []
 }
 
 function add(report: string): void {

@@ -616,6 +616,14 @@ describe('a retry', () => {
     expect(answered()).toBe(1)
   })
 
+  test('with a state that nobody gave is refused, also for a server that keeps none', async () => {
+    const { retry, answered } = await waiting(SLUG)
+    const heard = await retry({ requestState: 'none' })
+    malformed++
+    expect(heard.error).toMatchObject({ code: INVALID_PARAMS })
+    expect(answered()).toBe(0)
+  })
+
   test('without the state of the call that is held open is refused, and begins no other call', async () => {
     const { retry } = await waiting(OLD)
     const heard = await retry({ requestState: undefined })

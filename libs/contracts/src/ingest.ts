@@ -155,6 +155,40 @@ export const ingest = contract('ingest', {
       http: { method: 'GET', path: '/audits', summary: 'Decisions and what came of them, newest first' },
       timeoutMs: 15_000,
     }),
+    countAudits: rpc({
+      input: z.strictObject({
+        group_by: z.enum(['rule', 'agent', 'tool', 'decision', 'hour', 'day']).default('decision'),
+        limit: z.int().min(1).max(1_000).default(100),
+        ...filters,
+      }),
+      output: z.object({
+        group_by: z.string(),
+        /** Of everything that the filters find; administrative acts are not counted. */
+        total: UsageCounts,
+        items: z.array(
+          UsageCounts.extend({
+            /**
+             * A rule, an agent’s name (empty: without one), a tool, a decision; or the beginning of an hour or a day of the
+             * calls (UTC). The largest first; times in order, the latest of them, and without those in which nothing happened.
+             */
+            key: z.string(),
+            /** Of the newest call. */
+            last: Time,
+            /** Of a rule: what it said of the newest call. */
+            reason: z.string().nullable(),
+          }),
+        ),
+      }),
+      errors: ['UNAUTHENTICATED', 'INVALID_ARGUMENT', 'UNAVAILABLE'],
+      access: 'user',
+      http: {
+        method: 'GET',
+        path: '/audits/counts',
+        perMinute: 120,
+        summary: 'How many calls the filters find, by rule, agent, tool, decision or time',
+      },
+      timeoutMs: 15_000,
+    }),
     exportAudits: rpc({
       input: z.strictObject({
         format: z.enum(['csv', 'jsonl', 'ocsf']).default('jsonl'),

@@ -5,7 +5,7 @@ import type { AuditRecord, ingest } from '@mcpshield/contracts/ingest'
 import { signedIn } from '@mcpshield/contracts/rights'
 import { readPage, type RecordsOf } from './audits.ts'
 import { csvHeader, csvLines } from './csv.ts'
-import { ocsfEvent } from './ocsf.ts'
+import { ocsfEvent } from '@mcpshield/contracts/ocsf'
 
 /** In rows' bytes: as CSV or OCSF, within the JSON of an answer, it is up to twice as much, and the bus takes 8 MB. */
 const PIECE = { rows: 2_000, bytes: 3 << 20 }

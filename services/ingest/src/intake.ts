@@ -4,6 +4,7 @@ import type { StreamMessage } from '@mcpshield/bus/stream'
 import type { Log } from '@mcpshield/runtime/log'
 import { emptyBatch, joined, organizationOf, readMessage, type BatchLimits, type Entry } from './batch.ts'
 import type { Counter } from './counter.ts'
+import type { IntakeMeasures } from './metrics.ts'
 import type { Rows } from './rows.ts'
 
 export type IntakeOptions = {
@@ -17,6 +18,7 @@ export type IntakeOptions = {
   ackWaitMs: number
   /** How long an organisation's plan keeps a record received then. */
   retainUntilMs: (orgId: string, receivedMs: number) => number
+  measured?: IntakeMeasures
   log: Log
   limits?: BatchLimits & { heldBytes: number }
   /** First pause after a failed insert; it doubles up to 20 times itself. */
@@ -103,9 +105,11 @@ export function startIntake(options: IntakeOptions): Intake {
         await options.counter
           .settle(rows)
           .catch((error: unknown) => log.warn({ err: error }, 'marks not settled'))
+        measure(entries, rows)
         return release(entries, (message) => message.ack())
       } catch (error) {
         if (isRefusal(error)) return refused(entries, error as Error)
+        options.measured?.failed('retried')
         log.warn({ err: error, messages: entries.length }, 'not stored, trying again')
         // Whoever runs next gets them at once.
         if (closed) return release(entries, (message) => message.retry(0))
@@ -120,6 +124,7 @@ export function startIntake(options: IntakeOptions): Intake {
       for (const entry of entries) await write([entry])
       return
     }
+    options.measured?.failed('refused')
     log.error({ err: error, sequence: entries[0]?.message.sequence }, 'dead letter')
     try {
       await options.counter.takeBack(joined(entries))
@@ -129,6 +134,11 @@ export function startIntake(options: IntakeOptions): Intake {
       log.warn({ err: failure }, 'dead letter not stored')
       release(entries, (message) => message.retry(retryAfterMs))
     }
+  }
+
+  function measure(entries: Held[], { decisions, outcomes }: Rows): void {
+    const oldestMs = Math.min(...entries.map(({ message }) => message.timeMs))
+    options.measured?.stored(decisions.length + outcomes.length, Date.now() - oldestMs)
   }
 
   function release(entries: Held[], settle: (message: StreamMessage) => void): void {

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '@mcpshield/contracts/audit'
 import { describe, expect, test } from 'vitest'
 import { makeEvent, ORG, outcomeOf } from '../test/events.ts'
-import { ocsfEvent } from './ocsf.ts'
+import { ocsfEvent } from '@mcpshield/contracts/ocsf'
 
 function mapped(override: Partial<AuditEvent> = {}): Record<string, unknown> {
   const { phase: _, ...record } = makeEvent(override)

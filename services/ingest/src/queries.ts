@@ -111,9 +111,13 @@ export function chunksOf<T>(items: T[], size: number): T[][] {
   )
 }
 
-type Conditions = { conditions: string[]; parameters: Record<string, unknown> }
+export type Conditions = { conditions: string[]; parameters: Record<string, unknown> }
 
-function matching(filter: AuditFilter, position: Position | { direction: 'older' }): Conditions {
+/** What the filters look for, as conditions of a statement with their parameters. */
+export function matching(
+  filter: AuditFilter,
+  position: Position | { direction: 'older' } = { direction: 'older' },
+): Conditions {
   const conditions: string[] = []
   const parameters: Record<string, unknown> = {}
   const add = (condition: string, values: Record<string, unknown>) => {

@@ -1,4 +1,6 @@
 // What each organisation may read, and nothing else: the questions of queries.ts and usage-queries.ts within its scope.
+import { selectAuditCounts, selectAuditTotal } from './audit-count-queries.ts'
+import type { AuditCounts } from './audit-counts.ts'
 import type { Records } from './audits.ts'
 import type { ClickHouse } from './clickhouse.ts'
 import type { Plans } from './entitlements.ts'
@@ -12,6 +14,7 @@ import type { Usage } from './usage.ts'
 
 export type Reading = {
   recordsOf(orgId: string): Records
+  countsOf(orgId: string): AuditCounts
   usageOf(orgId: string): Usage
   callsOf(orgId: string): Calls
   /** Events of a month. */
@@ -30,6 +33,13 @@ export function reading(store: ClickHouse, { limitsOf }: Pick<Plans, 'limitsOf'>
         decision: (id) => selectDecision(mine, id),
         outcomes: (decisions) => selectOutcomes(mine, decisions),
         named: (reports) => selectNamedDecisions(mine, reports),
+      }
+    },
+    countsOf(orgId) {
+      const mine = scope(orgId)
+      return {
+        total: (filter) => selectAuditTotal(mine, filter),
+        by: (filter, by, limit) => selectAuditCounts(mine, filter, by, limit),
       }
     },
     usageOf(orgId) {

@@ -7,6 +7,8 @@ export type Reader = Pick<ClickHouse, 'select' | 'database'>
 export type Scope = {
   /** Decisions, reports and administrative acts that the plan still keeps. */
   readonly records: string
+  /** The same, each once, also where it was written twice: for sums. What only pages through them skips the second itself. */
+  readonly recordsOnce: string
   /** What came of them. */
   readonly results: string
   /** Events that count, one row each; of all time, as the record goes before its invoice does. */
@@ -22,6 +24,7 @@ export function scopeOf(reader: Reader, orgId: string, retentionDays: number | n
   const kept = `${mine} AND retain_until > now()${recent}`
   return {
     records: `FROM ${reader.database}.audit_records ${kept}`,
+    recordsOnce: `FROM ${reader.database}.audit_records FINAL ${kept}`,
     results: `FROM ${reader.database}.audit_results ${kept}`,
     usage: `FROM ${reader.database}.usage_events FINAL ${mine}`,
     select: (query, parameters) =>

@@ -4,12 +4,15 @@ import { billing } from '@mcpshield/contracts/billing'
 import { consumption, flow } from '@mcpshield/contracts/flow'
 import { ingest } from '@mcpshield/contracts/ingest'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { connectClickhouse, isRefusal } from './clickhouse.ts'
 import type { Config } from './config.ts'
 import { counter } from './counter.ts'
 import { deletionHandler, startSweep } from './deletions.ts'
 import { plans, retainUntilMs } from './entitlements.ts'
 import { startIntake } from './intake.ts'
+import { intakeMetrics } from './metrics.ts'
 import {
   appliedRetentions,
   applyDeletion,
@@ -30,7 +33,10 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   const store = stack.use(connectClickhouse(config.CLICKHOUSE_URL))
   const counts = stack.use(connectCounts(config.REDIS_URL, log))
   const bus = stack.use(
-    await connectBus({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'ingest', log }, flow.ingest),
+    await connectBus(
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'ingest', log, telemetry },
+      flow.ingest,
+    ),
   )
   const known = plans()
   const daysOf = (orgId: string) => known.limitsOf(orgId).audit_retention_days
@@ -57,6 +63,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   })
   const service = ingestService({
     recordsOf: read.recordsOf,
+    countsOf: read.countsOf,
     reporting: { ...read, audit: bus.audit, counter: counted, marks: counts, limitsOf: known.limitsOf, now },
     usage: { usageOf: read.usageOf, limitsOf: known.limitsOf, now },
     simulation: { callsOf: read.callsOf, limitsOf: known.limitsOf, now },
@@ -82,6 +89,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       isRefusal,
       ackWaitMs: consumption.ingestAudit.ackWaitMs,
       retainUntilMs: (orgId, receivedMs) => retainUntilMs(receivedMs, daysOf(orgId)),
+      measured: intakeMetrics(metrics),
       log,
     }),
   )

@@ -2,6 +2,7 @@ import { headers as natsHeaders } from 'nats'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { createLog } from '@mcpshield/runtime/log'
 import type { AuditEvent } from '@mcpshield/contracts/audit'
+import type { Input } from '@mcpshield/contracts/define'
 import { ingest } from '@mcpshield/contracts/ingest'
 import { startTestBus, silent } from '@mcpshield/testkit/bus'
 import { freshClickhouse, freshRedis } from '@mcpshield/testkit/fresh'
@@ -11,6 +12,8 @@ import { start } from '../src/start.ts'
 import { applyTables } from '../src/tables.ts'
 import { encode, makeEvent, ORG, OTHER_ORG, outcomeOf, PROJECT, subjectOf } from './events.ts'
 import { eventually, listAudits, newestFirst, personOf, shownOf, walk, type ListInput } from './stack.ts'
+
+type CountInput = Input<typeof ingest.rpc.countAudits>
 
 const log = createLog('ingest', { level: 'fatal' })
 const stack = new AsyncDisposableStack()
@@ -254,6 +257,88 @@ describe('a filter', () => {
       })
     },
   )
+})
+
+describe('the counts', () => {
+  const org_id = newOrg()
+  const at = (hour: number, minute = 0) =>
+    `2026-03-0${hour < 20 ? 1 : 2}T${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}:00.000Z`
+  const named = makeEvent({ org_id, decision: 'deny', rule: 'b', reason: 'later', time: at(12, 30) })
+  const events = [
+    makeEvent({ org_id, decision: 'deny', rule: 'b', reason: 'first', time: at(12), agent: 'one' }),
+    named,
+    makeEvent({ org_id, decision: 'deny', rule: 'a', time: at(21), agent: null }),
+    makeEvent({ org_id, decision: 'allow', rule: 'c', time: at(13), tool: 'files/read', project_id: ORG }),
+    makeEvent({ org_id, kind: 'admin', rule: '', tool: 'PUT /projects', time: at(12) }),
+    // A report of a decision that is there is that decision; one of a decision that nobody made is itself.
+    makeEvent({ org_id, kind: 'report', decision: 'allow', rule: 'r', time: at(14), decision_id: named.id }),
+    makeEvent({ org_id, kind: 'report', decision: null, rule: '', time: at(15), decision_id: newOrg() }),
+  ]
+  const counts = (input: CountInput = {}, org = org_id) =>
+    gateway.call(ingest.rpc.countAudits, input, personOf(org))
+  const keys = async (input: CountInput) => (await counts(input)).items.map(({ key, count }) => [key, count])
+
+  beforeAll(async () => {
+    await record(events)
+    // Written again under another message id, and not merged: counted once all the same.
+    await jetstream(publisher.connection).publish(subjectOf(events.slice(0, 1)), encode(events.slice(0, 1)), {
+      msgID: newOrg(),
+    })
+    const copies = () =>
+      store.select<{ n: number }>(
+        `SELECT count() AS n FROM ${store.database}.audit_records WHERE org_id = {org:UUID}`,
+        { org: org_id },
+      )
+    await eventually(copies, ([row]) => row!.n >= events.length + 1, 10_000)
+  })
+
+  test('are of every call once, also of one that is stored twice or reported besides, and of no act', async () => {
+    expect((await counts()).total).toEqual({ count: 5, allow: 1, deny: 3, ask: 0 })
+    expect(await keys({ group_by: 'decision' })).toEqual([
+      ['deny', 3],
+      ['allow', 1],
+      ['report', 1],
+    ])
+  })
+
+  test('by rule have what it said last, the largest first', async () => {
+    const { items } = await counts({ group_by: 'rule', decision: 'deny' })
+    expect(items).toMatchObject([
+      { key: 'b', count: 2, deny: 2, last: named.time, reason: 'later' },
+      { key: 'a', count: 1 },
+    ])
+    expect((await counts({ group_by: 'rule', limit: 1 })).items).toHaveLength(1)
+  })
+
+  test('by agent, tool, hour and day', async () => {
+    expect(await keys({ group_by: 'agent', decision: 'deny' })).toEqual([
+      ['', 1],
+      ['one', 1],
+      ['reporter', 1],
+    ])
+    expect(await keys({ group_by: 'tool', tool: 'files/*' })).toEqual([['files/read', 1]])
+    expect(await keys({ group_by: 'hour', decision: 'deny' })).toEqual([
+      ['2026-03-01T12:00:00.000Z', 2],
+      ['2026-03-02T21:00:00.000Z', 1],
+    ])
+    expect(await keys({ group_by: 'day', limit: 1 })).toEqual([['2026-03-02', 1]])
+  })
+
+  test('follow each filter of the list', async () => {
+    expect((await counts({ project_id: ORG })).total.count).toBe(1)
+    expect((await counts({ from: at(13), to: at(15) })).total.count).toBe(1)
+    expect((await counts({ q: 'first' })).total.count).toBe(1)
+    expect((await counts({ rule: 'nobody' })).total).toEqual({ count: 0, allow: 0, deny: 0, ask: 0 })
+  })
+
+  test('of another organisation are none', async () => {
+    expect(await counts({}, newOrg())).toEqual({
+      group_by: 'decision',
+      total: { count: 0, allow: 0, deny: 0, ask: 0 },
+      items: [],
+    })
+    await expect(gateway.call(ingest.rpc.countAudits, {})).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+  })
 })
 
 test('a message that is no list of events goes to the dead letters with its reason, and the next is stored', async () => {

@@ -52,6 +52,8 @@ export function decider(inForce: InForce, audit: AuditPublisher): Decider {
   const point = decisionPoint({
     snapshots: {
       current: () => current,
+      staleMs: () => 0,
+      projectCount: () => 1,
       project: () => project,
       credential: none,
       credentialByDigest: none,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Message, RpcAnswer } from '@mcpshield/mcp/messages'
+import { METHOD_NOT_FOUND, type Message, type RpcAnswer } from '@mcpshield/mcp/messages'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Peer } from '@mcpshield/upstream/upstream'
 import type { Crossing } from '../src/bridge.ts'
@@ -108,6 +108,14 @@ describe('a call that waits for its client', () => {
     const next = calls.resume(open, ACCEPTED, crossing)
     await vi.advanceTimersByTimeAsync(100)
     expect(Object.keys(((await next) as { asks: JsonObject }).asks)).toEqual(['question_2'])
+  })
+
+  test('asks for nothing that its client did not say it can answer: the server learns that', async () => {
+    const { peer, state } = askingServer([{ method: 'sampling/createMessage', params: { messages: [] } }])
+    const step = here().start(crossingBy('ada', peer))
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await step).toHaveProperty('answer')
+    expect(state.answers).toEqual([{ error: expect.objectContaining({ code: METHOD_NOT_FOUND }) }])
   })
 
   test('ends when its client never comes back, and the server learns it', async () => {
