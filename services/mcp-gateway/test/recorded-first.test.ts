@@ -30,9 +30,10 @@ const POLICY = `
 version: 1
 facts:
   "up/read": { sql: { argument: statement, dialect: postgresql } }
+  "up/change": { sql: { argument: statement, dialect: postgresql } }
 rules:
   - { id: read, tool: "up/read", decision: allow, conditions: { operations: [read], resources: ["*"] } }
-  - { id: write, tool: "up/write", decision: allow }
+  - { id: write, tool: ["up/write", "up/change"], decision: allow }
   - { id: held, tool: "up/held", decision: ask }
   - { id: subscribe, method: "resources/subscribe", tool: "*", decision: allow }
 `
@@ -102,6 +103,8 @@ function snapshotsOf(yaml: string): Snapshots {
   const project = { snapshot, policy, compiled: compile(policy), cacheId: 1 }
   return {
     current: () => true,
+    staleMs: () => 0,
+    projectCount: () => 1,
     project: () => project,
     credential: () => undefined,
     credentialByDigest: () => undefined,
@@ -140,6 +143,7 @@ const upstream: RunningUpstream = {
   catalog: {
     learn: () => Promise.resolve(),
     quarantine: () => undefined,
+    quarantinedCount: () => 0,
     headerParams: () => [],
     refresh: () => Promise.resolve(),
     outdated: () => undefined,
@@ -171,6 +175,9 @@ function exchangeOf(method: string, params: JsonObject = {}, era: 'legacy' | 'mo
     only: SLUG,
     request: { id: 1, method, params },
     requestId: 'r',
+    traceId: null,
+    span: undefined,
+    took: () => undefined,
     signal: new AbortController().signal,
     paramHeaders: {},
     openStream: () => true,
@@ -226,8 +233,12 @@ const idle = async () => {
 const SELECT = { statement: 'select id from public.orders' }
 
 describe('a call that may change something', () => {
-  test('is sent once its record is stored, and not before', async () => {
-    const answered = call('write')
+  test.for<[string, JsonObject]>([
+    ['write', {}],
+    ['change', { statement: 'update public.orders set paid = true' }],
+    ['change', { statement: 'insert into public.archive select * from public.orders' }],
+  ])('is sent once its record is stored, and not before: %s %j', async ([name, args]) => {
+    const answered = call(name, args)
     await idle()
     expect(sent).toEqual([])
     record.acknowledge()

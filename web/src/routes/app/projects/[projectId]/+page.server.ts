@@ -1,43 +1,42 @@
-import { ingest, type AuditRecord } from '@mcpshield/contracts/ingest'
+import { ingest } from '@mcpshield/contracts/ingest'
 import { projects } from '@mcpshield/contracts/projects'
 import type { Api } from '#lib/server/api.ts'
 import { fewAtOnce } from '../few-at-once.ts'
-import { agentsIn, dayBars, failuresIn, hourBars, rulesIn, spanOf, type Bar, type Span } from './activity.ts'
+import { barsOf, failuresIn, spanOf } from './activity.ts'
 import type { PageServerLoad } from './$types'
 
 const PAGE = 200
-/** So many calls are read one by one for the hours of a day; beyond, it is told by days. */
-const MAX_READ = 1_000
 const TAIL = 12
+/** Rows of a table of the largest. */
+const MOST = 8
 
 export const load: PageServerLoad = async ({ locals: { api }, params, url }) => {
   const project_id = params.projectId
   const span = spanOf(url.searchParams.get('span'), new Date())
-  const [newest, denied, tools, byDay, attention] = await Promise.all([
+  const counted = { project_id, from: span.from, limit: MOST }
+  const [newest, denied, tools, agents, times, attention] = await Promise.all([
     api(ingest.rpc.listAudits, { project_id, from: span.from, limit: PAGE }),
-    api(ingest.rpc.listAudits, { project_id, from: span.from, decision: 'deny', limit: PAGE }),
-    api(ingest.rpc.getUsageSummary, { project_id, days: span.days, group_by: 'tool' }),
-    api(ingest.rpc.getUsageSummary, { project_id, days: span.days, group_by: 'day' }),
+    api(ingest.rpc.countAudits, { ...counted, group_by: 'rule', decision: 'deny' }),
+    api(ingest.rpc.countAudits, { ...counted, group_by: 'tool' }),
+    api(ingest.rpc.countAudits, { ...counted, group_by: 'agent' }),
+    api(ingest.rpc.countAudits, { ...counted, group_by: span.by, limit: span.bars }),
     attentionOf(api, project_id),
   ])
   const calls = newest.items.filter(({ kind }) => kind !== 'admin')
-  const dayItems = byDay.items.map((item) => ({ ...item }))
-  const hours =
-    span.name === '24h' ? await hoursOf(api, project_id, span, newest.items, newest.next_cursor) : undefined
-  const bars: Bar[] = hours ?? dayBars(project_id, dayItems)
   return {
     span: span.name,
+    by: span.by,
     from: span.from,
-    byHour: hours !== undefined,
-    bars,
-    total: hours === undefined ? byDay.total : sumOf(hours),
-    rules: rulesIn(denied.items),
-    deniedRead: denied.items.length,
-    deniedComplete: denied.next_cursor === null,
-    tools: tools.items.slice(0, 8),
-    agents: agentsIn(calls),
-    callsRead: calls.length,
-    callsComplete: newest.next_cursor === null,
+    bars: barsOf(project_id, span, times.items),
+    total: times.total,
+    rules: denied.items.map(({ key, count, reason }) => ({ rule: key, calls: count, reason: reason ?? '' })),
+    tools: tools.items,
+    agents: agents.items.map(({ key, count, deny, last }) => ({
+      agent: key === '' ? null : key,
+      calls: count,
+      denied: deny,
+      last,
+    })),
     failures: failuresIn(
       calls,
       attention.upstreams.map(({ slug }) => slug),
@@ -45,30 +44,6 @@ export const load: PageServerLoad = async ({ locals: { api }, params, url }) => 
     tail: calls.slice(0, TAIL),
     attention,
   }
-}
-
-/** Undefined where there are too many calls to be read one by one. */
-async function hoursOf(
-  api: Api,
-  project_id: string,
-  span: Span,
-  first: AuditRecord[],
-  next: string | null,
-): Promise<Bar[] | undefined> {
-  const records = [...first]
-  let cursor = next
-  while (cursor !== null && records.length < MAX_READ) {
-    const page = await api(ingest.rpc.listAudits, { project_id, from: span.from, limit: PAGE, cursor })
-    records.push(...page.items)
-    cursor = page.next_cursor
-  }
-  return cursor === null ? hourBars(project_id, span.from, records) : undefined
-}
-
-function sumOf(bars: Bar[]) {
-  const sum = (of: 'allow' | 'deny' | 'ask') => bars.reduce((total, bar) => total + bar[of], 0)
-  const [allow, deny, ask] = [sum('allow'), sum('deny'), sum('ask')]
-  return { count: allow + deny + ask, allow, deny, ask }
 }
 
 async function attentionOf(api: Api, project_id: string) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AuditRecord } from '@mcpshield/contracts/ingest'
-import { agentsIn, dayBars, failuresIn, hourBars, rulesIn, spanOf } from './activity.ts'
+import { barsOf, failuresIn, spanOf } from './activity.ts'
 import { withCall, withOutcome } from './live-calls.ts'
 
 const record = (changes: Partial<AuditRecord>): AuditRecord =>
@@ -22,7 +22,7 @@ describe('a span of time', () => {
   const now = new Date('2026-11-27T10:30:00.000Z')
   test('of 24 hours begins at a full hour, one of days at midnight in UTC', () => {
     expect(spanOf('24h', now).from).toBe('2026-11-26T11:00:00.000Z')
-    expect(spanOf('7d', now)).toEqual({ name: '7d', days: 7, from: '2026-11-21T00:00:00.000Z' })
+    expect(spanOf('7d', now)).toMatchObject({ name: '7d', bars: 7, from: '2026-11-21T00:00:00.000Z' })
   })
   test('that nobody knows is 24 hours', () => {
     expect(spanOf('9y', now).name).toBe('24h')
@@ -31,47 +31,31 @@ describe('a span of time', () => {
 })
 
 describe('bars', () => {
-  test('by the hour count decisions where they were made, and neither changes of people nor what has none', () => {
-    const bars = hourBars('p', '2026-11-26T11:00:00.000Z', [
-      record({ decision: 'deny' }),
-      record({ decision: 'allow', time: '2026-11-27T10:59:59.999Z' }),
-      record({ decision: 'ask', time: '2026-11-26T11:00:00.000Z' }),
-      record({ kind: 'admin', decision: 'allow' }),
-      record({ kind: 'report', decision: null }),
-      record({ time: '2026-11-26T10:59:59.999Z' }),
+  const now = new Date('2026-11-27T10:30:00.000Z')
+  const counts = { allow: 1, deny: 2, ask: 3 }
+
+  test('by the hour are 24, also of hours in which nothing happened, and lead to their calls', () => {
+    const bars = barsOf('p', spanOf('24h', now), [
+      { key: '2026-11-26T11:00:00.000Z', ...counts },
+      { key: '2026-11-26T10:00:00.000Z', ...counts },
     ])
     expect(bars).toHaveLength(24)
-    expect(bars.at(-1)).toMatchObject({ label: '10:00', allow: 1, deny: 1, ask: 0 })
-    expect(bars[0]).toMatchObject({ label: '11:00', allow: 0, deny: 0, ask: 1 })
-    expect(bars.at(-1)?.href).toBe(
-      '/app/audits?project_id=p&from=2026-11-27T10%3A00%3A00.000Z&to=2026-11-27T11%3A00%3A00.000Z',
-    )
+    expect(bars[0]).toMatchObject({ label: '11:00', ...counts })
+    expect(bars.at(-1)).toEqual({
+      label: '10:00',
+      allow: 0,
+      deny: 0,
+      ask: 0,
+      href: '/app/audits?project_id=p&from=2026-11-27T10%3A00%3A00.000Z&to=2026-11-27T11%3A00%3A00.000Z',
+    })
   })
-  test('by the day lead to the calls of that day', () => {
-    const [bar] = dayBars('p', [{ key: '2026-11-27', allow: 1, deny: 2, ask: 3 }])
-    expect(bar).toMatchObject({ label: '2026-11-27', allow: 1, deny: 2, ask: 3 })
-    expect(bar?.href).toContain('to=2026-11-28T00%3A00%3A00.000Z')
+
+  test('by the day are as many as days, and lead to the calls of theirs', () => {
+    const bars = barsOf('p', spanOf('7d', now), [{ key: '2026-11-27', ...counts }])
+    expect(bars).toHaveLength(7)
+    expect(bars.at(-1)).toMatchObject({ label: '2026-11-27', ...counts })
+    expect(bars.at(-1)?.href).toContain('to=2026-11-28T00%3A00%3A00.000Z')
   })
-})
-
-test('rules are counted by what they denied, most first', () => {
-  const denied = ['a', 'b', 'b'].map((rule) => record({ rule, decision: 'deny' }))
-  expect(rulesIn(denied).map(({ rule, calls }) => [rule, calls])).toEqual([
-    ['b', 2],
-    ['a', 1],
-  ])
-})
-
-test('agents are told by the name they give, those without one apart, newest first', () => {
-  const agents = agentsIn([
-    record({ agent: null, time: '2026-11-27T11:00:00.000Z' }),
-    record({ decision: 'deny' }),
-    record({ time: '2026-11-27T09:00:00.000Z' }),
-  ])
-  expect(agents).toEqual([
-    { agent: null, calls: 1, denied: 0, last: '2026-11-27T11:00:00.000Z' },
-    { agent: 'bot', calls: 2, denied: 1, last: '2026-11-27T10:30:00.000Z' },
-  ])
 })
 
 describe('a server', () => {
