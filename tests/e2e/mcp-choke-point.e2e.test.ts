@@ -2,6 +2,7 @@
 // why in the form of its method, and there is one record of each decision. Beside each stands the nearest allowed call.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startFixture, type Fixture } from '../mcp/fixture-server.ts'
 import {
@@ -276,7 +277,8 @@ describe.each(REASONS)('denied, as $name', ({ rule, begin, end }) => {
         expect(own, `${method} at ${way.name}`).toEqual([])
         if (!way.common && !mayAsk) expect(error?.code).toBe(INVALID_PARAMS)
       }
-      // A name that no list told makes the lists be read again, as far as the asker may have them.
+      // A name that no list told makes the lists be read again, at most once a second, as far as the asker may have them.
+      if (way.common && !mayAsk) await pause(400)
       if (way.common) await speaker.send('tools/call', tool(`${SLUG}__new_01234567`, newMark(1)))
     }
     const asked = fixture.calls().filter(({ method }) => method?.endsWith('/list'))

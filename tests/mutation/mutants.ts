@@ -611,7 +611,7 @@ const decideCall: Omit<Mutant, 'file'>[] = [
     why: 'what stands above the policy is let through where a project only monitors',
     find: '        forward: refused === null && mayForward(',
     replace: '        forward: mayForward(',
-    tests: choke('though it only monitors'),
+    tests: choke('denied, as its project is killed, though'),
   },
   {
     why: 'nobody waits for the record',
