@@ -19,6 +19,7 @@ export default defineConfig({
             'tests/*.test.ts',
             'tests/mcp/*.test.ts',
             'tests/conformance/*.test.ts',
+            'tests/faults/*.test.ts',
             'bench/**/*.test.ts',
             'web/src/**/*.test.ts',
           ],

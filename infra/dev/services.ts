@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../..')
 
 /** In the order in which they are started; those of one line start together. */
 export const START_ORDER = [
-  ['auth', 'projects', 'billing', 'ingest', 'mailer'],
+  ['auth', 'projects', 'billing', 'ingest', 'mailer', 'ai', 'bus-keys', 'siem'],
   ['decision', 'mcp-gateway', 'rest-gateway'],
 ] as const
 export type LocalService = (typeof START_ORDER)[number][number]

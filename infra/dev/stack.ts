@@ -12,7 +12,7 @@ import type { DataDir } from './data-dir.ts'
 import { mailboxPort, startMailbox } from './mailbox.ts'
 import { checkNamedStores } from './named-stores.ts'
 import { requireFree } from './ports.ts'
-import { migrateService, startServices, type LocalService, type ServiceEnv } from './services.ts'
+import { migrateService, START_ORDER, startServices, type LocalService, type ServiceEnv } from './services.ts'
 import { buildWeb, startWeb } from './web.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -38,13 +38,15 @@ export type StackOptions = {
   programsDir?: string
   env: NodeJS.ProcessEnv
   progress: (line: string) => void
+  /** Given to every service beside what it asks for: what tests set its clock by. */
+  everyService?: Record<string, string>
   /** Whether the dashboard is built and started too. */
   withWeb?: boolean
   /** Aborted, the start ends at its next step and takes back what it did. */
   signal?: AbortSignal
 }
 
-const WITH_DATABASE = ['auth', 'projects', 'billing', 'mailer'] as const
+const WITH_DATABASE = ['auth', 'projects', 'billing', 'mailer', 'ai', 'siem'] as const
 const WITH_MIGRATIONS = [...WITH_DATABASE, 'ingest'] as const
 
 export async function startStack({
@@ -53,6 +55,7 @@ export async function startStack({
   env,
   progress,
   withWeb = false,
+  everyService = {},
   signal,
 }: StackOptions): Promise<Stack> {
   const ports = {
@@ -73,7 +76,7 @@ export async function startStack({
   // Beside the start of everything else, which takes longer.
   const built = withWeb ? buildWeb(progress, signal) : undefined
   built?.catch(() => undefined)
-  const { accounts, credsFile: localCredsFile } = await busAccounts(dataDir.path)
+  const { accounts, credsFile: localCredsFile, operatorSeedFile } = await busAccounts(dataDir.path)
   const credsFile = env.NATS_URL ? givenCreds(env) : localCredsFile
   progress('starting PostgreSQL, NATS, Redis and ClickHouse')
   const backing = stack.use(
@@ -95,7 +98,19 @@ export async function startStack({
   await createRoles(backing.databaseUrl, passwords)
   await provisionBus(backing.natsUrl, credsFile('provision'))
   const operatorToken = env.OPERATOR_TOKEN ?? ownOperatorToken(dataDir)
-  const parts = { dataDir, env, backing, smtpUrl, operatorToken, passwords, credsFile, ports, withWeb }
+  const parts = {
+    dataDir,
+    env,
+    backing,
+    smtpUrl,
+    operatorToken,
+    passwords,
+    credsFile,
+    operatorSeedFile,
+    ports,
+    withWeb,
+    everyService,
+  }
   const envOf = serviceEnv(parts)
   await Promise.all(WITH_MIGRATIONS.map((name) => migrateService(name, envOf(name))))
   signal?.throwIfAborted()
@@ -161,8 +176,10 @@ type EnvParts = {
   operatorToken: string
   passwords: Record<string, string>
   credsFile: (service: string) => string
+  operatorSeedFile: string
   ports: { api: number; mcp: number; decisions: number; web: number }
   withWeb: boolean
+  everyService: Record<string, string>
 }
 
 const webUrlOf = (env: NodeJS.ProcessEnv, ports: { web: number }) =>
@@ -224,6 +241,11 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
       ...given(env, ['MASTER_KEY_PREVIOUS', 'UPSTREAM_EGRESS']),
     },
     billing: { DATABASE_URL: database('billing') },
+    ai: {
+      DATABASE_URL: database('ai'),
+      REDIS_URL: backing.redisUrl,
+      ...given(env, ['OLLAMA_URL', 'AI_MODEL', 'AI_TIMEOUT_MS', 'AI_CONTEXT_TOKENS']),
+    },
     mailer: {
       DATABASE_URL: database('mailer'),
       SMTP_URL: parts.smtpUrl,
@@ -232,6 +254,12 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
     },
     ingest: { CLICKHOUSE_URL: backing.clickhouseUrl, REDIS_URL: backing.redisUrl },
     decision: { ...decisionPoint, DECISION_PORT: String(ports.decisions) },
+    siem: {
+      DATABASE_URL: database('siem'),
+      MASTER_KEY: hex('master-key'),
+      ...given(env, ['MASTER_KEY_PREVIOUS', 'FORWARDER_EGRESS', 'SIEM_NATS_URL', 'SIEM_PUBLIC_URL']),
+    },
+    'bus-keys': busKeysEnv(parts),
     'mcp-gateway': {
       ...decisionPoint,
       MCP_PORT: String(ports.mcp),
@@ -257,11 +285,39 @@ function serviceEnv(parts: EnvParts): ServiceEnv {
     },
   }
   return (service) => ({
-    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST']),
+    ...given(env, ['LOG_LEVEL', 'TZ', 'HOST', ...OPERATORS_VIEW]),
+    ...metricsPort(env, service),
+    ...parts.everyService,
     NATS_URL: backing.natsUrl,
     NATS_CREDS_FILE: credsFile(service),
     ...own[service],
   })
+}
+
+/** Of every service: see docs/observability.md. */
+const OPERATORS_VIEW = [
+  'METRICS_HOST',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_TRACES_SAMPLER_ARG',
+  'OTEL_BSP_SCHEDULE_DELAY',
+]
+
+/** On one machine each service has a port of its own: METRICS_PORT and those after it, in the order of starting. */
+function metricsPort(env: NodeJS.ProcessEnv, service: LocalService): Record<string, string> {
+  if (!env.METRICS_PORT) return {}
+  return { METRICS_PORT: String(Number(env.METRICS_PORT) + START_ORDER.flat().indexOf(service)) }
+}
+
+/** A NATS server of one's own has keys of its own, which are given too, or not. */
+function busKeysEnv({ dataDir, env, credsFile, operatorSeedFile }: EnvParts): Record<string, string> {
+  const names = ['NATS_SYSTEM_CREDS', 'NATS_OPERATOR_SEED', 'SIEM_ACCOUNTS_KEY']
+  const others = given(env, ['SIEM_NATS_URL', ...names, ...names.map((name) => `${name}_FILE`)])
+  if (env.NATS_URL || env.SIEM_NATS_URL) return others
+  return {
+    NATS_SYSTEM_CREDS_FILE: credsFile('bus-keys-system'),
+    NATS_OPERATOR_SEED_FILE: operatorSeedFile,
+    SIEM_ACCOUNTS_KEY: hexSecret(dataDir, 'siem-accounts-key'),
+  }
 }
 
 function hexSecret(dataDir: DataDir, name: string): string {

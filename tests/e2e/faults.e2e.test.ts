@@ -1,30 +1,23 @@
-// Pulling the cables: what dies comes back, and nothing accepted is lost or doubled.
+// Pulling the cables: what dies comes back, and nothing accepted is lost or doubled. The faults that take longer are run by
+// `npm run test:faults`.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startProduct, type Product } from './product.ts'
-import { startRecordingUpstream, type RecordingUpstream } from './recording-upstream.ts'
+import { FAULTS } from '../faults/faults.ts'
+import { runFault } from '../faults/run-fault.ts'
+import { openFaultWorld, POLICY, type FaultWorld } from '../faults/world.ts'
 
-const POLICY = `version: 1
-rules:
-  - { id: counted, tool: "rec/safe_echo", decision: allow }
-  - { id: orders, tool: postgres.query, decision: allow, conditions: { operations: [read], resources: [public.orders] } }
-`
+const SETTINGS = {
+  clients: 6,
+  warmSeconds: 0.5,
+  afterSeconds: 0.2,
+  cutSeconds: 2,
+  faultSeconds: 2,
+}
 
-let product: Product
-let upstream: RecordingUpstream
+let world: FaultWorld
 beforeAll(async () => {
-  upstream = await startRecordingUpstream()
-  product = await startProduct(22_000)
-  await product.demo.api.send('POST', `${product.at}/upstreams`, {
-    slug: 'rec',
-    transport: 'http',
-    url: upstream.url,
-  })
-  await product.setPolicy(POLICY)
+  world = await openFaultWorld(22_000)
 })
-afterAll(async () => {
-  await product[Symbol.asyncDispose]()
-  await upstream[Symbol.asyncDispose]()
-})
+afterAll(() => world[Symbol.asyncDispose]())
 
 let nextId = 1
 
@@ -33,13 +26,14 @@ const callOnce = () => callTool('rec__safe_echo', {})
 const readOrders = () => callTool('postgres__query', { sql: 'select id from orders' })
 
 async function callTool(name: string, args: object): Promise<'accepted' | 'refused'> {
+  const { stack, demo } = world.product
   try {
-    const response = await fetch(product.stack.mcp, {
+    const response = await fetch(stack.mcp, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
-        'x-api-key': product.demo.account.api_key,
+        'x-api-key': demo.account.api_key,
       },
       body: JSON.stringify({
         jsonrpc: '2.0',
@@ -56,70 +50,34 @@ async function callTool(name: string, args: object): Promise<'accepted' | 'refus
   }
 }
 
-async function recordedIds(): Promise<string[]> {
-  const ids: string[] = []
-  let cursor = ''
-  for (;;) {
-    const page = await product.demo.api.get<{ items: { id: string }[]; next_cursor: string | null }>(
-      `/audits?rule=counted&limit=200${cursor}`,
-    )
-    ids.push(...page.items.map((item) => item.id))
-    if (page.next_cursor === null) return ids
-    cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`
-  }
-}
-
-function kill(name: string): number {
-  const pid = product.stack.pids()[name]
-  if (pid === undefined) throw new Error(`${name} does not run`)
-  process.kill(pid, 'SIGKILL')
-  return pid
-}
-
-async function backAgain(name: string, killedPid: number): Promise<void> {
-  await expect
-    .poll(() => product.stack.pids()[name] !== killedPid && product.stack.pids()[name] !== undefined, {
-      timeout: 30_000,
-      interval: 50,
-    })
-    .toBe(true)
-}
-
-test('nothing is lost or doubled when ingest or ClickHouse is killed under load', async () => {
-  await expect.poll(callOnce, { timeout: 5_000 }).toBe('accepted')
-  const before = (await expectSettled()).length
-  let accepted = 0
-  let running = true
-  const load = Promise.all(
-    Array.from({ length: 4 }, async () => {
-      while (running) if ((await callOnce()) === 'accepted') accepted++
-    }),
-  )
-  for (const victim of ['ingest', 'clickhouse', 'ingest']) {
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    await backAgain(victim, kill(victim))
-  }
-  running = false
-  await load
-  expect(accepted).toBeGreaterThan(100)
-  await expect
-    .poll(async () => (await recordedIds()).length, { timeout: 60_000, interval: 500 })
-    .toBe(before + accepted)
-  const ids = await recordedIds()
-  expect(new Set(ids).size).toBe(ids.length)
-})
+test.for(['kill-ingest', 'kill-clickhouse', 'nats-full'])(
+  'under load, %s loses nothing, lets nothing be decided wrongly, and is got over',
+  async (name) => {
+    const fault = FAULTS.find((each) => each.name === name)
+    if (fault === undefined) throw new Error(`there is no fault ${name}`)
+    const report = await runFault(world, fault, SETTINGS)
+    expect(report).toMatchObject({ lost: 0, wrong: 0, problems: [] })
+    expect(report.answered).toBeGreaterThan(50)
+  },
+)
 
 test.for(['redis', 'nats', 'postgres', 'projects', 'auth', 'decision', 'mcp-gateway', 'rest-gateway'])(
   'after a kill -9 of %s the product works again by itself',
   async (victim) => {
-    const pid = kill(victim)
-    await backAgain(victim, pid)
+    const killed = world.kill(victim)
+    const { pids } = world.product.stack
+    await expect
+      .poll(() => pids()[victim] !== killed && pids()[victim] !== undefined, {
+        timeout: 30_000,
+        interval: 50,
+      })
+      .toBe(true)
     await expect.poll(callOnce, { timeout: 30_000, interval: 100 }).toBe('accepted')
     await changesReachTheGateway()
     await expect
       .poll(
         () =>
-          product.demo.api.get('/projects').then(
+          world.product.demo.api.get('/projects').then(
             () => true,
             () => false,
           ),
@@ -132,7 +90,7 @@ test.for(['redis', 'nats', 'postgres', 'projects', 'auth', 'decision', 'mcp-gate
 /** A policy saved after the fault is in force within a second of its saving. */
 async function changesReachTheGateway(): Promise<void> {
   const save = (yaml: string) =>
-    product.setPolicy(yaml).then(
+    world.product.setPolicy(yaml).then(
       () => true,
       () => false,
     )
@@ -146,27 +104,15 @@ test('without the audit log nothing is sent on and nothing is released', async (
   // The upstream is open by now: only the missing record stands between the call and it.
   await expect.poll(callOnce, { timeout: 5_000, interval: 100 }).toBe('accepted')
   await expect.poll(readOrders, { timeout: 5_000, interval: 100 }).toBe('accepted')
-  const pid = product.stack.pids().nats
-  if (pid === undefined) throw new Error('nats does not run')
+  const pid = world.pid('nats')
   process.kill(pid, 'SIGSTOP')
   try {
-    const called = upstream.called.length
+    const called = world.upstream.called.length
     // A read runs beside its record; what it read is not released without it.
     expect(await Promise.all([callOnce(), readOrders()])).toEqual(['refused', 'refused'])
-    expect(upstream.called.length).toBe(called)
+    expect(world.upstream.called.length).toBe(called)
   } finally {
     process.kill(pid, 'SIGCONT')
   }
   await expect.poll(callOnce, { timeout: 30_000, interval: 100 }).toBe('accepted')
 })
-
-/** The records once their number stands still. */
-async function expectSettled(): Promise<string[]> {
-  let last = await recordedIds()
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const now = await recordedIds()
-    if (now.length === last.length && now.length > 0) return now
-    last = now
-  }
-}

@@ -1,7 +1,7 @@
-// Many clients of both eras that call without pause, what is allowed and what is denied by turns, and begin anew when they
-// must: what each was answered, and how long it was without a service.
+// Many clients of both eras that call without pause while a gateway is killed: what each was answered, and how long it was
+// without a service.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSpeaker, type Speaker } from './mcp-wire.ts'
+import { startLoad, type LoadCall } from '../faults/load.ts'
 
 export type LoadOptions = {
   clients: number
@@ -17,63 +17,24 @@ export type Load = {
   /** Texts of the calls that were answered, so or so. */
   answered: { allowed: string[]; denied: string[] }
   failures: number
-  /** For each client that saw a failure, from the first one to its next answer. */
+  /** For each time that a client saw a failure, from the first one to its next answer. */
   recoveredInMs: number[]
 }
 
-const ANSWERED_WITHIN_MS = 10_000
-const RETRY_MS = 50
-const MAX_OUTAGE_MS = 20_000
+const ALLOWED: LoadCall = { tool: 'safe_echo', isDenied: false, args: (text) => ({ text }) }
+const DENIED: LoadCall = { tool: 'danger_delete', isDenied: true, args: (text) => ({ text }) }
 
 export async function runLoad({ clients, url, key, beforeMs, afterMs, kill }: LoadOptions): Promise<Load> {
-  const load: Load = { answered: { allowed: [], denied: [] }, failures: 0, recoveredInMs: [] }
-  const stop = new AbortController()
-  const working = Array.from({ length: clients }, (_, index) => work(load, { url, key, index }, stop.signal))
+  const load = startLoad({ clients, url, key, calls: [DENIED, ALLOWED, ALLOWED], prefix: 'load' })
   await sleep(beforeMs)
   kill()
   await sleep(afterMs)
-  stop.abort()
-  await Promise.all(working)
-  return load
-}
-
-type Worker = { url: string; key: string; index: number }
-
-async function work(load: Load, worker: Worker, stop: AbortSignal): Promise<void> {
-  let speaker: Speaker | undefined
-  let failedAt: number | undefined
-  for (let turn = 0; !stop.aborted || isStillOut(failedAt); turn++) {
-    const isDenied = turn % 3 === 0
-    const text = `load-${worker.index}-${turn}-`
-    try {
-      speaker ??= await open(worker)
-      const heard = await speaker.send(
-        'tools/call',
-        { name: isDenied ? 'danger_delete' : 'safe_echo', arguments: { text } },
-        { signal: AbortSignal.timeout(ANSWERED_WITHIN_MS) },
-      )
-      if (heard.result === undefined) throw new Error(`${heard.status} ${heard.text}`)
-      const isError = heard.result['isError'] === true
-      const wasDecided = JSON.stringify(heard.result['_meta'] ?? '').includes('io.mcpshield/decision')
-      if (isError && !wasDecided) throw new Error(heard.text)
-      load.answered[isError ? 'denied' : 'allowed'].push(text)
-      if (failedAt !== undefined) load.recoveredInMs.push(performance.now() - failedAt)
-      failedAt = undefined
-    } catch {
-      load.failures++
-      failedAt ??= performance.now()
-      speaker = undefined
-      await sleep(RETRY_MS)
-    }
+  const { told, unavailable, outagesMs } = await load.stop()
+  const texts = (word: 'allowed' | 'denied') =>
+    [...told].filter(([, each]) => each === word).map(([text]) => text)
+  return {
+    answered: { allowed: texts('allowed'), denied: texts('denied') },
+    failures: unavailable,
+    recoveredInMs: outagesMs,
   }
-}
-
-/** Nobody stops before they were served again. */
-function isStillOut(failedAt: number | undefined): boolean {
-  return failedAt !== undefined && performance.now() - failedAt < MAX_OUTAGE_MS
-}
-
-function open({ url, key, index }: Worker): Promise<Speaker> {
-  const isModern = index % 2 === 0
-  return openSpeaker({ url, key, era: isModern ? 'modern' : 'legacy', withSession: true })
 }

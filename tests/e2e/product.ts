@@ -18,9 +18,21 @@ export type Product = AsyncDisposable & {
   /** Saves a policy and waits until it is in force at the gateway. */
   setPolicy(yaml: string): Promise<number>
   lines: string[]
+  /** Where stores and services write their logs. */
+  logsDir: string
 }
 
-export async function startProduct(firstPort: number): Promise<Product> {
+export type ProductOptions = {
+  /** Beside what every product is given, or in its place. */
+  env?: Record<string, string>
+  /** Given to every service, whatever it asks for. */
+  everyService?: Record<string, string>
+}
+
+export async function startProduct(
+  firstPort: number,
+  { env: given = {}, everyService = {} }: ProductOptions = {},
+): Promise<Product> {
   await using stack = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'mcpshield-stack-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
@@ -33,11 +45,12 @@ export async function startProduct(firstPort: number): Promise<Product> {
     MAIL_PORT: process.env.MAIL_PORT ?? String(firstPort + 3),
     UPSTREAM_TIMEOUT_MS: '2000',
     LOG_LEVEL: 'warn',
+    ...given,
   }
   const lines: string[] = []
   const progress = (line: string) => void lines.push(line)
   const programsDir = join(import.meta.dirname, '../../node_modules/.cache/mcpshield')
-  const running = stack.use(await startStack({ dataDir, programsDir, env, progress }))
+  const running = stack.use(await startStack({ dataDir, programsDir, env, progress, everyService }))
   const demo = await prepareDemo(running, dataDir, progress)
   const at = `/projects/${demo.account.project_id}`
   const kept = stack.move()
@@ -46,6 +59,7 @@ export async function startProduct(firstPort: number): Promise<Product> {
     demo,
     at,
     lines,
+    logsDir: join(folder, 'logs'),
     async client({ key = demo.account.api_key, path = '', name = 'test-client' } = {}) {
       const client = new Client({ name, version: '1' })
       const requestInit = { headers: { 'x-api-key': key } }

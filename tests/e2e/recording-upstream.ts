@@ -14,17 +14,20 @@ export type RecordingUpstream = AsyncDisposable & {
   raw: string | undefined
   /** How the next calls misbehave. */
   mood: 'good' | 'hang' | 'nonsense' | 'error-status' | 'cut-off'
+  /** How long it thinks before it answers a call. */
+  delayMs: number
 }
 
 const TOOLS = ['safe_echo', 'danger_delete', 'region_query', 'read_path']
 
 export async function startRecordingUpstream(): Promise<RecordingUpstream> {
-  const state: Pick<RecordingUpstream, 'called' | 'received' | 'answer' | 'raw' | 'mood'> = {
+  const state: Pick<RecordingUpstream, 'called' | 'received' | 'answer' | 'raw' | 'mood' | 'delayMs'> = {
     called: [],
     received: [],
     answer: { content: [{ type: 'text', text: 'done' }] },
     raw: undefined,
     mood: 'good',
+    delayMs: 0,
   }
   const sockets = new Set<{ destroy(): void }>()
   const server: Server = createServer((request, response) => {
@@ -63,6 +66,7 @@ export async function startRecordingUpstream(): Promise<RecordingUpstream> {
         response.writeHead(200, { 'content-type': 'application/json' })
         return response.end(`{"jsonrpc":"2.0","id":${message.id},"result":${state.raw}}`)
       }
+      if (state.delayMs > 0) return void setTimeout(() => say(state.answer), state.delayMs)
       return say(state.answer)
     })
   })

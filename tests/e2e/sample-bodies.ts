@@ -55,6 +55,15 @@ export const sampleBodies: Record<string, (person: Person) => object> = {
   createConnection: () => ({ name: 'taken-over', kind: 'sqlite', path: '/nonexistent/a.db' }),
   updateConnection: () => ({ path: '/nonexistent/b.db' }),
   subscribe: () => ({ plan: 'pro', period: 'monthly' }),
+  createSiemCredential: () => ({ name: 'Taken over' }),
+  createSiemForwarder: () => ({
+    name: 'Taken over',
+    destination: { kind: 'webhook', url: 'https://127.0.0.1:1/taken-over' },
+  }),
+  updateSiemForwarder: () => ({ name: 'Taken over' }),
   evaluateCall: () => ({ tool: 'files/read', arguments: {} }),
   reportEvents: event,
+  draftPolicy: () => ({ project_id: randomUUID(), prompt: 'Deny all writes', source: 'template' }),
+  analyze: () => ({ project_id: randomUUID(), source: 'template' }),
+  advise: () => ({ project_id: randomUUID(), question: 'How do I protect files?', source: 'template' }),
 }

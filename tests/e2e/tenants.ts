@@ -24,6 +24,10 @@ export type Things = {
   invitation_id: string
   user_id: string
   session_id: string
+  /** Of the owner with the assistant. */
+  conversation_id: string
+  credential_id: string
+  forwarder_id: string
   /** Of a decision. */
   id: string
   version: string
@@ -49,7 +53,7 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
   const owner = await createPerson(stack, http, `Owner-${mark}`)
   const post = <T = Made>(path: string, body: object) => send<T>(http, owner.token, 'POST', path, body)
   const get = <T>(path: string) => send<T>(http, owner.token, 'GET', path)
-  await post('/billing/subscribe', { plan: 'pro' })
+  await post('/billing/subscribe', { plan: 'enterprise' })
   await send(http, owner.token, 'PATCH', '/organization', { name: `${mark} organisation` })
   const project = await untilUpgraded(() => post('/projects', { name: `${mark} project` }))
   const second = await untilUpgraded(() => post('/projects', { name: `${mark} second` }))
@@ -67,6 +71,11 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
     name: `${mark}`,
     kind: 'sqlite',
     path: `/nonexistent/${mark}.db`,
+  })
+  const credential = await post('/organization/siem-credentials', { name: `${mark} credential` })
+  const forwarder = await post('/organization/siem-forwarders', {
+    name: `${mark} forwarder`,
+    destination: { kind: 'webhook', url: `https://127.0.0.1:1/${mark}` },
   })
   const viewer = await createMember(stack, http, owner, 'viewer')
   const editor = await createMember(stack, http, owner, 'editor')
@@ -93,6 +102,9 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
       invitation_id: invitation.id,
       user_id: viewer.user_id,
       session_id: sessions.items[0]?.id ?? '',
+      credential_id: credential.id,
+      forwarder_id: forwarder.id,
+      conversation_id: await conversation(http, owner, project.id, mark),
       id: await decidedCall(http, owner, key.api_key, mark),
       version: '1',
     },
@@ -101,6 +113,21 @@ export async function createTenant(stack: Stack, http: Http): Promise<Tenant> {
 
 /** A plan is in force once projects has heard of it. */
 const untilUpgraded = (make: () => Promise<Made>) => vi.waitFor(make, { timeout: 10_000, interval: 200 })
+
+/** Asks the assistant, whose built-in templates answer, and finds what was said. */
+async function conversation(
+  http: Http,
+  { token }: Person,
+  project_id: string,
+  mark: string,
+): Promise<string> {
+  const body = { project_id, prompt: `Deny the table ${mark}`, source: 'template' }
+  // An answer of events: its beginning is enough.
+  await http({ method: 'POST', path: '/ai/policies', token, body })
+  const path = `/ai/conversations?project_id=${project_id}`
+  const { items } = await send<{ items: Made[] }>(http, token, 'GET', path)
+  return items[0]?.id ?? ''
+}
 
 /** Holds a call as the enforcing gateway does. */
 async function heldCall(

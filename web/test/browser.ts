@@ -11,6 +11,7 @@ import {
 import { inject } from 'vitest'
 import type { Role } from '@mcpshield/contracts/caller'
 import { chromiumPath } from './chromium.ts'
+import type { World } from './world.ts'
 
 /** Pages of a machine that does other work too take their time. */
 export const expect = expectPage.configure({ timeout: 15_000 })
@@ -23,7 +24,12 @@ const PASSWORD = 'orange-kettle-walks-27'
 const MAIL_WAIT_MS = 30_000
 const LOOK_AGAIN_MS = 150
 
-export const world = () => inject('world')
+/** That of the tests, or for a program that is none of them the one that it names. */
+let named: World | undefined
+export const world = () => named ?? inject('world')
+export function beIn(one: World): void {
+  named = one
+}
 
 /** Chromium of the system. Close it after the tests. */
 export function openBrowser(): Promise<Browser> {

@@ -89,9 +89,9 @@ export async function makeRecords(): Promise<Records> {
   }
 }
 
-/** Reports that many events, a second apart until now, every second of them allowed, by seven tools. */
-export async function reportEvents(apiKey: string, count: number): Promise<void> {
-  const startMs = Date.now() - count * 1_000
+/** Reports that many events, a second apart until a moment, every second of them allowed, by seven tools. */
+export async function reportEvents(apiKey: string, count: number, untilMs = Date.now()): Promise<void> {
+  const startMs = untilMs - count * 1_000
   const events = Array.from({ length: count }, (_, each) => ({
     event_id: randomUUID(),
     type: 'policy_check',

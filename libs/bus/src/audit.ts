@@ -7,6 +7,7 @@ import { AppError } from '@mcpshield/contracts/errors'
 import type { Log } from './log.ts'
 import { notAcknowledged } from './not-acknowledged.ts'
 import { inboxPrefix } from './permissions.ts'
+import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 
 export type AuditPublisher = {
   /**
@@ -34,7 +35,12 @@ const MAX_GROUP_EVENTS = 500
 const MAX_GROUP_BYTES = 512 * 1024
 const NOT_STORED = 'The audit log did not acknowledge the record.'
 
-export function auditPublisher(connection: NatsConnection, service: string, log: Log): AuditPublisher {
+export function auditPublisher(
+  connection: NatsConnection,
+  service: string,
+  log: Log,
+  telemetry: BusTelemetry = UNOBSERVED,
+): AuditPublisher {
   const inbox = createInbox(inboxPrefix(service))
   const waiting = new Map<string, Waiting[]>()
   const inFlight = new Map<string, number>()
@@ -125,23 +131,36 @@ export function auditPublisher(connection: NatsConnection, service: string, log:
     publish() // The same Nats-Msg-Id: stored once, however often it is sent.
   }
 
+  const record: AuditPublisher['record'] = (event, { deadlineMs = DEFAULT_DEADLINE_MS, lingerMs = 0 } = {}) =>
+    new Promise<void>((resolve, reject) => {
+      const subject = auditSubject(event)
+      const startedMs = performance.now()
+      const entry = {
+        event,
+        json: JSON.stringify(event),
+        deadline: startedMs + deadlineMs,
+        resolve() {
+          telemetry.recorded('ok', performance.now() - startedMs)
+          resolve()
+        },
+        reject(error: Error) {
+          telemetry.recorded('failed', performance.now() - startedMs)
+          reject(error)
+        },
+      }
+      const queue = waiting.get(subject)
+      if (queue === undefined) waiting.set(subject, [entry])
+      else queue.push(entry)
+      if (lingerMs === 0) schedule()
+      else linger(lingerMs)
+    })
   return {
-    record(event, { deadlineMs = DEFAULT_DEADLINE_MS, lingerMs = 0 } = {}) {
-      return new Promise<void>((resolve, reject) => {
-        const subject = auditSubject(event)
-        const entry = {
-          event,
-          json: JSON.stringify(event),
-          deadline: performance.now() + deadlineMs,
-          resolve,
-          reject,
-        }
-        const queue = waiting.get(subject)
-        if (queue === undefined) waiting.set(subject, [entry])
-        else queue.push(entry)
-        if (lingerMs === 0) schedule()
-        else linger(lingerMs)
-      })
+    record(event, options) {
+      if (!telemetry.isTracing()) return record(event, options)
+      const attributes = { 'messaging.system': 'nats', 'mcpshield.audit.phase': event.phase }
+      return telemetry.traced({ name: 'audit record', kind: 'producer', attributes }, () =>
+        record(event, options),
+      )
     },
   }
 }

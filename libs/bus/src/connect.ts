@@ -9,12 +9,14 @@ import type { z } from 'zod'
 import { auditPublisher, type AuditPublisher } from './audit.ts'
 import { kvWriter, watchBucket, type BucketWatcher, type KvWriter, type Watching } from './kv.ts'
 import { deadLetters, type DeadLetters } from './dead-letters.ts'
+import { durablesOf, type Durables } from './durables.ts'
 import type { Log } from './log.ts'
 import { peersOf, type Peers } from './peers.ts'
 import { inboxPrefix } from './permissions.ts'
 import { serveRpc, type Call } from './rpc.ts'
 import { rpcClient, type CallOptions } from './rpc-client.ts'
 import { consumeStream, publishMessage, type StreamHandler } from './stream.ts'
+import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 
 export type BusOptions = {
   url: string
@@ -22,6 +24,8 @@ export type BusOptions = {
   creds: string
   name: string
   log: Log
+  /** Where what the bus does is counted and traced. */
+  telemetry?: BusTelemetry
   /** How long to wait for the first connection, in milliseconds. */
   connectTimeoutMs?: number
 }
@@ -45,6 +49,8 @@ export type Bus<R extends FlowRow = FlowRow> = AsyncDisposable & {
   peers: R['peers'] extends true ? (instance: string) => Peers : undefined
   /** For who may send dead letters again (flow.ts). */
   deadLetters: R['replaysDead'] extends true ? DeadLetters : undefined
+  /** For who makes durable consumers while it runs (flow.ts): those of a stream. */
+  durables(stream: R['keepsConsumers'][number]['stream']): Durables
   /** Milliseconds a round trip to the server takes; throws when it does not answer. */
   ping(): Promise<number>
   connection: NatsConnection
@@ -64,21 +70,22 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
     timeout: options.connectTimeoutMs ?? 30_000,
     ignoreClusterUpdates: true,
   })
-  void logStatus(connection, options.log)
+  const { log, telemetry = UNOBSERVED } = options
+  const connected = followStatus(connection, log, telemetry)
+  telemetry.connection(connected)
   return {
     connection,
-    call: rpcClient(connection, options.name),
-    serve: (name, rpc, handlers) => serveRpc(connection, name, rpc, handlers, options.log),
-    publish: (def, payload, id) => publishMessage(connection, def, payload, id),
-    enqueue: (def, payload, id) => publishMessage(connection, def, payload, id),
+    call: rpcClient(connection, options.name, telemetry),
+    serve: (name, rpc, handlers) => serveRpc(connection, name, rpc, handlers, log, telemetry),
+    publish: (def, payload, id) => publishMessage(connection, def, payload, id, telemetry),
+    enqueue: (def, payload, id) => publishMessage(connection, def, payload, id, telemetry),
     consume: (consumption: Consumption, handler) =>
-      consumeStream(connection, consumption, handler, options.log),
-    watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, options.log),
+      consumeStream(connection, consumption, handler, log, telemetry),
+    watch: (def: KvDef, watcher) => watchBucket(connection, def, watcher, log),
     writer: (def: KvDef) => kvWriter(connection, def),
-    audit: row.audits ? auditPublisher(connection, options.name, options.log) : noAudit(options.name),
-    peers: (row.peers
-      ? peersOf(connection, options.name, gatewayPeers, options.log)
-      : undefined) as Bus<R>['peers'],
+    audit: row.audits ? auditPublisher(connection, options.name, log, telemetry) : noAudit(options.name),
+    peers: (row.peers ? peersOf(connection, options.name, gatewayPeers, log) : undefined) as Bus<R>['peers'],
+    durables: (stream: string) => durablesOf(connection, stream),
     deadLetters: (row.replaysDead ? deadLetters(connection) : undefined) as Bus<R>['deadLetters'],
     async ping() {
       return connection.rtt()
@@ -96,10 +103,19 @@ function noAudit(name: string): AuditPublisher {
   }
 }
 
-async function logStatus(connection: NatsConnection, log: Log): Promise<void> {
-  for await (const status of connection.status()) {
-    if (status.type === 'disconnect' || status.type === 'reconnect')
-      log.warn({ status: status.type }, 'bus connection')
-    if (status.type === 'error') log.error({ error: status.error.message }, 'bus error')
+/** Says whether it is connected. */
+function followStatus(connection: NatsConnection, log: Log, telemetry: BusTelemetry): () => boolean {
+  let isConnected = true
+  const follow = async () => {
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect' || status.type === 'reconnect') {
+        isConnected = status.type === 'reconnect'
+        if (isConnected) telemetry.reconnected()
+        log.warn({ status: status.type }, 'bus connection')
+      }
+      if (status.type === 'error') log.error({ error: status.error.message }, 'bus error')
+    }
   }
+  void follow()
+  return () => isConnected && !connection.isClosed()
 }

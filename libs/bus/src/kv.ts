@@ -15,6 +15,8 @@ export type BucketWatcher<V> = {
 export type Watching = AsyncDisposable & {
   /** False from a lost connection until the whole bucket has been told again: what is held may be old. */
   current(): boolean
+  /** For how long it has not been current; 0 while it is. */
+  staleMs(): number
 }
 
 /** Resolves once the whole bucket has been told; goes on telling changes until disposed. */
@@ -28,6 +30,11 @@ export async function watchBucket(
   const loaded = Promise.withResolvers<void>()
   let stopped = false
   let current = false
+  let staleSinceMs = performance.now()
+  const outdated = () => {
+    if (current) staleSinceMs = performance.now()
+    current = false
+  }
   let iterator: QueuedIterator<KvWatchEntry> | undefined
 
   const once = async () => {
@@ -66,7 +73,7 @@ export async function watchBucket(
       } catch (error) {
         log.error({ err: error, bucket: def.bucket }, 'watch')
       }
-      current = false
+      outdated()
       if (!stopped) await sleep(250)
     }
   }
@@ -74,7 +81,7 @@ export async function watchBucket(
   const followConnection = async () => {
     for await (const status of connection.status()) {
       if (stopped) return
-      if (status.type === 'disconnect') current = false
+      if (status.type === 'disconnect') outdated()
       if (status.type === 'reconnect') iterator?.stop()
     }
   }
@@ -83,6 +90,7 @@ export async function watchBucket(
   await loaded.promise
   return {
     current: () => current,
+    staleMs: () => (current ? 0 : performance.now() - staleSinceMs),
     async [Symbol.asyncDispose]() {
       stopped = true
       iterator?.stop()

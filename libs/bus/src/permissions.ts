@@ -1,8 +1,13 @@
 // A service's NATS permissions, made from its row of flow.ts and from nothing else.
 import { AUDIT_CLASSES } from '@mcpshield/contracts/audit'
-import type { FlowRow } from '@mcpshield/contracts/flow'
+import { consumption, type Consumption, type FlowRow } from '@mcpshield/contracts/flow'
 
-export type Permissions = { publish: string[]; subscribe: string[] }
+export type Permissions = {
+  publish: string[]
+  /** Out of what `publish` lets through. */
+  denyPublish?: string[]
+  subscribe: string[]
+}
 
 /** Inbox prefix of a service: nobody else may listen to its answers. */
 export function inboxPrefix(service: string): string {
@@ -22,6 +27,7 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
       `$JS.ACK.${stream}.${durable}.>`,
     ]),
+    ...row.keepsConsumers.flatMap(keepsConsumers),
     ...(row.consumes.length > 0 ? ['dead.>'] : []),
     // To answer one another however long it takes: the right to answer a request ends after a minute.
     ...(row.peers ? [`peer.${service}.>`, `${inboxPrefix(service)}.>`] : []),
@@ -33,7 +39,37 @@ export function permissionsOf(service: string, row: FlowRow): Permissions {
     `${inboxPrefix(service)}.>`,
     ...row.serves.map((served) => `rpc.${served.name}.* ${served.name}`),
   ]
-  return { publish: [...new Set(publish)].sort(), subscribe: subscribe.sort() }
+  const denyPublish = row.keepsConsumers.flatMap(({ stream }) => othersConsumers(service, stream))
+  return {
+    publish: [...new Set(publish)].sort(),
+    ...(denyPublish.length === 0 ? {} : { denyPublish: denyPublish.sort() }),
+    subscribe: subscribe.sort(),
+  }
+}
+
+/** What concerns one durable consumer of a stream, or any (`*`). */
+const consumerSubjects = (stream: string, durable: string) => [
+  `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+  `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
+  `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
+  `$JS.ACK.${stream}.${durable}.>`,
+]
+
+/**
+ * Durable consumers of its own making. A subject of NATS cannot say how a name begins, so all names are let through and
+ * those of other services' consumers taken out; the filter is in the subject, and names one organisation.
+ */
+function keepsConsumers({ stream, filter }: FlowRow['keepsConsumers'][number]): string[] {
+  return [`$JS.API.CONSUMER.CREATE.${stream}.*.${filter}`, ...consumerSubjects(stream, '*')]
+}
+
+function othersConsumers(service: string, stream: string): string[] {
+  return Object.values<Consumption>(consumption)
+    .filter((each) => each.stream === stream && !each.durable.startsWith(`${service}-`))
+    .flatMap(({ durable }) => [
+      `$JS.API.CONSUMER.CREATE.${stream}.${durable}.>`,
+      ...consumerSubjects(stream, durable),
+    ])
 }
 
 function readsBucket(bucket: string): string[] {

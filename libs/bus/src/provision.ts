@@ -10,23 +10,32 @@ import {
 } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import { nanos, type NatsConnection } from 'nats'
-import { consumption, flow, type Consumption } from '@mcpshield/contracts/flow'
+import { consumption, flow, type Consumption, type FlowRow } from '@mcpshield/contracts/flow'
 import { streams, type StreamSpec } from '@mcpshield/contracts/streams'
 
-export async function provision(connection: NatsConnection): Promise<void> {
+/** `replicas`: on how many servers of a cluster each stream and bucket is kept. */
+export async function provision(connection: NatsConnection, { replicas = 1 } = {}): Promise<void> {
   const manager = await jetstreamManager(connection)
-  for (const spec of Object.values(streams) as StreamSpec[]) await upsertStream(manager, spec)
+  for (const spec of Object.values(streams) as StreamSpec[]) await upsertStream(manager, spec, replicas)
   const kvm = new Kvm(connection)
   const buckets = new Set(Object.values(flow).flatMap((row) => row.writes.map((def) => def.bucket)))
-  for (const bucket of buckets)
-    await kvm.create(bucket, { history: 1, storage: StorageType.File, max_bytes: 512 * 1024 ** 2 })
+  for (const bucket of buckets) {
+    await kvm.create(bucket, {
+      history: 1,
+      storage: StorageType.File,
+      max_bytes: 512 * 1024 ** 2,
+      replicas,
+    })
+    // One that was there before keeps what it had.
+    await manager.streams.update(`KV_${bucket}`, { num_replicas: replicas })
+  }
   for (const each of Object.values(consumption)) await upsertConsumer(manager, each)
   for (const { name } of Object.values(streams)) await removeObsoleteConsumers(manager, name)
 }
 
 type Manager = Awaited<ReturnType<typeof jetstreamManager>>
 
-async function upsertStream(manager: Manager, spec: StreamSpec): Promise<void> {
+async function upsertStream(manager: Manager, spec: StreamSpec, replicas: number): Promise<void> {
   const config = {
     name: spec.name,
     subjects: spec.subjects,
@@ -36,6 +45,7 @@ async function upsertStream(manager: Manager, spec: StreamSpec): Promise<void> {
     max_bytes: spec.maxBytes,
     duplicate_window: nanos(spec.duplicateWindowMs),
     discard: spec.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
+    num_replicas: replicas,
   }
   try {
     await manager.streams.info(spec.name)
@@ -60,13 +70,16 @@ async function upsertConsumer(manager: Manager, each: Consumption): Promise<void
 
 /**
  * A durable consumer of ours (`<service>-<purpose>`) that flow.ts does not name any more would hold back a work queue
- * for ever. Those of others, and the nameless ones of readers, are left alone.
+ * for ever. Those that a service makes for customers, those of others, and the nameless ones of readers are left alone.
  */
 async function removeObsoleteConsumers(manager: Manager, stream: string): Promise<void> {
   const known = Object.values<Consumption>(consumption).filter((each) => each.stream === stream)
+  const services = (Object.entries(flow) as [string, FlowRow][])
+    .filter(([, row]) => !row.keepsConsumers.some((each) => each.stream === stream))
+    .map(([name]) => name)
   for await (const { config } of manager.consumers.list(stream)) {
     const name = config.durable_name
-    const ours = Object.keys(flow).some((service) => name?.startsWith(`${service}-`))
+    const ours = services.some((service) => name?.startsWith(`${service}-`))
     if (name !== undefined && ours && !known.some(({ durable }) => durable === name))
       await manager.consumers.delete(stream, name)
   }

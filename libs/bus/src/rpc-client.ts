@@ -5,6 +5,7 @@ import type { Input, Output, RpcDef } from '@mcpshield/contracts/define'
 import { AppError, ERRORS, type ErrorBody } from '@mcpshield/contracts/errors'
 import { inboxPrefix } from './permissions.ts'
 import { MAX_GROUP_BYTES, MAX_GROUP_CALLS, type GroupedAnswer } from './rpc-groups.ts'
+import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 
 export type CallOptions = { caller?: Caller; requestId?: string; timeoutMs?: number }
 
@@ -25,7 +26,11 @@ const NO_RESPONDERS = 503
 const GATHER_MS = 1
 
 /** A function that asks; throws an AppError when the owner refuses, is not there or is late. */
-export function rpcClient(connection: NatsConnection, service: string): CallRpc {
+export function rpcClient(
+  connection: NatsConnection,
+  service: string,
+  telemetry: BusTelemetry = UNOBSERVED,
+): CallRpc {
   const inbox = createInbox(inboxPrefix(service))
   const queues = new Map<string, Waiting[]>()
   /** By the subject to which a group's answers come: its endpoint, and who of it still waits. */
@@ -103,12 +108,13 @@ export function rpcClient(connection: NatsConnection, service: string): CallRpc 
     }
   }
 
-  return async (def, input, options = {}) => {
+  const ask = async (def: RpcDef, input: unknown, options: CallOptions): Promise<unknown> => {
     const id = nextId++
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const json = JSON.stringify({
       id,
       request_id: options.requestId ?? crypto.randomUUID(),
+      traceparent: telemetry.traceparent(),
       caller: options.caller ?? { kind: 'service', name: service },
       input,
     })
@@ -123,10 +129,28 @@ export function rpcClient(connection: NatsConnection, service: string): CallRpc 
     else queue.push(call)
     schedule()
     try {
-      return def.output.parse(await promise) as Output<typeof def>
+      return def.output.parse(await promise)
     } finally {
       clearTimeout(timer)
     }
+  }
+  const counted = async (def: RpcDef, input: unknown, options: CallOptions): Promise<unknown> => {
+    const startedMs = performance.now()
+    let code = 'OK'
+    try {
+      return await ask(def, input, options)
+    } catch (error) {
+      code = error instanceof AppError ? error.code : 'INTERNAL'
+      throw error
+    } finally {
+      telemetry.asked(def.subject, code, performance.now() - startedMs)
+    }
+  }
+  return (def, input, options = {}) => {
+    const run = () => counted(def, input, options) as Promise<Output<typeof def>>
+    if (!telemetry.isTracing()) return run()
+    const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': def.subject }
+    return telemetry.traced({ name: def.subject, kind: 'client', attributes }, run)
   }
 }
 

@@ -8,6 +8,8 @@ import type { ErrorBody } from '@mcpshield/contracts/errors'
 export const GroupedCall = z.object({
   id: z.int(),
   request_id: z.string(),
+  /** W3C traceparent of the asker's work, where it is traced. */
+  traceparent: z.string().max(128).optional(),
   caller: Caller,
   input: z.unknown(),
 })

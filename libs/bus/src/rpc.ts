@@ -7,6 +7,7 @@ import { requireRight } from '@mcpshield/contracts/rights'
 import { fieldErrors } from './field-errors.ts'
 import type { Log } from './log.ts'
 import { CallGroup, MAX_GROUP_BYTES, type GroupedAnswer, type GroupedCall } from './rpc-groups.ts'
+import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 
 /** What a handler knows of the request besides its input. */
 export type Call = { caller: Caller; requestId: string }
@@ -18,6 +19,7 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
   rpc: D,
   handlers: Handlers<D, Call>,
   log: Log,
+  telemetry: BusTelemetry = UNOBSERVED,
 ): Promise<void> {
   for (const [key, def] of Object.entries(rpc)) {
     const handler = handlers[key]
@@ -26,7 +28,7 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
       queue: name,
       callback: (error, message) => {
         if (error !== null) log.error({ subject: def.subject, error: error.message }, 'subscription')
-        else answerGroup(def, handler as Handler, message, log)
+        else answerGroup({ def, handler: handler as Handler, log, telemetry }, message)
       },
     })
   }
@@ -34,9 +36,11 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
 }
 
 type Handler = (input: unknown, call: Call) => Promise<unknown>
+type Serving = { def: RpcDef; handler: Handler; log: Log; telemetry: BusTelemetry }
 
 /** Answers each call as soon as it is done, together with those that are done in the same turn. */
-function answerGroup(def: RpcDef, handler: Handler, message: Msg, log: Log): void {
+function answerGroup(serving: Serving, message: Msg): void {
+  const { def, log } = serving
   const group = CallGroup.safeParse(jsonOf(message))
   if (!group.success) {
     log.error({ subject: def.subject, issues: group.error.issues.slice(0, 3) }, 'rpc: not understood')
@@ -47,7 +51,7 @@ function answerGroup(def: RpcDef, handler: Handler, message: Msg, log: Log): voi
     while (ready.length > 0) respond(message, takeAnswers(ready), log)
   }
   for (const call of group.data) {
-    void answer(def, handler, call, log).then((json) => {
+    void tracedAnswer(serving, call).then((json) => {
       ready.push({ id: call.id, json })
       if (ready.length === 1) setImmediate(send)
     })
@@ -83,20 +87,30 @@ function jsonOf(message: Msg): unknown {
   }
 }
 
+/** Each call of a group belongs to a trace of its own. */
+function tracedAnswer(serving: Serving, call: GroupedCall): Promise<string> {
+  const { def, telemetry } = serving
+  if (!telemetry.isTracing()) return answer(serving, call)
+  const attributes = {
+    'messaging.system': 'nats',
+    'messaging.destination.name': def.subject,
+    'mcpshield.request_id': call.request_id,
+  }
+  const terms = { name: def.subject, kind: 'server', attributes, parent: call.traceparent } as const
+  return telemetry.traced(terms, () => answer(serving, call))
+}
+
 /** One answer as it travels; never rejects. */
 async function answer(
-  def: RpcDef,
-  handler: Handler,
+  { def, handler, log, telemetry }: Serving,
   { id, request_id: requestId, caller, input }: GroupedCall,
-  log: Log,
 ): Promise<string> {
   const startedMs = performance.now()
-  const line = (code: string) => ({
-    requestId,
-    subject: def.subject,
-    ms: Math.round((performance.now() - startedMs) * 100) / 100,
-    code,
-  })
+  const line = (code: string) => {
+    const ms = performance.now() - startedMs
+    telemetry.answered(def.subject, code, ms)
+    return { requestId, subject: def.subject, ms: Math.round(ms * 100) / 100, code }
+  }
   try {
     if (def.right !== undefined) requireRight(caller, def.right)
     const output = await handler(parseInput(def, input), { caller, requestId })

@@ -6,6 +6,7 @@ import type { Consumption } from '@mcpshield/contracts/flow'
 import type { z } from 'zod'
 import type { Log } from './log.ts'
 import { notAcknowledged } from './not-acknowledged.ts'
+import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 
 /** Before the subject where it failed, the subject of a dead letter. */
 export const DEAD_PREFIX = 'dead.'
@@ -20,14 +21,31 @@ export async function publishMessage<E extends EvtDef | JobDef>(
   def: E,
   payload: z.input<E['payload']>,
   id: string,
+  telemetry: BusTelemetry = UNOBSERVED,
 ): Promise<void> {
-  try {
-    await jetstream(connection, { timeout: 5_000 }).publish(def.subject, JSON.stringify(payload), {
-      msgID: id,
-    })
-  } catch (cause) {
-    throw notAcknowledged('The message stream did not acknowledge the message.', cause)
-  }
+  const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': def.subject }
+  await telemetry.traced({ name: `publish ${def.subject}`, kind: 'producer', attributes }, async () => {
+    try {
+      const parent = telemetry.traceparent()
+      await jetstream(connection, { timeout: 5_000 }).publish(def.subject, JSON.stringify(payload), {
+        msgID: id,
+        ...(parent === undefined ? {} : { headers: traceHeaders(parent) }),
+      })
+      telemetry.published(def.subject, 'ok')
+    } catch (cause) {
+      telemetry.published(def.subject, 'failed')
+      throw notAcknowledged('The message stream did not acknowledge the message.', cause)
+    }
+  })
+}
+
+/** Of a message that work under way has sent: whoever takes it goes on with its trace. */
+const TRACEPARENT = 'traceparent'
+
+function traceHeaders(parent: string) {
+  const headers = natsHeaders()
+  headers.set(TRACEPARENT, parent)
+  return headers
 }
 
 export type StreamMessage = {
@@ -68,6 +86,7 @@ export async function consumeStream(
   consumption: Consumption,
   handler: StreamHandler,
   log: Log,
+  telemetry: BusTelemetry = UNOBSERVED,
 ): Promise<AsyncDisposable> {
   const consumer = jetstream(connection).consumers.getConsumerFromInfo(
     await consumerInfo(connection, consumption),
@@ -77,9 +96,11 @@ export async function consumeStream(
   })
   const done = (async () => {
     for await (const message of messages) {
-      const wrapped = wrap(connection, message)
+      const wrapped = wrap(connection, message, (result) => telemetry.consumed(consumption.durable, result))
+      const { pending, timeMs } = wrapped
+      telemetry.delivered(consumption.durable, { pending, ageMs: Date.now() - timeMs })
       try {
-        await handler(wrapped)
+        await taken(telemetry, consumption, message, async () => handler(wrapped))
       } catch (error) {
         log.error({ err: error, subject: message.subject }, 'consumer')
         wrapped.retry(Math.min(30_000, 250 * 2 ** wrapped.delivery))
@@ -94,6 +115,19 @@ export async function consumeStream(
   }
 }
 
+/** Only a message that belongs to a trace has a span: others come in thousands, many to one piece of work. */
+function taken(
+  telemetry: BusTelemetry,
+  { durable }: Consumption,
+  { headers, subject }: JsMsg,
+  handle: () => Promise<void>,
+): Promise<void> {
+  const parent = telemetry.isTracing() ? headers?.get(TRACEPARENT) : undefined
+  if (parent === undefined || parent === '') return handle()
+  const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': subject }
+  return telemetry.traced({ name: `consume ${durable}`, kind: 'consumer', attributes, parent }, handle)
+}
+
 async function consumerInfo(connection: NatsConnection, { stream, durable }: Consumption) {
   const reply = await connection.request(`$JS.API.CONSUMER.INFO.${stream}.${durable}`, '', { timeout: 5_000 })
   const info = reply.json<{ error?: { description: string } }>()
@@ -102,7 +136,11 @@ async function consumerInfo(connection: NatsConnection, { stream, durable }: Con
   return info as Parameters<ReturnType<typeof jetstream>['consumers']['getConsumerFromInfo']>[0]
 }
 
-function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
+function wrap(
+  connection: NatsConnection,
+  message: JsMsg,
+  settled: (result: 'acked' | 'retried' | 'buried') => void,
+): StreamMessage {
   return {
     subject: message.subject,
     sequence: message.seq,
@@ -112,9 +150,15 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
     pending: message.info.pending,
     bytes: message.data,
     json: () => message.json(),
-    ack: () => message.ack(),
+    ack() {
+      message.ack()
+      settled('acked')
+    },
     working: () => message.working(),
-    retry: (afterMs) => message.nak(afterMs),
+    retry(afterMs) {
+      message.nak(afterMs)
+      settled('retried')
+    },
     async bury(reason) {
       const headers = natsHeaders()
       headers.set(REASON, reason.replace(/[\r\n]+/g, ' ').slice(0, 1_000))
@@ -124,6 +168,7 @@ function wrap(connection: NatsConnection, message: JsMsg): StreamMessage {
       })
       // Plain term(): with a reason, servers before 2.10 leave the message pending.
       message.term()
+      settled('buried')
     },
   }
 }

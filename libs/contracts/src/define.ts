@@ -21,7 +21,7 @@ export type HttpRoute = {
   page?: string
   /** A DELETE that asks for something, such as the password: its input comes in the body. */
   body?: true
-  /** The answer is a text of any length: the endpoint is asked again until it says that there is no more. */
+  /** The answer is of any length: the endpoint is asked again until it says that there is no more. */
   stream?: HttpStream
   /** How often one caller may ask in a minute; 600 when absent. */
   perMinute?: number
@@ -29,13 +29,25 @@ export type HttpRoute = {
 }
 
 /** Such an endpoint's input has `cursor`, its output is `{ chunk: string, next_cursor: string | null }`. */
-export type HttpStream = {
+export type HttpStream = FileStream | EventStream
+
+/** A text to be saved. */
+export type FileStream = {
   /** Input field that chooses the form of the answer. */
   by: string
   /** Its values → the media type, and the ending of the file's name. */
   types: Record<string, { type: string; extension: string }>
   /** Name of the file that a browser saves, without its ending. */
   filename: string
+}
+
+/**
+ * Server-sent events, each piece passed on at once. A piece is whole events; with nothing to tell it is a comment, so that
+ * the connection is seen to live.
+ */
+export type EventStream = {
+  /** The data of each event, as JSON. */
+  events: z.ZodType
 }
 
 type RpcSpec<I extends z.ZodType, O extends z.ZodType> = {

@@ -1,13 +1,16 @@
 // Who serves, calls, emits, watches, writes and consumes what: the table of contents of the system. The compiler limits each
 // service's bus to its row, and its NATS permissions are made from it.
+import { ai } from './ai.ts'
 import { auth } from './auth.ts'
 import { billing } from './billing.ts'
+import { busKeys } from './bus-keys.ts'
 import { decision } from './decision.ts'
 import type { EvtDef, JobDef, KvDef, RpcDef } from './define.ts'
 import { ingest } from './ingest.ts'
 import { mailer } from './mailer.ts'
 import { mcpGateway } from './mcp-gateway.ts'
 import { projects } from './projects.ts'
+import { siem } from './siem.ts'
 
 export type Consumption = {
   /** Name of the durable consumer: `<service>-<purpose>`. */
@@ -38,6 +41,8 @@ export type FlowRow = {
   watches: readonly KvDef[]
   writes: readonly KvDef[]
   consumes: readonly Consumption[]
+  /** Streams of which it makes and removes durable consumers for customers, and what these may be filtered to. */
+  keepsConsumers: readonly { stream: 'AUDIT'; filter: string }[]
 }
 
 export const consumption = {
@@ -93,6 +98,28 @@ export const consumption = {
     maxAckPending: 4,
     ackWaitMs: 120_000,
   },
+  siemOrganizations: {
+    durable: 'siem-organizations',
+    stream: 'EVENTS',
+    filter: projects.evt.organizationDeleted.subject,
+    maxAckPending: 4,
+    ackWaitMs: 60_000,
+  },
+  aiPeople: {
+    durable: 'ai-people',
+    stream: 'EVENTS',
+    filter: auth.evt.userDeleted.subject,
+    maxAckPending: 4,
+    ackWaitMs: 30_000,
+  },
+  /** Deleted projects and organisations. */
+  aiProjects: {
+    durable: 'ai-projects',
+    stream: 'EVENTS',
+    filter: 'evt.projects.*',
+    maxAckPending: 4,
+    ackWaitMs: 30_000,
+  },
   ingestAudit: {
     durable: 'ingest-audit',
     stream: 'AUDIT',
@@ -119,6 +146,7 @@ const nothing = {
   watches: [],
   writes: [],
   consumes: [],
+  keepsConsumers: [],
 } as const
 
 export const flow = {
@@ -168,6 +196,15 @@ export const flow = {
     consumes: [consumption.billingUsage, consumption.billingOrganizations],
     audits: true,
   },
+  /** It proposes: nothing that it may call changes anything. */
+  ai: {
+    ...nothing,
+    serves: [ai],
+    calls: [projects.rpc.describeProject, projects.rpc.validatePolicy, mcpGateway.rpc.describeConnection],
+    watches: [billing.kv.entitlements],
+    consumes: [consumption.aiPeople, consumption.aiProjects],
+    audits: true,
+  },
   mailer: {
     ...nothing,
     serves: [mailer],
@@ -175,10 +212,26 @@ export const flow = {
     consumes: [consumption.mailerSend, consumption.mailerPeople],
     replaysDead: true,
   },
+  siem: {
+    ...nothing,
+    serves: [siem],
+    calls: [
+      billing.rpc.getEntitlements,
+      busKeys.rpc.setAccount,
+      busKeys.rpc.signReader,
+      busKeys.rpc.signWriter,
+    ],
+    watches: [billing.kv.entitlements],
+    consumes: [consumption.siemOrganizations],
+    keepsConsumers: [{ stream: 'AUDIT', filter: 'audit.*.>' }],
+    audits: true,
+  },
+  /** Signs for NATS, and is asked by siem alone. */
+  'bus-keys': { ...nothing, serves: [busKeys] },
   'rest-gateway': {
     ...nothing,
     calls: [
-      ...onHttp(auth, projects, decision, ingest, billing, mailer),
+      ...onHttp(auth, projects, decision, ingest, billing, mailer, ai, siem),
       auth.rpc.checkSession,
       projects.rpc.getMembership,
       projects.rpc.reportKeyUse,
@@ -188,6 +241,8 @@ export const flow = {
       ingest.rpc.checkHealth,
       billing.rpc.checkHealth,
       mailer.rpc.checkHealth,
+      siem.rpc.checkHealth,
+      ai.rpc.checkHealth,
     ],
     followsAudit: true,
     watches: [projects.kv.keys],

@@ -23,6 +23,19 @@ export const mcpGateway = contract('mcp-gateway', {
       access: 'internal',
       timeoutMs: 25_000,
     }),
+    /** Names of what is stored behind a connection of a project, and nothing of its content. */
+    describeConnection: rpc({
+      input: z.strictObject({ project_id: Id, name: z.string() }),
+      output: z.object({
+        /** Tables and views as rules name them (`schema.table`), collections; with their columns where these are known. */
+        resources: z.array(z.object({ name: z.string(), fields: z.array(z.string()) })),
+        /** Whether there are more. */
+        truncated: z.boolean(),
+      }),
+      errors: ['NOT_FOUND', 'UNAVAILABLE'],
+      access: 'internal',
+      timeoutMs: 6_000,
+    }),
   },
 })
 

@@ -1,6 +1,6 @@
 // What an endpoint may answer, for the OpenAPI document.
 import { z } from 'zod'
-import type { HttpRoute, RpcDef } from './define.ts'
+import type { HttpRoute, HttpStream, RpcDef } from './define.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 
@@ -22,11 +22,17 @@ function success({ http, output }: Routed): Json {
       content:
         http.stream === undefined
           ? { 'application/json': { schema: schemaOf(output, 'output') } }
-          : Object.fromEntries(
-              Object.values(http.stream.types).map(({ type }) => [bare(type), { schema: text }]),
-            ),
+          : streamed(http.stream),
     },
   }
+}
+
+function streamed(stream: HttpStream): Json {
+  if ('events' in stream) {
+    const events = schemaOf(stream.events, 'output')
+    return { 'text/event-stream': { schema: { ...text, 'x-event-data': events } } }
+  }
+  return Object.fromEntries(Object.values(stream.types).map(({ type }) => [bare(type), { schema: text }]))
 }
 
 const text = { type: 'string' }
@@ -34,7 +40,7 @@ const text = { type: 'string' }
 const bare = (type: string) => type.split(';')[0] ?? type
 
 function successHeaders(http: HttpRoute): Json {
-  if (http.stream !== undefined)
+  if (http.stream !== undefined && 'filename' in http.stream)
     return { headers: { 'Content-Disposition': header('Name of the file to save', text) } }
   if (http.etag !== undefined)
     return { headers: { ETag: header('Of this version: for If-Match of a later change', text) } }

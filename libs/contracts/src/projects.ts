@@ -295,6 +295,25 @@ export const Runtime = z.object({
 })
 export type Runtime = z.infer<typeof Runtime>
 
+/** What the assistant is told of a project: nothing that is secret, and nothing of its record. */
+export const ProjectKnowledge = z.object({
+  name: z.string(),
+  environment: Environment,
+  infrastructure: z.array(Infrastructure),
+  policy_version: z.int(),
+  policy_yaml: z.string(),
+  /** The checked documents as JSON; the organisation's is null when it has none. */
+  policy: z.unknown(),
+  organization_policy: z.unknown(),
+  /** What facts are drawn with. */
+  systems: PolicySnapshot.pick({ connections: true, upstreams: true }),
+  keys: z.array(z.object({ name: z.string(), labels: z.array(z.string()) })),
+  /** Approved definitions of tools, by canonical name. Those that changed since, or that speak to a model, are left out. */
+  tools: z.array(z.object({ name: z.string(), description: z.string(), input_schema: z.json() })),
+  tools_left_out: z.int(),
+})
+export type ProjectKnowledge = z.infer<typeof ProjectKnowledge>
+
 const OrganizationName = z
   .string()
   .trim()
@@ -1022,6 +1041,13 @@ export const projects = contract('projects', {
       input: z.strictObject({ user_id: Id }),
       output: z.object({ org_id: Id, role: Role }),
       errors: ['NOT_FOUND'],
+      access: 'internal',
+    }),
+    /** Asked in the name of the person who uses the assistant. */
+    describeProject: rpc({
+      input: z.strictObject(project),
+      output: ProjectKnowledge,
+      errors: ['UNAUTHENTICATED', 'NOT_FOUND'],
       access: 'internal',
     }),
     getRuntime: rpc({

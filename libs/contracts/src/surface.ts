@@ -1,14 +1,17 @@
 // The whole surface as documents: what golden files pin, so that a changed message is a readable diff.
 import { z } from 'zod'
 import { AuditEvent } from './audit.ts'
+import { ai } from './ai.ts'
 import { auth } from './auth.ts'
 import { billing } from './billing.ts'
+import { busKeys } from './bus-keys.ts'
 import { decision } from './decision.ts'
 import type { EvtDef, JobDef, KvDef, RpcDef } from './define.ts'
 import { flow, type FlowRow } from './flow.ts'
 import { ingest } from './ingest.ts'
 import { mailer } from './mailer.ts'
 import { projects } from './projects.ts'
+import { siem } from './siem.ts'
 
 export type Contract = {
   name: string
@@ -19,7 +22,7 @@ export type Contract = {
 }
 
 /** Every contract of the product. */
-export const contracts: Contract[] = [auth, projects, decision, ingest, billing, mailer]
+export const contracts: Contract[] = [auth, projects, decision, ingest, billing, mailer, ai, siem, busKeys]
 
 /** Subject → its messages as JSON Schemas. */
 export function messages(): Record<string, unknown> {
@@ -68,6 +71,7 @@ export function flowDocument(): string {
         [
           ...row.consumes.map((each) => `${each.filter} (${each.durable})`),
           ...(row.followsAudit ? ['audit.> as it is written'] : []),
+          ...row.keepsConsumers.map(({ stream, filter }) => `${filter} of ${stream} (made while it runs)`),
           ...(row.replaysDead ? ['dead.>'] : []),
         ],
       )} |`,
@@ -83,7 +87,7 @@ export function flowDocument(): string {
     ...row.enqueues.map((def) => `  ${name} -->|${def.subject}| JOBS[[JOBS]]`),
     ...(row.followsAudit ? [`  AUDIT[[AUDIT]] -.->|followed by| ${name}`] : []),
     ...(row.replaysDead ? [`  DEAD[[DEAD]] --> ${name}`] : []),
-    ...row.consumes.map((each) => `  ${each.stream}[[${each.stream}]] --> ${name}`),
+    ...[...row.consumes, ...row.keepsConsumers].map(({ stream }) => `  ${stream}[[${stream}]] --> ${name}`),
   ])
   return [
     '# Who says what to whom',

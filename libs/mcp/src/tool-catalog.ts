@@ -14,6 +14,8 @@ export type ToolCatalog = {
    * With a definition: why that one is not shown; another list may have told another one meanwhile.
    */
   quarantine(name: string, definition?: JsonObject): string | undefined
+  /** How many of the tools that lists named are in quarantine. */
+  quarantinedCount(): number
   /** The arguments of a tool that a client of the modern era says in headers too. */
   headerParams(name: string): readonly HeaderParam[]
   /** Reads the list again where what is known is too old to be relied on; `list` is asked at most once at a time. */
@@ -118,6 +120,8 @@ export function toolCatalog(deps: CatalogDeps): ToolCatalog {
         ? `The definition of ${name} could not be recorded yet; try again in a moment.`
         : `The definition of ${name} changed since it was approved: ${deps.remedy?.(name) ?? REMEDY}.`
     },
+    quarantinedCount: () =>
+      [...known].filter(([name, { hashes: offered }]) => offered.some((hash) => hash !== pinOf(name))).length,
     headerParams: (name) => known.get(name)?.params ?? [],
     async refresh(list) {
       const ageMs = deps.nowMs() - readAtMs

@@ -14,15 +14,15 @@ type Bound = { isPublic: boolean; hosts: RegExp[]; ranges: BlockList }
 
 const HOST = /^(\*\.)?([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$/
 
-/** Undefined when nothing is bounded. Throws what is wrong with the text. */
-export function egressBound(text: string): EgressBound | undefined {
+/** Undefined when nothing is bounded. Throws what is wrong with the text, which is the value of the variable named. */
+export function egressBound(text: string, variable = 'UPSTREAM_EGRESS'): EgressBound | undefined {
   const items = text.split(',').map((each) => each.trim().toLowerCase())
   if (items.length === 1 && items[0] === 'any') return undefined
   const bound: Bound = { isPublic: false, hosts: [], ranges: new BlockList() }
   for (const item of items) take(bound, item)
   return (host, addresses) => {
     const isClosed = addresses.length === 0 || !addresses.every((each) => isOpen(bound, nameOf(host), each))
-    return isClosed ? `This installation does not connect to the host ${host} (UPSTREAM_EGRESS).` : undefined
+    return isClosed ? `This installation does not connect to the host ${host} (${variable}).` : undefined
   }
 }
 

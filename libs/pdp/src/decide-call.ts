@@ -17,6 +17,7 @@ import { mayForward, onlyReads } from './forwarding.ts'
 import type { LimitStore } from './limits.ts'
 import { decideAsRead, decideByPolicy, denySecretArguments } from './policy-word.ts'
 import { decisionEvent, outcomeEvent, type CallOutcome } from './record.ts'
+import { reasonClass, type ReasonClass } from './reason-class.ts'
 import { denied, refuseBeforePolicy } from './refusals.ts'
 import type { Credential, ProjectPolicy, Snapshots } from './snapshots.ts'
 import { takeLimits } from './take-limits.ts'
@@ -31,6 +32,8 @@ export type PdpDeps = {
   /** Of the arguments' digest. */
   keyedHash: KeyedHash
   now(): Date
+  /** Told of every decision: its word, and what gave it. */
+  decided?: ((decision: Decision['decision'], reason: ReasonClass) => void) | undefined
 }
 
 export type DecisionPoint = Visibility & {
@@ -63,6 +66,7 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       if (decision.decision === 'allow' && decision.obligations.rate_limits.length > 0) {
         ;({ decision, retryAfterMs } = await takeLimits(deps.limits, call, decision, id))
       }
+      deps.decided?.(decision.decision, reasonClass(decision, { refused, byPolicy, asked }))
       const event = decisionEvent(
         {
           ...call,
@@ -106,6 +110,7 @@ export function decisionPoint(deps: PdpDeps): DecisionPoint {
       const call = { credential, method: '', tool: '', arguments: {}, agent: null, requestId }
       const project = deps.snapshots.project(credential.project_id)
       const decision = denied('malformed', reason)
+      deps.decided?.('deny', 'malformed')
       const unread = { id: randomUUIDv7(), time: deps.now(), project, facts: null, approvedBy: null }
       return recordDecision(deps.audit, decisionEvent({ ...call, ...unread, decision }, deps.keyedHash))
     },

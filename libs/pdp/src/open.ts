@@ -24,7 +24,13 @@ type DecisionRow = FlowRow & {
   watches: readonly [typeof projects.kv.policies, typeof projects.kv.keys, ...FlowRow['watches']]
 }
 
-type Options = { redisUrl: string; digestKeyHex: string; log: Log }
+type Options = {
+  redisUrl: string
+  digestKeyHex: string
+  log: Log
+  /** Told of every decision, for whoever counts them. */
+  decided?: ((decision: string, reason: string) => void) | undefined
+}
 
 export async function openDecisionPoint(
   bus: Omit<Bus<DecisionRow>, 'peers'>,
@@ -43,6 +49,7 @@ export async function openDecisionPoint(
     factsCache: factsCache(),
     keyedHash: hmacSha256(digestKeyHex),
     now: () => new Date(),
+    decided: options.decided,
   })
   const kept = stack.move()
   return { pdp, snapshots, limits, uses, [Symbol.asyncDispose]: () => kept.disposeAsync() }

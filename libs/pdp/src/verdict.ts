@@ -15,6 +15,8 @@ export type CallToDecide = {
   /** The client's own name for itself. */
   agent: string | null
   requestId: string | null
+  /** 32 hex digits of the trace that the call is part of. */
+  traceId?: string | null | undefined
   /** Why the tool's definition is not the approved one; such a call is denied, in monitor mode too. */
   quarantined?: string | undefined
   /** A person's word on exactly this call, used up: see `callDigest`. */

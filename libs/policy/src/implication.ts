@@ -45,7 +45,7 @@ function kindsOf(conditions: Conditions): Kinds {
 const KINDS = ['paths', 'urls', 'accesses'] as const
 
 /** `above` holds whenever `below`, an allow or ask rule, does. */
-function holdsToo(above: Rule, below: Rule, budget: Budget): boolean {
+export function holdsToo(above: Rule, below: Rule, budget: Budget): boolean {
   const [outer, inner] = [above.conditions ?? {}, below.conditions ?? {}]
   const [tested, given] = [kindsOf(outer), kindsOf(inner)]
   const testsAny = KINDS.some((kind) => tested[kind])
@@ -55,8 +55,8 @@ function holdsToo(above: Rule, below: Rule, budget: Budget): boolean {
   return callImplied(outer, inner, budget) && factsImplied(above, below, (name) => name, budget)
 }
 
-/** `above`, a deny or ask rule, may hold whenever `below` holds or may. */
-function mayHoldToo(above: Rule, below: Rule, budget: Budget): Implied {
+/** `above` may hold whenever `below` holds or may. */
+export function mayHoldToo(above: Rule, below: Rule, budget: Budget): Implied {
   const [outer, inner] = [above.conditions ?? {}, below.conditions ?? {}]
   const [tested, given] = [kindsOf(outer), kindsOf(inner)]
   if (KINDS.some((kind) => tested[kind] && !given[kind])) return 'no'

@@ -1,6 +1,7 @@
-// What every process does: configuration, log, start, signals, disposal, exit code.
+// What every process does: configuration, log, metrics, traces, start, signals, disposal, exit code.
 import { readConfig, StartError } from './config.ts'
 import { createLog, type Log } from './log.ts'
+import { OperatorConfig, startOperatorsView, type OperatorsView } from './operators-view.ts'
 import type { z } from 'zod'
 
 /** How long what was not closed may keep the process. */
@@ -15,17 +16,21 @@ export async function run<S extends z.ZodObject>(
   name: string,
   schema: S,
   start: (config: z.output<S>, log: Log) => Promise<AsyncDisposable>,
+  { stopWithinMs = () => STOP_WITHIN_MS }: { stopWithinMs?: (config: z.output<S>) => number } = {},
 ): Promise<void> {
   const log = createLog(name, { level: process.env.LOG_LEVEL ?? 'info' })
   let service: AsyncDisposable | undefined
+  let view: OperatorsView | undefined
   let stopping = false
+  let withinMs = STOP_WITHIN_MS
   const stop = async (reason: string, exitCode: number) => {
     if (stopping) return
     stopping = true
     log.info({ reason }, 'stopping')
-    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
+    setTimeout(() => process.exit(1), withinMs).unref()
     try {
       await service?.[Symbol.asyncDispose]()
+      await view?.[Symbol.asyncDispose]()
     } catch (error) {
       log.error({ err: error }, 'stopping')
     }
@@ -46,7 +51,11 @@ export async function run<S extends z.ZodObject>(
     void stop('uncaught exception', 1)
   })
   try {
-    service = await start(readConfig(schema, process.env), log)
+    const config = readConfig(schema, process.env)
+    withinMs = stopWithinMs(config)
+    view = await startOperatorsView(name, readConfig(OperatorConfig, process.env))
+    service = await start(config, log)
+    view.ready()
     log.info({}, 'ready')
     process.send?.('ready')
   } catch (error) {

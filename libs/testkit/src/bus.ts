@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectNats, credsAuthenticator, type NatsConnection } from 'nats'
-import { makeAccounts, natsConfig, newSeeds } from '@mcpshield/bus/accounts'
+import { makeAccounts, natsConfig, newSeeds, type AccountSeeds } from '@mcpshield/bus/accounts'
 import { connectBus, type Bus } from '@mcpshield/bus/connect'
 import type { Log } from '@mcpshield/bus/log'
 import { inboxPrefix } from '@mcpshield/bus/permissions'
@@ -22,6 +22,8 @@ export type TestBus = AsyncDisposable & {
   raw(service: string): Promise<NatsConnection>
   /** Process id of the server. */
   pid(): number | undefined
+  /** The server's keys. */
+  seeds: AccountSeeds
 }
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -38,7 +40,8 @@ export async function startTestBus(log: Log = loud): Promise<TestBus> {
   const folder = mkdtempSync(join(tmpdir(), 'mcpshield-bus-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
   const dataDir = stack.use(openDataDir(folder))
-  const accounts = await makeAccounts(newSeeds())
+  const seeds = newSeeds()
+  const accounts = await makeAccounts(seeds)
   const server = stack.use(
     await startNats({
       dataDir,
@@ -62,6 +65,7 @@ export async function startTestBus(log: Log = loud): Promise<TestBus> {
   const kept = stack.move()
   return {
     url: server.url,
+    seeds,
     creds,
     raw,
     pid: () => server.pid,

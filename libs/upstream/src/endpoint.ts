@@ -2,6 +2,7 @@
 // client's own requests gets here but what the protocol sends.
 import { Pool } from 'undici'
 import { AppError } from '@mcpshield/contracts/errors'
+import { isTracing, traced, traceparent } from '@mcpshield/runtime/tracing'
 import { exchange, type HttpAnswer, type HttpCall } from './exchange.ts'
 import { tooLate, unavailable } from './failures.ts'
 import { openPace } from './pace.ts'
@@ -49,8 +50,9 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
   const calls = openPool(url.origin, MAX_CALL_CONNECTIONS, spec.reach)
   const streams = openPool(url.origin, MAX_STREAM_CONNECTIONS, spec.reach)
   const load = { heldBytes: 0, pace: openPace() }
-  const send = (call: EndpointCall) =>
+  const exchanged = (call: EndpointCall) =>
     exchange(call.timeoutMs === 0 ? streams : calls, slug, { ...call, path: call.path ?? path }, load)
+  const send = (call: EndpointCall) => (isTracing() ? tracedSend(exchanged, url, call) : exchanged(call))
   return {
     slug,
     url,
@@ -60,6 +62,26 @@ export function openEndpoint(spec: Extract<UpstreamSpec, { url: string }>): Endp
       await Promise.all([calls.destroy(), streams.destroy()])
     },
   }
+}
+
+/** As a span, which the upstream's own can belong to. Its address is told, never its path, which may have secrets. */
+function tracedSend(
+  send: (call: EndpointCall) => Promise<HttpAnswer>,
+  { hostname, port, protocol }: URL,
+  call: EndpointCall,
+): Promise<HttpAnswer> {
+  const attributes = {
+    'http.request.method': call.method,
+    'server.address': hostname,
+    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+  }
+  return traced({ name: call.method, kind: 'client', attributes }, async (span) => {
+    const parent = traceparent()
+    const headers = parent === undefined ? call.headers : [...call.headers, 'traceparent', parent]
+    const answer = await send({ ...call, headers })
+    span?.set({ 'http.response.status_code': answer.status })
+    return answer
+  })
 }
 
 function openPool(origin: string, connections: number, reach: Reach | undefined): Pool {

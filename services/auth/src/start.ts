@@ -6,8 +6,12 @@ import { flow } from '@mcpshield/contracts/flow'
 import { projects } from '@mcpshield/contracts/projects'
 import { connectDb } from '@mcpshield/db/connect'
 import { relayOutbox, type Relay } from '@mcpshield/db/outbox'
+import { outboxDepth } from '@mcpshield/db/outbox-depth'
 import { masterSealer } from '@mcpshield/db/seal'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { outboxGauges } from '@mcpshield/runtime/gauges'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { mailedCodes } from './codes.ts'
 import type { Config } from './config.ts'
 import { credentialStore } from './credential-store.ts'
@@ -42,8 +46,12 @@ export async function start(
   const db = stack.use(await connectDb(database(config.DATABASE_URL)))
   const redis = stack.use(connectRedis(config.REDIS_URL, log))
   const bus = stack.use(
-    await connectBus({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'auth', log }, flow.auth),
+    await connectBus(
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'auth', log, telemetry },
+      flow.auth,
+    ),
   )
+  stack.use(outboxGauges(metrics, 'auth', () => outboxDepth(db)))
   const wake = () => relay.wake()
   const people = peopleStore(db, wake)
   const secondFactors = secondFactorStore(db, wake)

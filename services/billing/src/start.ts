@@ -9,7 +9,11 @@ import { projects } from '@mcpshield/contracts/projects'
 import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
 import { connectDb } from '@mcpshield/db/connect'
 import { relayOutbox, type Relay } from '@mcpshield/db/outbox'
+import { outboxDepth } from '@mcpshield/db/outbox-depth'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { outboxGauges } from '@mcpshield/runtime/gauges'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { closeEnded, endSubscription } from './closing.ts'
 import type { Config } from './config.ts'
 import { database } from './entities.ts'
@@ -29,8 +33,9 @@ type BillingBus = Bus<typeof flow.billing>
 export async function start(config: Config, log: Log, clock = realClock): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
   const db = stack.use(await connectDb(database(config.DATABASE_URL)))
-  const options = { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'billing', log }
+  const options = { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'billing', log, telemetry }
   const bus: BillingBus = stack.use(await connectBus(options, flow.billing))
+  stack.use(outboxGauges(metrics, 'billing', () => outboxDepth(db)))
   const store = billingStore(db, () => relay.wake())
   const entitlements = await bus.writer(billing.kv.entitlements)
   const deliverers = {

@@ -8,14 +8,31 @@ import { problemOf, PROBLEM_TYPE } from '@mcpshield/contracts/problem'
 import { parseStrictJson } from '@mcpshield/facts/json'
 import { keyDigest } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
+import type { Metrics } from '@mcpshield/runtime/metrics'
+import { addMetrics } from './metrics.ts'
 import type { decisionService, DecisionDeps } from './service.ts'
 
 const BODY_LIMIT_BYTES = 1024 * 1024
 
-type AppDeps = { service: ReturnType<typeof decisionService>; snapshots: DecisionDeps['snapshots']; log: Log }
+type AppDeps = {
+  service: ReturnType<typeof decisionService>
+  snapshots: DecisionDeps['snapshots']
+  metrics: Metrics
+  log: Log
+}
 
-export function buildApp({ service, snapshots, log }: AppDeps): FastifyInstance {
-  const app = fastify({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: 15_000, logger: false })
+export function buildApp({ service, snapshots, metrics, log }: AppDeps): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: 15_000,
+    logger: false,
+    genReqId: () => crypto.randomUUID(),
+  })
+  addMetrics(app, metrics)
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id)
+    done()
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     const parsed = parseStrictJson(body as string)

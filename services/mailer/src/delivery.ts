@@ -23,6 +23,8 @@ export type DeliveryDependencies = {
   sendingAtMostMs: number
   now: () => Date
   random: () => number
+  /** Told what became of each mail, for whoever counts. */
+  told?: (state: string) => void
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
 }
 
@@ -212,6 +214,7 @@ function asFailure(error: unknown): SendFailure {
   return error instanceof SendFailure ? error : new SendFailure('uncertain', String(error))
 }
 
-function tell({ log }: DeliveryDependencies, job: MailJob, state: string, why?: string): void {
+function tell({ log, told }: DeliveryDependencies, job: MailJob, state: string, why?: string): void {
+  told?.(state)
   log.info({ job: job.id, template: job.mail.template, state, ...(why === undefined ? {} : { why }) }, 'mail')
 }

@@ -6,6 +6,8 @@ import { consumption, flow } from '@mcpshield/contracts/flow'
 import { mailer } from '@mcpshield/contracts/mailer'
 import { connectDb } from '@mcpshield/db/connect'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import type { Config } from './config.ts'
 import { isMailTo } from './dead-letters.ts'
 import { mailDelivery } from './delivery.ts'
@@ -29,7 +31,10 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   await using stack = new AsyncDisposableStack()
   const db = stack.use(await connectDb(database(config.DATABASE_URL)))
   const bus = stack.use(
-    await connectBus({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'mailer', log }, flow.mailer),
+    await connectBus(
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'mailer', log, telemetry },
+      flow.mailer,
+    ),
   )
   const transport = stack.use(
     smtpTransport({
@@ -52,6 +57,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
     now,
     random: Math.random,
     log,
+    told: (state) => void metrics.counter('mcpshield_mails_total', { state }).value++,
   })
   const checks = {
     postgres: () => db.ping(),

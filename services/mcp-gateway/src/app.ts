@@ -6,9 +6,11 @@ import { INVALID_REQUEST, INTERNAL_ERROR, METHOD_NOT_FOUND, MODERN_VERSION } fro
 import type { Credential } from '@mcpshield/pdp/snapshots'
 import { publicUrl, type Config } from './config.ts'
 import { credentialOf, isKilled, stillHolds, type CredentialDeps } from './credentials.ts'
+import { openRequests } from './drain.ts'
 import { serveDelete, serveGet } from './follow.ts'
 import { guard, preflight, showTo } from './guard.ts'
 import { header, repeatedHeader } from './headers.ts'
+import type { GatewayMetrics } from './metrics.ts'
 import { peerHandlers } from './peers.ts'
 import { servePost, type PostDeps } from './posts.ts'
 import { challenge, resourceDocument } from './protected-resource.ts'
@@ -32,8 +34,10 @@ export type AppDeps = CredentialDeps &
       | 'MCP_ALLOWED_HOSTS'
       | 'ALLOWED_ORIGINS'
       | 'MCP_BODY_LIMIT_BYTES'
+      | 'MCP_DRAIN_MS'
     >
     store: SessionStore
+    metrics: GatewayMetrics
     /** Where other times than the usual ones are wanted. */
     times?: { streams?: StreamTimes; keepAliveMs?: number; requestMs?: number; answerMs?: number }
   }
@@ -48,11 +52,15 @@ export type App = AsyncDisposable & {
 const REQUEST_ARRIVES_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 const MAX_HEADER_BYTES = 32 * 1024
-/** What runs may end before its connections are. */
-const CLOSE_WITHIN_MS = 3_000
+/** What was cut may still be told so. */
+const CLOSE_WITHIN_MS = 1_000
 
 export function buildApp(deps: AppDeps): App {
   const parts = partsOf(deps)
+  const watching = deps.metrics.watch({
+    sessions: () => parts.sessions.count(),
+    streams: () => parts.connections.count(),
+  })
   const requestTimeout = deps.times?.requestMs ?? REQUEST_ARRIVES_MS
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -69,7 +77,9 @@ export function buildApp(deps: AppDeps): App {
   const port = () => listening
   const refuse = guard({ hosts: deps.config.MCP_ALLOWED_HOSTS, origins: deps.config.ALLOWED_ORIGINS, port })
   const serving: Serving = { ...parts, refuse }
+  const open = openRequests()
   const take = (request: IncomingMessage, response: ServerResponse) => {
+    open.add(request, response)
     serve(serving, request, response).catch((error: unknown) => {
       deps.log.error({ err: error }, 'request failed')
       sendError(response, 500, { code: INTERNAL_ERROR, message: 'Something went wrong on our side.' })
@@ -91,8 +101,11 @@ export function buildApp(deps: AppDeps): App {
     },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      parts.connections[Symbol.dispose]()
+      watching[Symbol.dispose]()
       const idle = setInterval(() => server.closeIdleConnections(), 20)
+      open.endListening()
+      await open.answered(deps.config.MCP_DRAIN_MS)
+      parts.connections[Symbol.dispose]()
       const late = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS)
       await closed
       clearInterval(idle)
@@ -149,9 +162,12 @@ async function serve(app: Serving, request: IncomingMessage, response: ServerRes
   const { headers } = request
   const repeated = repeatedHeader(headers, request.rawHeaders)
   // By these it is told who asks: then there is nobody to record it for.
-  if (repeated !== undefined && IDENTIFYING.has(repeated)) return sendRepeated(response, repeated)
-  const why = app.refuse(headers)
-  if (why !== null) return sendError(response, 403, { code: FORBIDDEN, message: why })
+  if (repeated !== undefined && IDENTIFYING.has(repeated)) return sendRepeated(app, response, repeated)
+  const refused = app.refuse(headers)
+  if (refused !== null) {
+    app.metrics.refused(refused.kind)
+    return sendError(response, 403, { code: FORBIDDEN, message: refused.why })
+  }
   if (headers.origin !== undefined) showTo(headers.origin, response)
   const route = routeOf(request.url ?? '')
   if (route === undefined)
@@ -191,7 +207,7 @@ async function serveMcp(
     return isServed ? undefined : sendUnauthorized(app, request, response, route)
   }
   if (method !== 'GET' && method !== 'DELETE') return sendNotAllowed(response, METHODS.mcp)
-  if (repeated !== undefined) return sendRepeated(response, repeated)
+  if (repeated !== undefined) return sendRepeated(app, response, repeated)
   const version = header(headers, 'mcp-protocol-version')
   // The modern era knows neither.
   if (version === MODERN_VERSION) return sendNotAllowed(response, 'POST')
@@ -210,6 +226,7 @@ function sendUnauthorized(
   response: ServerResponse,
   route: McpRoute,
 ): void {
+  app.metrics.refused('credentials')
   const credentials =
     route.project === null
       ? 'The API key is missing, unknown, revoked or expired. Send it as X-API-Key or as a Bearer token.'
@@ -226,6 +243,7 @@ function sendNotAllowed(response: ServerResponse, allow: string): void {
   sendError(response, 405, error, { headers: ['allow', allow] })
 }
 
-function sendRepeated(response: ServerResponse, name: string): void {
+function sendRepeated({ metrics }: Serving, response: ServerResponse, name: string): void {
+  metrics.refused('header')
   sendError(response, 400, { code: INVALID_REQUEST, message: `The header ${name} is repeated.` })
 }

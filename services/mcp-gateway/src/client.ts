@@ -2,6 +2,8 @@
 import type { Era, Message, RpcAnswer } from '@mcpshield/mcp/messages'
 import type { Request } from '@mcpshield/mcp/json-rpc'
 import type { Credential } from '@mcpshield/pdp/snapshots'
+import type { LiveSpan } from '@mcpshield/runtime/tracing'
+import type { Away } from './metrics.ts'
 import type { JsonObject } from '@mcpshield/policy/facts'
 
 export type Client = {
@@ -44,6 +46,12 @@ export type Exchange = {
   only: string | null
   request: Request
   requestId: string
+  /** 32 hex digits of the trace that it is part of. */
+  traceId: string | null
+  /** Where it is traced. */
+  span: LiveSpan | undefined
+  /** Others took so long over it: that time is not ours. */
+  took(at: Away, ms: number): void
   /** Aborted when the client went away or took the request back. */
   signal: AbortSignal
   /** Modern era: the Mcp-Param-* headers, names in lower case without the prefix, values decoded. */
@@ -54,4 +62,18 @@ export type Exchange = {
   notify(message: Message): void
   /** Legacy era: asks the client while its request runs; an error answer when it cannot be asked. */
   ask(message: Message, signal: AbortSignal): Promise<RpcAnswer>
+}
+
+/** Does something that others take their time over. */
+export async function elsewhere<T>(
+  exchange: Pick<Exchange, 'took'>,
+  at: Away,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startedMs = performance.now()
+  try {
+    return await work()
+  } finally {
+    exchange.took(at, performance.now() - startedMs)
+  }
 }

@@ -37,6 +37,8 @@ export const Config = z.object({
     .int()
     .positive()
     .default(1024 * 1024),
+  /** How long calls that run may take to end when the gateway is told to stop, in milliseconds. */
+  MCP_DRAIN_MS: z.coerce.number().int().min(0).max(600_000).default(3_000),
   /** How long an upstream may take for one call, in milliseconds. */
   UPSTREAM_TIMEOUT_MS: z.coerce.number().int().positive().default(60_000),
   /** PATH that upstream processes are started with; they see nothing else of our environment. */

@@ -4,6 +4,7 @@ import { factsKnown } from '@mcpshield/pdp/forwarding'
 import type { Verdict } from '@mcpshield/pdp/verdict'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { KeyedHash } from '@mcpshield/redact/marker'
+import { elsewhere, type Exchange } from './client.ts'
 import type { Answer, Grant } from './connectors/connector.ts'
 import type { Connectors } from './connectors/connectors.ts'
 import { checkedArgs, type ConnectorToolName } from './connectors/tools.ts'
@@ -19,7 +20,7 @@ type ConnectorCall = {
   arguments: JsonObject
   verdict: Verdict
   keyedHash: KeyedHash
-  signal: AbortSignal
+  exchange: Pick<Exchange, 'signal' | 'took'>
 }
 
 export async function runConnector(connectors: Connectors, call: ConnectorCall): Promise<Ran> {
@@ -37,7 +38,7 @@ export async function runConnector(connectors: Connectors, call: ConnectorCall):
     maxRows: obligations.max_rows ?? DEFAULT_MAX_ROWS,
     maxBytes: obligations.max_bytes ?? DEFAULT_MAX_BYTES,
     timeoutMs: obligations.timeout_ms ?? DEFAULT_STATEMENT_TIMEOUT_MS,
-    signal: call.signal,
+    signal: call.exchange.signal,
     needsSources: obligations.redact.some((each) => 'fields' in each),
     redacts: obligations.redact.length > 0,
     // A condition on the argument is about what is touched, whoever named it.
@@ -45,7 +46,9 @@ export async function runConnector(connectors: Connectors, call: ConnectorCall):
       verdict.alsoAllows({ ...touched, arguments: { ...args, ...argumentOf(touched) } }),
     namesHost: (url) => verdict.namesHost(url),
   }
-  const answer = await connectors.choose(tool, args).run(tool, given, grant)
+  const answer = await elsewhere(call.exchange, 'connector', () =>
+    connectors.choose(tool, args).run(tool, given, grant),
+  )
   const redacted = redactConnectorAnswer(answer, obligations.redact, call.keyedHash)
   return {
     answer: { result: connectorResult(redacted.answer) },

@@ -26,12 +26,13 @@ import type { KeyedHash } from '@mcpshield/redact/marker'
 import { isChange } from '@mcpshield/upstream/change-filter'
 import type { Log } from '@mcpshield/runtime/log'
 import { cannotAnswer, cross, inEraOf, modernResult, TAKES_INPUT, type Crossing } from './bridge.ts'
-import type { Client, Exchange } from './client.ts'
+import { elsewhere, type Client, type Exchange } from './client.ts'
 import { runConnector } from './connector-call.ts'
 import type { Conversations } from './conversations.ts'
 import { hold, type HeldCallDeps } from './held-calls.ts'
 import type { LegacyListening } from './legacy-listening.ts'
 import type { OpenCalls, Opened, Step } from './open-calls.ts'
+import { ownTrace, tracedRun } from './request-span.ts'
 import type { ProjectRuntime, RunningUpstream } from './runtimes.ts'
 import type { Bound, SealedStates } from './sealed-state.ts'
 import type { Target } from './targets.ts'
@@ -126,7 +127,7 @@ function decide(
   { exchange, runtime, target }: Request,
   approval: Carried['approval'],
 ): Promise<Verdict> {
-  const { client, requestId } = exchange
+  const { client, requestId, traceId } = exchange
   return deps.pdp.decideCall({
     credential: client.credential,
     method: target.method,
@@ -134,6 +135,7 @@ function decide(
     arguments: target.arguments,
     agent: client.agent,
     requestId,
+    traceId,
     carried: carriedIn(target.params),
     quarantined: quarantineOf(runtime, target),
     approval,
@@ -178,7 +180,9 @@ async function held(
   askedOf: string | undefined,
 ) {
   try {
-    return await hold(deps.held, exchange, { ...target, verdict }, askedOf)
+    return await elsewhere(exchange, 'person', () =>
+      hold(deps.held, exchange, { ...target, verdict }, askedOf),
+    )
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     return { refused: error.message }
@@ -262,16 +266,18 @@ type Done = { written: WrittenAnswer; bytes: number } & Omit<Ran, 'answer' | 'ma
 async function runCall(deps: DecidedDeps, running: Running, verdict: Verdict): Promise<Done> {
   const { target, runtime, exchange } = running
   try {
-    const ran =
-      'connector' in target.at
-        ? await runConnector(runtime.connectors, {
-            tool: target.at.connector,
+    const { at } = target
+    const ran = await tracedRun(exchange, target, () =>
+      'connector' in at
+        ? runConnector(runtime.connectors, {
+            tool: at.connector,
             arguments: target.arguments,
             verdict,
             keyedHash: deps.keyedHash,
-            signal: exchange.signal,
+            exchange,
           }).then((each) => inClientsEra(exchange, each))
-        : await runUpstream(deps, running, target.at.slug, verdict)
+        : runUpstream(deps, running, at.slug, verdict),
+    )
     return writeRan(ran, target.method, exchange)
   } catch (error) {
     return writeRan(failed(deps, error, running, verdict), target.method, exchange)
@@ -354,12 +360,12 @@ async function runUpstream(
     const error = { code: INVALID_PARAMS, message: `There is no tool ${target.tool}.` }
     return { answer: { error }, outcome: 'error', rows: null, redactions: 0 }
   }
-  const peer = await deps.conversations.with(runtime, slug, exchange)
+  const peer = await elsewhere(exchange, 'upstream', () => deps.conversations.with(runtime, slug, exchange))
   if (peer.era === 'legacy' && answersNothing(running)) {
     const error = { code: INVALID_PARAMS, message: ANSWERS_NOTHING }
     return { answer: { error }, outcome: 'error', rows: null, redactions: 0 }
   }
-  const changed = await changedMeanwhile(deps, running, upstream)
+  const changed = await elsewhere(exchange, 'upstream', () => changedMeanwhile(deps, running, upstream))
   if (changed !== undefined) return changed
   const obligations =
     task === undefined ? verdict.owes : { ...verdict.owes, redact: [...verdict.owes.redact, ...task.redact] }
@@ -391,10 +397,12 @@ async function runUpstream(
       return exchange.ask(redacted(named(message) ?? message), signal)
     },
   }
-  const step =
-    carried.open === undefined
-      ? await begin(deps, running, crossing)
-      : await deps.openCalls.resume(carried.open, responsesIn(exchange), crossing)
+  const { open } = carried
+  const step = await elsewhere(exchange, 'upstream', () =>
+    open === undefined
+      ? begin(deps, running, crossing)
+      : deps.openCalls.resume(open, responsesIn(exchange), crossing),
+  )
   if (step === undefined) throw new AppError('NOT_FOUND', 'The call is not held open any more: make it anew.')
   const answer = inEraOf(exchange.client, peer, exchange.request.method, answerOf(step))
   const accesses = verdict.facts?.accesses ?? []
@@ -499,7 +507,7 @@ async function sentParams(
   const { requestState: _, inputResponses: given, ...params } = target.params
   // The word on a held call is between the client and us.
   const inputResponses = withoutApproval(given)
-  const meta = { ...metaOf(params), ...level }
+  const meta = { ...metaOf(params), ...level, ...ownTrace() }
   return {
     ...params,
     ...(task === undefined ? {} : { taskId: task.task }),

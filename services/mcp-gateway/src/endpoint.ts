@@ -14,7 +14,7 @@ import {
 } from '@mcpshield/mcp/messages'
 import { namesTask } from '@mcpshield/mcp/task-methods'
 import type { JsonObject } from '@mcpshield/policy/facts'
-import type { Client, Exchange } from './client.ts'
+import { elsewhere, type Client, type Exchange } from './client.ts'
 import { serveDecided, type DecidedDeps } from './decided.ts'
 import { introduce, type HandshakeDeps } from './handshake.ts'
 import { list, relist, type ListDeps } from './lists.ts'
@@ -42,8 +42,11 @@ export async function answerRequest(deps: EndpointDeps, exchange: Exchange): Pro
     if (method === 'logging/setLevel') return result(await setLevel(exchange))
     const runtime = await deps.runtimeOf(exchange.client.credential.project_id)
     if (method === 'initialize' || method === 'server/discover')
-      return written(await introduce(deps.handshakes, runtime, exchange))
-    if (isListMethod(method)) return written(await list(deps.lists, runtime, exchange))
+      return written(
+        await elsewhere(exchange, 'upstream', () => introduce(deps.handshakes, runtime, exchange)),
+      )
+    if (isListMethod(method))
+      return written(await elsewhere(exchange, 'upstream', () => list(deps.lists, runtime, exchange)))
     if (method === 'subscriptions/listen') return written(await listen(deps.subscriptions, runtime, exchange))
     return await decided(deps, runtime, exchange)
   } catch (thrown) {
@@ -110,7 +113,9 @@ async function decided(
       return malformed(deps, exchange, { error: { code: INVALID_PARAMS, message: task.problem } })
     return serveDecided(deps, { exchange, runtime, target: taskTarget(method, params, task), task })
   }
-  const target = await targetOf(runtime, exchange, () => relist(deps.lists, runtime, exchange))
+  const target = await targetOf(runtime, exchange, () =>
+    elsewhere(exchange, 'upstream', () => relist(deps.lists, runtime, exchange)),
+  )
   if ('error' in target) return malformed(deps, exchange, target)
   return serveDecided(deps, { exchange, runtime, target })
 }

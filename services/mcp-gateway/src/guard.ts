@@ -1,7 +1,10 @@
 // Who may reach the gateway at all: exact hosts and origins, against DNS rebinding and web pages.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
-export type Guard = (headers: { host?: string | undefined; origin?: string | undefined }) => string | null
+export type Guard = (headers: {
+  host?: string | undefined
+  origin?: string | undefined
+}) => { kind: 'host' | 'origin'; why: string } | null
 
 /** Returns why a request is refused, or null. Loopback names are hosts always; origins must be listed. */
 export function guard(options: { hosts: string[]; origins: string[]; port: () => number }): Guard {
@@ -9,10 +12,13 @@ export function guard(options: { hosts: string[]; origins: string[]; port: () =>
   const listed = new Set(options.hosts)
   return ({ host, origin }) => {
     if (host === undefined || !(listed.has(host) || isLoopback(host, options.port()))) {
-      return 'This host name is not one the gateway answers to; add it to MCP_ALLOWED_HOSTS.'
+      return {
+        kind: 'host',
+        why: 'This host name is not one the gateway answers to; add it to MCP_ALLOWED_HOSTS.',
+      }
     }
     if (origin !== undefined && !origins.has(origin)) {
-      return 'This origin may not call the gateway; add it to ALLOWED_ORIGINS.'
+      return { kind: 'origin', why: 'This origin may not call the gateway; add it to ALLOWED_ORIGINS.' }
     }
     return null
   }
@@ -22,7 +28,7 @@ function isLoopback(host: string, port: number): boolean {
   return host === `localhost:${port}` || host === `127.0.0.1:${port}` || host === `[::1]:${port}`
 }
 
-const SHOWN = 'mcp-session-id, www-authenticate'
+const SHOWN = 'mcp-session-id, www-authenticate, x-request-id'
 const METHODS = 'GET, POST, DELETE'
 const SENDABLE = new Set([
   'accept',
@@ -33,6 +39,8 @@ const SENDABLE = new Set([
   'mcp-name',
   'mcp-protocol-version',
   'mcp-session-id',
+  'traceparent',
+  'tracestate',
   'x-api-key',
 ])
 const SENDABLE_PARAM = /^mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/

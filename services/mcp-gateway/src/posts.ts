@@ -21,7 +21,10 @@ import { accepts, header, isJson, mirrorProblem, paramHeaders } from './headers.
 import { takeAnswer, takeNotification, type MessageDeps } from './client-messages.ts'
 import { agentOf, negotiated, spokenIn, UNNAMED_VERSION, type Spoken } from './protocol.ts'
 import { answerMessage } from './questions.ts'
-import { FORBIDDEN, NO_SESSION, sendEmpty, sendError } from './replies.ts'
+import { refusalKind, type GatewayMetrics } from './metrics.ts'
+import { FORBIDDEN, NO_SESSION, REQUEST_ID, sendEmpty, sendError } from './replies.ts'
+import { requestTrace, withoutOddTrace } from './request-span.ts'
+import { tell } from './request-told.ts'
 import { OpenExchange, type ExchangeTerms, type ResponseDeps } from './response.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Sessions } from './session.ts'
@@ -32,6 +35,7 @@ export type PostDeps = ResponseDeps &
     pdp: Pick<DecisionPoint, 'recordMalformed'>
     uses: Pick<KeyUse, 'seen'>
     sessions: Sessions
+    metrics: GatewayMetrics
     /** Whether the asker's credential is still good. */
     holds(credential: Credential): boolean
     /** Whether a kill switch stops everything of the asker's. */
@@ -58,6 +62,7 @@ export async function servePost(deps: PostDeps, post: Post): Promise<boolean> {
   if (problem !== null) return refuse(deps, post, problem.status, problem.error)
   if (headers.expect !== undefined) response.writeContinue()
   const body = await readBody(request, deps.maxBodyBytes)
+  const startedMs = performance.now()
   if (body === 'gone') return true
   if (!deps.holds(credential)) return false
   if (body === 'too large') {
@@ -67,8 +72,9 @@ export async function servePost(deps: PostDeps, post: Post): Promise<boolean> {
   }
   if (body === 'not UTF-8')
     return refuse(deps, post, 400, { code: PARSE_ERROR, message: 'The body is not valid UTF-8.' })
-  const incoming = readMessage(body.text, { maxLength: deps.maxBodyBytes, maxDepth: MAX_DEPTH })
-  if (incoming.kind === 'invalid') return refuse(deps, post, 400, incoming.error, incoming.id)
+  const read = readMessage(body.text, { maxLength: deps.maxBodyBytes, maxDepth: MAX_DEPTH })
+  if (read.kind === 'invalid') return refuse(deps, post, 400, read.error, read.id)
+  const incoming = withoutOddTrace(read)
   const spoken = spokenIn(header(headers, 'mcp-protocol-version'), incoming)
   if (spoken.era === 'refused') return refuse(deps, post, 400, spoken.error, idOf(incoming))
   if (incoming.kind === 'notification' && !incoming.method.startsWith('notifications/')) {
@@ -77,8 +83,8 @@ export async function servePost(deps: PostDeps, post: Post): Promise<boolean> {
   }
   if (credential.key_id !== null) deps.uses.seen(credential.key_id, new Date())
   return spoken.era === 'modern'
-    ? serveModern(deps, post, incoming, spoken)
-    : serveLegacy(deps, post, incoming, spoken.version)
+    ? serveModern(deps, { ...post, startedMs }, incoming, spoken)
+    : serveLegacy(deps, { ...post, startedMs }, incoming, spoken.version)
 }
 
 const MAX_DEPTH = 64
@@ -110,13 +116,15 @@ async function refuse(
   id: RequestId | null = null,
 ): Promise<true> {
   const requestId = randomUUID()
+  deps.metrics.refused(refusalKind(status, error.code))
   await deps.pdp
     .recordMalformed(credential, { reason: error.message, requestId })
     .catch((failed: unknown) => {
       // Nothing was run, and it is refused with or without its record.
       deps.log.warn({ err: failed, requestId }, 'a refused message was not recorded')
     })
-  sendError(response, status, error, { id })
+  deps.log.info({ requestId, projectId: credential.project_id, status, code: error.code }, 'mcp refused')
+  sendError(response, status, error, { id, headers: [REQUEST_ID, requestId] })
   return true
 }
 
@@ -124,9 +132,12 @@ function idOf(incoming: Incoming): RequestId | null {
   return incoming.kind === 'request' ? incoming.request.id : null
 }
 
+/** A post that was read; when it was there, by `performance.now()`. */
+type ReadPost = Post & { startedMs: number }
+
 async function serveModern(
   deps: PostDeps,
-  post: Post,
+  post: ReadPost,
   incoming: Exclude<Incoming, { kind: 'invalid' }>,
   spoken: Extract<Spoken, { era: 'modern' }>,
 ): Promise<boolean> {
@@ -150,16 +161,16 @@ async function serveModern(
     const message = 'Listening needs an event stream: accept text/event-stream.'
     return refuse(deps, post, 406, { code: INVALID_REQUEST, message }, id)
   }
-  return answer(deps, {
+  await answer(deps, post, {
     response,
     accept,
     client: modernClient(credential, spoken),
     live: null,
     only,
     request: incoming.request,
-    requestId: randomUUID(),
     paramHeaders: params.params,
   })
+  return true
 }
 
 function modernClient(
@@ -179,7 +190,7 @@ function modernClient(
 
 async function serveLegacy(
   deps: PostDeps,
-  post: Post,
+  post: ReadPost,
   incoming: Exclude<Incoming, { kind: 'invalid' }>,
   version: string | null,
 ): Promise<boolean> {
@@ -198,17 +209,18 @@ async function serveLegacy(
   // An answer goes on to a server without a decision of its own.
   if (incoming.kind !== 'request' && deps.isKilled(credential))
     return refuse(deps, post, 403, { code: FORBIDDEN, message: 'A kill switch is on: nothing is passed on.' })
-  if (incoming.kind === 'request')
-    return answer(deps, {
+  if (incoming.kind === 'request') {
+    await answer(deps, post, {
       response,
       accept: request.headers.accept,
       client,
       live,
       only,
       request: incoming.request,
-      requestId: randomUUID(),
       paramHeaders: NO_PARAMS,
     })
+    return true
+  }
   // An answer has arrived once it is where it was waited for.
   if (incoming.kind === 'response')
     await takeAnswer(deps, client, incoming.id, answerMessage(incoming.answer))
@@ -234,9 +246,10 @@ function legacyClient(credential: Credential, live: LiveSession | null, version:
 
 async function initialize(
   deps: PostDeps,
-  { request, response, credential, only }: Post,
+  post: ReadPost,
   message: Extract<Incoming, { kind: 'request' }>['request'],
 ): Promise<true> {
+  const { request, response, credential, only } = post
   const { protocolVersion, clientInfo, capabilities } = message.params
   const terms = {
     version: negotiated(protocolVersion),
@@ -244,27 +257,36 @@ async function initialize(
     capabilities: objectOr(capabilities),
   }
   const live = deps.sessions.open(credential.subject, terms)
-  const exchange = new OpenExchange(deps, {
+  const exchange = {
     response,
     accept: request.headers.accept,
     client: legacyClient(credential, live, terms.version),
     live,
     only,
     request: message,
-    requestId: randomUUID(),
     paramHeaders: NO_PARAMS,
-  })
-  const answered = await deps.answerRequest(exchange)
-  const began = answered.member === 'result'
-  exchange.finish(answered, began ? ['mcp-session-id', live.id] : [])
+  }
+  const began = await answer(deps, post, exchange, ['mcp-session-id', live.id])
   if (!began) deps.sessions.ended(live.digest)
   return true
 }
 
 const objectOr = (value: unknown): JsonObject => (isObject(value) ? value : {})
 
-async function answer(deps: PostDeps, terms: ExchangeTerms): Promise<true> {
-  const exchange = new OpenExchange(deps, terms)
-  exchange.finish(await deps.answerRequest(exchange))
-  return true
+/** `headers` go with a result. Whether there was one. */
+async function answer(
+  deps: PostDeps,
+  { request, startedMs }: ReadPost,
+  terms: Omit<ExchangeTerms, 'requestId' | 'trace'>,
+  headers: string[] = [],
+): Promise<boolean> {
+  const requestId = randomUUID()
+  const trace = requestTrace(request.headers, terms.client, terms.request, requestId)
+  const exchange = new OpenExchange(deps, { ...terms, requestId, trace })
+  const answering = () => deps.answerRequest(exchange)
+  const answered = await (trace.span === undefined ? answering() : trace.span.run(answering))
+  const isResult = answered.member === 'result'
+  exchange.finish(answered, isResult ? headers : [])
+  tell(deps, exchange, answered, performance.now() - startedMs)
+  return isResult
 }

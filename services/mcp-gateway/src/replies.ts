@@ -6,6 +6,8 @@ import type { RequestId, RpcError } from '@mcpshield/mcp/messages'
 /** Nobody known to us asks. */
 export const UNAUTHORIZED = -32001
 export const NO_SESSION = -32001
+/** Header of an answer: the id under which logs and the record have the request. */
+export const REQUEST_ID = 'x-request-id'
 /** Refused before the protocol is looked at. */
 export const FORBIDDEN = -32000
 

@@ -15,9 +15,11 @@ import {
 import type { Client, Exchange } from './client.ts'
 import { accepts } from './headers.ts'
 import { asWithoutSession, messageJson, unanswered, type Questions } from './questions.ts'
-import { sendJson } from './replies.ts'
+import { REQUEST_ID, sendJson } from './replies.ts'
 import type { LiveSession } from './live-session.ts'
 import { EVENT_STREAM_HEAD, type StreamConnection, type StreamConnections } from './stream-connection.ts'
+import type { Away } from './metrics.ts'
+import type { RequestTrace } from './request-span.ts'
 import { plainStream, type Telling } from './stream.ts'
 import type { Streams } from './streams.ts'
 
@@ -32,6 +34,7 @@ export type ExchangeTerms = {
   request: Request
   requestId: string
   paramHeaders: Record<string, string>
+  trace: RequestTrace
 }
 
 /**
@@ -44,6 +47,10 @@ export class OpenExchange implements Exchange {
   readonly request: Request
   readonly requestId: string
   readonly paramHeaders: Record<string, string>
+  readonly traceId: string | null
+  readonly span: RequestTrace['span']
+  /** Of which others took so much. */
+  readonly awayMs: Record<Away, number> = { upstream: 0, connector: 0, person: 0 }
   #deps: ResponseDeps
   #terms: ExchangeTerms
   #controller: AbortController | null = null
@@ -61,6 +68,8 @@ export class OpenExchange implements Exchange {
     this.request = terms.request
     this.requestId = terms.requestId
     this.paramHeaders = terms.paramHeaders
+    this.traceId = terms.trace.traceId
+    this.span = terms.trace.span
     const { live } = terms
     if (live === null) return
     live.hold()
@@ -80,6 +89,10 @@ export class OpenExchange implements Exchange {
       else response.once('close', gone)
     }
     return this.#controller.signal
+  }
+
+  took(at: Away, ms: number): void {
+    this.awayMs[at] += ms
   }
 
   openStream(): boolean {
@@ -114,7 +127,8 @@ export class OpenExchange implements Exchange {
     if (this.#isTakenBack && accepts(this.#terms.accept, 'text/event-stream')) return this.#endUnanswered()
     const text = answerText(request.id, answer)
     if (this.#stream) this.#stream.finish(text, request.id)
-    else if (!response.destroyed) sendJson(response, statusOf(client, answer), text, headers)
+    else if (!response.destroyed)
+      sendJson(response, statusOf(client, answer), text, [REQUEST_ID, this.requestId, ...headers])
   }
 
   /** Who took a request back is told nothing more of it, and nothing that could be come back for. */
@@ -149,8 +163,9 @@ type RequestStream = Pick<Telling, 'send'> & {
 
 /** Null where the client takes none, or has too many open. */
 function openStream(deps: ResponseDeps, terms: ExchangeTerms, abort: () => void): RequestStream | null {
-  const { response, accept, client, live } = terms
+  const { response, accept, client, live, requestId } = terms
   if (response.destroyed || !accepts(accept, 'text/event-stream')) return null
+  response.setHeader(REQUEST_ID, requestId)
   if (live !== null && client.protocolVersion !== BEFORE_RESUMING)
     return openResumable(deps, terms, live, abort)
   const connection = deps.connections.open(response, client.credential, abort)

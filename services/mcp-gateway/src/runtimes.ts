@@ -27,7 +27,11 @@ export type ProjectRuntime = AsyncDisposable & {
   hashedNames: Map<string, string>
 }
 
-export type Runtimes = AsyncDisposable & { of(projectId: string): Promise<ProjectRuntime> }
+export type Runtimes = AsyncDisposable & {
+  of(projectId: string): Promise<ProjectRuntime>
+  /** How many tools of the open ones are in quarantine. */
+  quarantined(): number
+}
 
 type RuntimesDeps = {
   snapshots: Snapshots
@@ -49,6 +53,7 @@ const CLOSE_AFTER_MS = 1_000
 
 export function connectRuntimes(deps: RuntimesDeps): Runtimes {
   const open = new Map<string, Promise<ProjectRuntime>>()
+  const opened = new WeakMap<Promise<ProjectRuntime>, ProjectRuntime>()
   const close = (runtime: Promise<ProjectRuntime>) =>
     runtime
       .then((each) => each[Symbol.asyncDispose]())
@@ -71,11 +76,16 @@ export function connectRuntimes(deps: RuntimesDeps): Runtimes {
       if (known !== undefined) return known
       const opening = deps.load(projectId).then((runtime) => openRuntime(projectId, runtime, deps))
       open.set(projectId, opening)
-      opening.catch(() => {
-        if (open.get(projectId) === opening) open.delete(projectId)
-      })
+      opening.then(
+        (runtime) => opened.set(opening, runtime),
+        () => void (open.get(projectId) === opening && open.delete(projectId)),
+      )
       return opening
     },
+    quarantined: () =>
+      [...open.values()]
+        .flatMap((opening) => opened.get(opening)?.upstreams ?? [])
+        .reduce((sum, { catalog }) => sum + catalog.quarantinedCount(), 0),
     async [Symbol.asyncDispose]() {
       await Promise.all([...open.values()].map(close))
     },

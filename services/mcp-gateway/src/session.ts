@@ -10,6 +10,8 @@ export type Sessions = Disposable & {
   open(subject: string, terms: SessionTerms): LiveSession
   /** Undefined when the id is unknown, another's, or ended. Only the first sight of a session takes time. */
   find(id: string, subject: string): LiveSession | undefined | Promise<LiveSession | undefined>
+  /** How many are known here. */
+  count(): number
   /** Those that are known here. */
   known(digest: string): LiveSession | undefined
   /** Ends it everywhere. */
@@ -109,6 +111,7 @@ export function sessions(deps: SessionsDeps): Sessions {
       const terms = ids.read(id, subject)
       return terms === undefined ? undefined : firstSight(id, subject, terms)
     },
+    count: () => byDigest.size,
     known: (digest) => byDigest.get(digest)?.session,
     async end({ digest }) {
       end(digest)

@@ -6,8 +6,11 @@ import { projects } from '@mcpshield/contracts/projects'
 import { egressBound } from '@mcpshield/oauth/egress-bound'
 import { openDecisionPoint, type OpenDecisionPoint } from '@mcpshield/pdp/open'
 import { hmacSha256 } from '@mcpshield/pdp/record'
+import { policyGauges } from '@mcpshield/runtime/gauges'
 import { healthOf } from '@mcpshield/runtime/health'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { buildApp } from './app.ts'
 import { openBearer } from './bearer.ts'
 import { publicUrl, type Config } from './config.ts'
@@ -15,9 +18,11 @@ import { gatewayCore } from './core.ts'
 import { isKilled, stillHolds } from './credentials.ts'
 import { answerNotification, answerRequest } from './endpoint.ts'
 import { newInstanceId } from './instance.ts'
+import { gatewayMetrics } from './metrics.ts'
 import { reachWithin } from './reach.ts'
 import { connectRuntimes, type Runtimes } from './runtimes.ts'
 import { connectSessionStore } from './session-store.ts'
+import { describeConnection } from './descriptions.ts'
 import { tryConnection, tryUpstream } from './trials.ts'
 import { commandBound } from './upstream-commands.ts'
 import { upstreamTokens } from './upstream-tokens.ts'
@@ -32,16 +37,24 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   await using stack = new AsyncDisposableStack()
   const bus = stack.use(
     await connectBus(
-      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'mcp-gateway', log },
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'mcp-gateway', log, telemetry },
       flow['mcp-gateway'],
     ),
   )
   const point = stack.use(
-    await openDecisionPoint(bus, { redisUrl: config.REDIS_URL, digestKeyHex: config.AUDIT_DIGEST_KEY, log }),
+    await openDecisionPoint(bus, {
+      redisUrl: config.REDIS_URL,
+      digestKeyHex: config.AUDIT_DIGEST_KEY,
+      log,
+      decided: telemetry.decided,
+    }),
   )
   const watched = stack.use(await watchPinsAndApprovals(bus))
   const store = stack.use(await connectSessionStore(config.REDIS_URL, log))
   const runtimes = stack.use(openRuntimes(bus, point, watched, config, log))
+  const gauges = gatewayMetrics(metrics)
+  stack.use(policyGauges(metrics, point.snapshots))
+  stack.use(gauges.watch({ held: () => watched.held(), quarantined: () => runtimes.quarantined() }))
   const peers = bus.peers(newInstanceId())
   const core = coreOf({ bus, point, watched, runtimes, peers, config, log })
   await peers.serve({
@@ -59,6 +72,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
       config,
       log,
       store,
+      metrics: gauges,
       peers,
       bearer: openBearer({ publicUrl: publicUrl(config), bound: egressBound(config.UPSTREAM_EGRESS), log }),
       answerRequest: (exchange) => answerRequest(core.endpoint, exchange),
@@ -149,5 +163,7 @@ function serveTrials(
     checkHealth: () => healthOf(checks),
     tryUpstream: async ({ project_id, slug }) => tryUpstream(await runtimes.of(project_id), slug),
     tryConnection: async ({ project_id, name }) => tryConnection(await runtimes.of(project_id), name),
+    describeConnection: async ({ project_id, name }) =>
+      describeConnection(await runtimes.of(project_id), name),
   })
 }

@@ -19,6 +19,8 @@ export type StreamConnections = Disposable & {
     credential: Credential,
     onClose: (closed: Closed) => void,
   ): StreamConnection | undefined
+  /** How many are open. */
+  count(): number
 }
 
 type ConnectionDeps = {
@@ -99,6 +101,7 @@ export function streamConnections(deps: ConnectionDeps): StreamConnections {
       })
       return connection
     },
+    count: () => open.size,
     [Symbol.dispose]() {
       clearInterval(timer)
       for (const { connection } of open) connection.end()

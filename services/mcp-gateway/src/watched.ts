@@ -13,6 +13,8 @@ export type Watched = AsyncDisposable & {
   /** Of an upstream, by its id; undefined while none were told. */
   pins(upstreamId: string): Pins | undefined
   approvals: ApprovalWatch
+  /** How many calls wait for a person's word. */
+  held(): number
 }
 
 export async function watchPinsAndApprovals(bus: Pick<Bus<Watches>, 'watch'>): Promise<Watched> {
@@ -37,6 +39,7 @@ export async function watchPinsAndApprovals(bus: Pick<Bus<Watches>, 'watch'>): P
   })
   return {
     pins: (upstreamId) => pins.get(upstreamId),
+    held: () => [...listeners.values()].reduce((sum, { size }) => sum + size, 0),
     approvals: {
       get: (id) => approvals.get(id),
       on(id, listener) {

@@ -21,7 +21,7 @@ describe('hosts and origins', () => {
     'mcp.example.com:8100',
     'MCP.example.com@evil.example',
   ])('host %s is refused', (host) => {
-    expect(refuse({ host })).toContain('MCP_ALLOWED_HOSTS')
+    expect(refuse({ host })).toEqual({ kind: 'host', why: expect.stringContaining('MCP_ALLOWED_HOSTS') })
   })
 
   test('only the listed origin, exactly, may call', () => {
@@ -36,7 +36,10 @@ describe('hosts and origins', () => {
       'http://localhost:8100',
       'chrome-extension://abc',
     ]) {
-      expect(refuse({ host, origin })).toContain('ALLOWED_ORIGINS')
+      expect(refuse({ host, origin })).toMatchObject({
+        kind: 'origin',
+        why: expect.stringContaining('ALLOWED_ORIGINS'),
+      })
     }
   })
 })

@@ -11,6 +11,8 @@ import { keyDigest } from '@mcpshield/pdp/snapshots'
 import type { Log } from '@mcpshield/runtime/log'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import { silent, startTestBus, type TestBus } from '@mcpshield/testkit/bus'
+import { openMetrics } from '@mcpshield/runtime/metrics'
+import { gatewayMetrics } from '../src/metrics.ts'
 import { freshRedis } from '@mcpshield/testkit/fresh'
 import { buildApp, type AppDeps } from '../src/app.ts'
 import type { Exchange } from '../src/client.ts'
@@ -48,6 +50,8 @@ export type Instances = AsyncDisposable & {
 
 const signingKey = randomBytes(32).toString('hex')
 
+/** How long a call may take to end when an instance is told to stop. */
+export const DRAIN_MS = 2_000
 export const PROJECT = randomUUID()
 const ORG = randomUUID()
 
@@ -147,8 +151,10 @@ async function startGateway(
         MCP_ALLOWED_HOSTS: [],
         ALLOWED_ORIGINS: ['https://app.example.com'],
         MCP_BODY_LIMIT_BYTES: 1024 * 1024,
+        MCP_DRAIN_MS: DRAIN_MS,
       },
       log: noLog,
+      metrics: gatewayMetrics(openMetrics()),
       ...point,
       bearer: { credential: async () => undefined },
       store,

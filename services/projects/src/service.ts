@@ -7,6 +7,7 @@ import type { EgressBound } from '@mcpshield/oauth/egress-bound'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import { approvalRequestHandlers } from './approval-requests.ts'
 import { approvalHandlers } from './approvals.ts'
+import { assistantKnowledgeHandlers } from './assistant-knowledge.ts'
 import type { CheckPolicy } from './check-policy.ts'
 import { connectionHandlers } from './connections.ts'
 import { invitationHandlers } from './invitations.ts'
@@ -70,6 +71,7 @@ export function projectsService(deps: ProjectsDeps): Handlers<typeof projects.rp
     ...approvalHandlers(deps),
     ...approvalRequestHandlers(deps),
     ...runtimeHandlers(deps),
+    ...assistantKnowledgeHandlers(deps),
 
     checkHealth: () => healthOf(deps.checks),
   }

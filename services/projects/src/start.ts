@@ -10,9 +10,13 @@ import { projects } from '@mcpshield/contracts/projects'
 import { AUDIT_TOPIC } from '@mcpshield/db/admin-audit'
 import { connectDb } from '@mcpshield/db/connect'
 import { relayOutbox, type Deliverers, type Relay } from '@mcpshield/db/outbox'
+import { outboxDepth } from '@mcpshield/db/outbox-depth'
 import { egressBound } from '@mcpshield/oauth/egress-bound'
 import { masterSealer } from '@mcpshield/db/seal'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { outboxGauges } from '@mcpshield/runtime/gauges'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { sweepApprovals } from './approval-sweep.ts'
 import { preparePolicyCheck } from './check-policy.ts'
 import type { Config } from './config.ts'
@@ -32,10 +36,11 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   const db = stack.use(await connectDb(database(config.DATABASE_URL)))
   const bus = stack.use(
     await connectBus(
-      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'projects', log },
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'projects', log, telemetry },
       flow.projects,
     ),
   )
+  stack.use(outboxGauges(metrics, 'projects', () => outboxDepth(db)))
   const now = () => new Date()
   // The relay is made with the store, and woken by it.
   const store: Store = projectsStore(db, () => relay.wake())

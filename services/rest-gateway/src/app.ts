@@ -5,6 +5,7 @@ import { AppError, ERRORS } from '@mcpshield/contracts/errors'
 import { openApiDocument } from '@mcpshield/contracts/openapi'
 import { parseStrictJson } from '@mcpshield/facts/json'
 import type { Log } from '@mcpshield/bus/log'
+import type { Metrics as Registry } from '@mcpshield/runtime/metrics'
 import { admission } from './admission.ts'
 import type { AuditFeed } from './audit-feed.ts'
 import { addDocs } from './docs.ts'
@@ -37,6 +38,7 @@ export type AppDeps = HealthDeps & {
   idleMs: number
   /** Whether requests can be answered at all. */
   ready(): boolean
+  metrics: Registry
   now(): Date
   log: Log
 }
@@ -62,7 +64,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   acceptJsonOnly(app)
   await addHeaders(app, deps.allowedOrigins)
   answerUnknown(app)
-  const metrics = addMetrics(app)
+  const metrics = addMetrics(app, deps.metrics)
   reportProblems(app, deps.log)
   await addOwnPages(app, deps)
   const admit = admission(deps, metrics)

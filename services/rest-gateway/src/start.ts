@@ -1,6 +1,7 @@
 // The map of the service: what it connects to, watches and asks.
 import manifest from '../package.json' with { type: 'json' }
 import { connectBus } from '@mcpshield/bus/connect'
+import { ai } from '@mcpshield/contracts/ai'
 import { auth } from '@mcpshield/contracts/auth'
 import { billing } from '@mcpshield/contracts/billing'
 import { decision } from '@mcpshield/contracts/decision'
@@ -9,8 +10,11 @@ import { flow } from '@mcpshield/contracts/flow'
 import { ingest } from '@mcpshield/contracts/ingest'
 import { mailer } from '@mcpshield/contracts/mailer'
 import { projects } from '@mcpshield/contracts/projects'
+import { siem } from '@mcpshield/contracts/siem'
 import { keyUse } from '@mcpshield/pdp/key-use'
 import type { Log } from '@mcpshield/runtime/log'
+import { metrics } from '@mcpshield/runtime/metrics'
+import { telemetry } from '@mcpshield/runtime/telemetry'
 import { buildApp } from './app.ts'
 import { auditFeed, subscribeOn } from './audit-feed.ts'
 import type { Config } from './config.ts'
@@ -28,7 +32,10 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable &
   await using stack = new AsyncDisposableStack()
   const row = flow['rest-gateway']
   const bus = stack.use(
-    await connectBus({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'rest-gateway', log }, row),
+    await connectBus(
+      { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'rest-gateway', log, telemetry },
+      row,
+    ),
   )
   const redis = stack.use(await connectRedis(config.REDIS_URL, log))
   const keys = stack.use(await watchKeys(bus))
@@ -66,6 +73,8 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable &
       ingest: health(ingest.rpc.checkHealth),
       billing: health(billing.rpc.checkHealth),
       mailer: health(mailer.rpc.checkHealth),
+      siem: health(siem.rpc.checkHealth),
+      ai: health(ai.rpc.checkHealth),
     },
     ready: () => keys.current() && redis.status === 'ready' && !bus.connection.isClosed(),
     version: manifest.version,
@@ -73,6 +82,7 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable &
     allowedOrigins: config.ALLOWED_ORIGINS,
     trustProxy: config.TRUST_PROXY,
     idleMs: IDLE_MS,
+    metrics,
     now,
     log,
   })

@@ -1,5 +1,5 @@
-// Answers of any length: the endpoint is asked for the next piece when the client has taken the last. A stream that
-// breaks is cut off, so that a part is never taken for the whole.
+// Answers of any length, files and events: the endpoint is asked for the next piece when the client has taken the last. A
+// stream that breaks is cut off, so that a part is never taken for the whole.
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FastifyReply } from 'fastify'
@@ -27,17 +27,20 @@ export type SendStream = (reply: FastifyReply, request: StreamRequest) => Promis
 export type StreamDeps = { callers: Pick<Callers, 'still'>; metrics: Metrics; now(): Date; log: Log }
 
 const OPEN = { perCaller: 2, all: 100 }
+/** Events mostly wait for something, and a page that is loaded anew asks before the old one is known to be gone. */
+const OPEN_EVENTS = { perCaller: 4, all: 500 }
 
 export function streamSender({ callers, metrics, now, log }: StreamDeps): SendStream {
-  const places = slots(OPEN)
+  const [files, events] = [slots(OPEN), slots(OPEN_EVENTS)]
   return async (reply, request) => {
     const { stream, caller, ask } = request
-    const release = places.take(limitKeyOf(caller))
+    const kind = 'events' in stream ? 'events' : 'export'
+    const release = (kind === 'events' ? events : files).take(limitKeyOf(caller))
     if (typeof release === 'string') {
       metrics.refused(reply.request.routeOptions.url ?? '', 'open')
       throw tooManyOpen(release)
     }
-    const ended = metrics.streaming('export')
+    const ended = metrics.streaming(kind)
     try {
       // What goes wrong until here is answered as a problem.
       const first = await ask(request.input)
@@ -53,7 +56,7 @@ export function streamSender({ callers, metrics, now, log }: StreamDeps): SendSt
     } catch (error) {
       if (!reply.raw.headersSent) throw error
       const left = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
-      const fields = { requestId: reply.request.id, stream: stream.filename }
+      const fields = { requestId: reply.request.id, stream: request.def.subject }
       if (left) log.info(fields, 'stream left by its reader')
       else log.warn({ ...fields, err: error }, 'stream cut off')
     } finally {
@@ -84,7 +87,14 @@ export function headersOf(reply: FastifyReply): Record<string, string | number |
   return { ...Object.fromEntries(set), connection: 'close' }
 }
 
+const EVENT_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // Proxies that gather answers before they pass them on are asked not to.
+  'x-accel-buffering': 'no',
+}
+
 function streamHeaders({ def, stream, input }: StreamRequest, time: Date): Record<string, string> {
+  if ('events' in stream) return EVENT_HEADERS
   const parsed = def.input.parse(input) as Fields
   const form = stream.types[String(parsed[stream.by])]
   if (form === undefined) throw new Error(`no media type for ${stream.by}`)

@@ -7,6 +7,7 @@ import type { KeySnapshot } from '@mcpshield/contracts/projects'
 import { buildApp, type AppDeps } from '../src/app.ts'
 import type { CallEndpoint } from '../src/routes.ts'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { openMetrics } from '@mcpshield/runtime/metrics'
 import { auditFeed } from '../src/audit-feed.ts'
 import { rateLimits, type Limiter } from '../src/rate-limit.ts'
 import { callers, type SessionDeps } from '../src/session.ts'
@@ -57,6 +58,7 @@ export async function edge(
     feed: auditFeed(() => () => undefined, silent),
     liveTimes: { recheckMs: 50, heartbeatMs: 50 },
     idleMs: 30_000,
+    metrics: openMetrics(),
     now: () => new Date(),
     checks: {},
     services: {},

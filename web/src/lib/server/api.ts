@@ -54,14 +54,19 @@ export function apiFor(browser: Browser, accessToken: string | undefined): Api {
   }
 }
 
-/** An answer that is passed on as it comes: live events, exports. */
+/** An answer that is passed on as it comes: live events, exports. With a body it is asked for by POST. */
 export function streamFromApi(
   path: string,
   browser: Browser,
   accessToken: string,
   signal: AbortSignal,
+  body?: object,
 ): Promise<Response> {
-  return request(new URL(path, apiUrl()), { headers: headersOf(browser, accessToken), signal })
+  const headers = headersOf(browser, accessToken)
+  const url = new URL(path, apiUrl())
+  if (body === undefined) return request(url, { headers, signal })
+  const json = { ...headers, 'content-type': 'application/json' }
+  return request(url, { method: 'POST', headers: json, body: JSON.stringify(body), signal })
 }
 
 function headersOf({ address, userAgent }: Browser, accessToken: string | undefined): Record<string, string> {

@@ -9,6 +9,7 @@ import KeyRound from '@lucide/svelte/icons/key-round'
 import Plug from '@lucide/svelte/icons/plug'
 import ScrollText from '@lucide/svelte/icons/scroll-text'
 import Server from '@lucide/svelte/icons/server'
+import Sparkles from '@lucide/svelte/icons/sparkles'
 import Settings from '@lucide/svelte/icons/settings'
 import SlidersHorizontal from '@lucide/svelte/icons/sliders-horizontal'
 import UserRound from '@lucide/svelte/icons/user-round'
@@ -22,6 +23,7 @@ export function projectPlaces(projectId: string): Place[] {
     { label: 'Connect', href: at('/connect'), icon: Plug },
     { label: 'Servers', href: at('/servers'), icon: Server },
     { label: 'Policy', href: at('/policy'), icon: ScrollText },
+    { label: 'Assistant', href: at('/assistant'), icon: Sparkles },
     { label: 'Approvals', href: at('/approvals'), icon: Hand },
     { label: 'Keys', href: at('/keys'), icon: KeyRound },
     { label: 'Settings', href: at('/settings'), icon: SlidersHorizontal },

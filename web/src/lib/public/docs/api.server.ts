@@ -102,6 +102,12 @@ const RULES: readonly ApiGroup[] = [
   { id: 'audits', title: 'Audits', about: 'The record: read, follow, export.', belongs: below('/audits') },
   { id: 'usage', title: 'Usage', about: 'Events by month and by day.', belongs: below('/usage') },
   { id: 'billing', title: 'Billing', about: 'Plans, subscription, invoices.', belongs: below('/billing') },
+  {
+    id: 'assistant',
+    title: 'Assistant',
+    about: 'Drafts, analyses and advice, as event streams.',
+    belongs: below('/ai'),
+  },
   { id: 'operator', title: 'Operator', about: 'For who runs the installation.', belongs: below('/admin') },
 ]
 export const API_GROUPS = RULES

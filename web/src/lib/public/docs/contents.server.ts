@@ -121,6 +121,12 @@ export const GROUPS: readonly Group[] = [
         'Command reference',
         'Every option of every command.',
       ),
+      markdown(
+        'assistant',
+        'docs/assistant.md',
+        'The assistant',
+        'What it is told, what is done with a proposal, its events.',
+      ),
       markdown('api', 'docs/site/api.md', 'The REST API', 'Credentials, pages, errors, limits.'),
       ...API_GROUPS.map(({ id, title }): Entry => ({
         path: `api/${id}`,

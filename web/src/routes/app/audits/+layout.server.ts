@@ -20,9 +20,11 @@ export const load: LayoutServerLoad = async ({ locals, url, depends }) => {
       limit: FIRST_ROWS,
       ...(cursor === undefined ? {} : { cursor }),
     })
+    // A list that is opened at a cursor begins there: without scripts it is paged.
     const first: First = {
       rows: listed.items.map(rowOf),
-      next: listed.next_cursor,
+      newer: null,
+      older: listed.next_cursor,
       previous: listed.prev_cursor,
       isNewest: cursor === undefined,
     }
@@ -35,6 +37,6 @@ export const load: LayoutServerLoad = async ({ locals, url, depends }) => {
 
 type First = RowsPage & { previous: string | null; isNewest: boolean }
 
-const nothing = (): First => ({ rows: [], next: null, previous: null, isNewest: true })
+const nothing = (): First => ({ rows: [], newer: null, older: null, previous: null, isNewest: true })
 
 export type { Filters }

@@ -1,5 +1,5 @@
 // What happens now, out of the web server's stream: gathered for a moment, so that a flood draws once.
-import type { AuditRecord } from '@mcpshield/contracts/ingest'
+import { follow } from '#lib/live.ts'
 import { isAmong, type Filters } from './filters.ts'
 import { readRows, rowOf, type AuditRow } from './rows.ts'
 
@@ -23,8 +23,6 @@ const CATCH_UP_AGAIN_MS = 3_000
 
 /** Follows until the returned function is called. */
 export function readLive({ filters, query, onState, onFresh }: Options): () => void {
-  const only = filters.project_id === undefined ? '' : `?project_id=${encodeURIComponent(filters.project_id)}`
-  const source = new EventSource(`/app/live${only}`)
   let rows: AuditRow[] = []
   let changes: Fresh['changes'] = new Map()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -44,35 +42,35 @@ export function readLive({ filters, query, onState, onFresh }: Options): () => v
   // What was recorded since the list was read, or while the connection was gone; once more a little later, when what
   // was on its way into the record is there.
   const catchUp = () =>
-    readRows(query, null).then(
+    readRows(query, undefined).then(
       (page) => {
         rows.push(...page.rows)
         gather()
       },
       () => undefined,
     )
-  source.addEventListener('open', () => {
-    onState('on')
-    void catchUp()
-    clearTimeout(later)
-    later = setTimeout(() => void catchUp(), CATCH_UP_AGAIN_MS)
-  })
-  source.addEventListener('error', () => onState('connecting'))
-  source.addEventListener('decision', ({ data }) => {
-    const record = JSON.parse(data as string) as AuditRecord
-    if (!isAmong(record, filters) || rows.length >= MAX_GATHERED) return
-    rows.push(rowOf(record))
-    gather()
-  })
-  source.addEventListener('outcome', ({ data }) => {
-    const { id, outcome, duration_ms } = JSON.parse(data as string) as AuditRecord
-    changes.set(id, { outcome, duration_ms })
-    gather()
+  const stop = follow(filters.project_id, {
+    onState: (state) => {
+      onState(state === 'open' ? 'on' : 'connecting')
+      if (state !== 'open') return
+      void catchUp()
+      clearTimeout(later)
+      later = setTimeout(() => void catchUp(), CATCH_UP_AGAIN_MS)
+    },
+    onDecision: (record) => {
+      if (!isAmong(record, filters) || rows.length >= MAX_GATHERED) return
+      rows.push(rowOf(record))
+      gather()
+    },
+    onOutcome: ({ id, outcome, duration_ms }) => {
+      changes.set(id, { outcome, duration_ms })
+      gather()
+    },
   })
   return () => {
     isOver = true
     clearTimeout(timer)
     clearTimeout(later)
-    source.close()
+    stop()
   }
 }

@@ -16,4 +16,5 @@ export const ORGANIZATION_TABS: readonly Tab[] = [
   at('Members', 'members'),
   at('Organisation', 'organization'),
   at('Organisation policy', 'policy'),
+  at('SIEM', 'siem'),
 ]

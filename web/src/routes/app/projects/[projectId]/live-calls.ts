@@ -1,40 +1,5 @@
-// Decisions of a project as they are made, from the web server's stream.
+// The newest calls as they are shown: those that are made come in, and what came of them.
 import type { AuditRecord } from '@mcpshield/contracts/ingest'
-
-export type Link = 'connecting' | 'open' | 'closed'
-export type Following = {
-  onDecision: (call: AuditRecord) => void
-  /** What came of a call: it has the id of the decision. */
-  onOutcome?: (outcome: AuditRecord) => void
-  onState: (state: Link) => void
-}
-
-const AGAIN_AFTER_MS = 5_000
-
-/** Follows until the function that it returns is called. A stream that ends is opened anew. */
-export function follow(projectId: string, { onDecision, onOutcome, onState }: Following): () => void {
-  let source: EventSource | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const read = ({ data }: MessageEvent<string>) => JSON.parse(data) as AuditRecord
-  const open = () => {
-    onState('connecting')
-    source = new EventSource(`/app/live?project_id=${encodeURIComponent(projectId)}`)
-    source.addEventListener('open', () => onState('open'))
-    source.addEventListener('decision', (event) => onDecision(read(event)))
-    source.addEventListener('outcome', (event) => onOutcome?.(read(event)))
-    source.addEventListener('error', () => {
-      // A browser tries again by itself, but for an answer that was no stream.
-      const over = source?.readyState === EventSource.CLOSED
-      onState(over ? 'closed' : 'connecting')
-      if (over) timer = setTimeout(open, AGAIN_AFTER_MS)
-    })
-  }
-  open()
-  return () => {
-    clearTimeout(timer)
-    source?.close()
-  }
-}
 
 /** Newest first, each call once, no more than `most`. */
 export function withCall<Call extends { id: string }>(

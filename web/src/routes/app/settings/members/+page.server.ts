@@ -2,8 +2,8 @@ import { redirect } from '@sveltejs/kit'
 import { Role } from '@mcpshield/contracts/caller'
 import { projects } from '@mcpshield/contracts/projects'
 import { hasRight } from '@mcpshield/contracts/rights'
+import { notNamed } from '#lib/server/confirmed.ts'
 import { orRefusal, textsIn } from '#lib/server/refusal.ts'
-import { unconfirmed } from '../confirmed.server.ts'
 import { untilInOrganization } from './until-in-organization.server.ts'
 import type { Actions, PageServerLoad } from './$types'
 
@@ -58,7 +58,7 @@ export const actions: Actions = {
   remove: async ({ request, locals }) => {
     const texts = textsIn(await request.formData())
     return (
-      unconfirmed(texts) ??
+      notNamed(texts) ??
       orRefusal(texts, async () => {
         await locals.api(projects.rpc.removeMember, { user_id: texts['user_id'] ?? '' })
         return { done: 'members', message: 'The member was removed.' }
@@ -69,7 +69,7 @@ export const actions: Actions = {
   leave: async ({ request, locals }) => {
     const texts = textsIn(await request.formData())
     return (
-      unconfirmed(texts) ??
+      notNamed(texts) ??
       orRefusal(texts, async () => {
         await locals.api(projects.rpc.removeMember, { user_id: locals.session!.user.id })
         await untilInOrganization(locals.api)

@@ -1,6 +1,6 @@
 import { projects } from '@mcpshield/contracts/projects'
+import { notNamed } from '#lib/server/confirmed.ts'
 import { orRefusal, textsIn } from '#lib/server/refusal.ts'
-import { unconfirmed } from '../confirmed.server.ts'
 import type { Actions } from './$types'
 
 export const actions: Actions = {
@@ -15,7 +15,7 @@ export const actions: Actions = {
   kill: async ({ request, locals }) => {
     const texts = textsIn(await request.formData())
     const killed = texts['killed'] === 'true'
-    const refused = killed ? unconfirmed(texts) : undefined
+    const refused = killed ? notNamed(texts) : undefined
     return (
       refused ??
       orRefusal(texts, async () => {

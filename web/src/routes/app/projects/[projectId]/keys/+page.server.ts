@@ -1,6 +1,8 @@
 import { projects } from '@mcpshield/contracts/projects'
-import { orRefusal, refuse, textsIn } from '#lib/server/refusal.ts'
-import { endOfDay, labelsIn, stateOf, upstreamsIn } from './key-form.ts'
+import { endOfDay } from '#lib/last-day.ts'
+import { notConfirmed, notNamed } from '#lib/server/confirmed.ts'
+import { orRefusal, textsIn } from '#lib/server/refusal.ts'
+import { labelsIn, stateOf, upstreamsIn } from './key-form.ts'
 import { systemsOf } from './systems.ts'
 import type { Actions, PageServerLoad } from './$types'
 
@@ -40,26 +42,30 @@ export const actions: Actions = {
 
   kill: async ({ locals, params, request }) => {
     const texts = textsIn(await request.formData())
-    return orRefusal(texts, async () => {
-      await locals.api(projects.rpc.updateKey, {
-        project_id: params.projectId,
-        key_id: texts['key_id'] ?? '',
-        killed: texts['killed'] === 'true',
+    return (
+      notConfirmed(texts) ??
+      orRefusal(texts, async () => {
+        await locals.api(projects.rpc.updateKey, {
+          project_id: params.projectId,
+          key_id: texts['key_id'] ?? '',
+          killed: texts['killed'] === 'true',
+        })
+        return { saved: true }
       })
-      return { saved: true }
-    })
+    )
   },
 
   revoke: async ({ locals, params, request }) => {
     const texts = textsIn(await request.formData())
-    if (texts['confirm'] !== texts['key_name'])
-      return refuse(400, { message: `Type ${texts['key_name']} to revoke it.` })
-    return orRefusal({}, async () => {
-      await locals.api(projects.rpc.revokeKey, {
-        project_id: params.projectId,
-        key_id: texts['key_id'] ?? '',
+    return (
+      notNamed(texts) ??
+      orRefusal(texts, async () => {
+        await locals.api(projects.rpc.revokeKey, {
+          project_id: params.projectId,
+          key_id: texts['key_id'] ?? '',
+        })
+        return { revoked: texts['name_to_type'] }
       })
-      return { revoked: texts['key_name'] }
-    })
+    )
   },
 }

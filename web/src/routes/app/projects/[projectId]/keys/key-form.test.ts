@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { endOfDay, labelsIn, stateOf, upstreamsIn } from './key-form.ts'
+import { endOfDay } from '#lib/last-day.ts'
+import { labelsIn, stateOf, upstreamsIn } from './key-form.ts'
 
 test('labels are separated by commas, each once, without what surrounds them', () => {
   expect(labelsIn(' ci, team a ,,ci')).toEqual(['ci', 'team a'])

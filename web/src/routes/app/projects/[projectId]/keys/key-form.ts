@@ -9,11 +9,6 @@ export function labelsIn(text: string | undefined): string[] {
   return [...new Set(labels)]
 }
 
-/** A day of a form, whole: its last second in UTC. Null for none. */
-export function endOfDay(day: string | undefined): string | null {
-  return day ? `${day}T23:59:59.000Z` : null
-}
-
 /** Null is every server; a list may be empty. */
 export function upstreamsIn(form: FormData): string[] | null {
   return form.get('reach') === 'some' ? form.getAll('upstream').map(String) : null

@@ -3,6 +3,13 @@
 import { createContext } from 'svelte'
 
 type InForce = { version: number; policy_yaml: string }
+const keyOf = (projectId: string) => `policy-draft:${projectId}`
+
+/** For the editor to find, as if it had been typed there: made from that version. */
+export function leaveDraft(projectId: string, draft: { text: string; base: number }): void {
+  sessionStorage.setItem(keyOf(projectId), JSON.stringify(draft))
+}
+
 export const [draftHere, setDraftHere] = createContext<Draft>()
 
 export class Draft {
@@ -13,7 +20,7 @@ export class Draft {
   restored = $state(false)
 
   constructor(projectId: string, inForce: () => InForce) {
-    this.#key = `policy-draft:${projectId}`
+    this.#key = keyOf(projectId)
     this.#inForce = inForce
   }
 

@@ -1,7 +1,8 @@
 import { redirect } from '@sveltejs/kit'
 import type { Input } from '@mcpshield/contracts/define'
 import { projects, type TokenIssuer } from '@mcpshield/contracts/projects'
-import { orRefusal, refuse, textsIn } from '#lib/server/refusal.ts'
+import { notConfirmed, notNamed } from '#lib/server/confirmed.ts'
+import { orRefusal, textsIn } from '#lib/server/refusal.ts'
 import { environmentIn, kindsIn } from '../../infrastructure.ts'
 import type { Actions, RequestEvent } from './$types'
 
@@ -19,28 +20,36 @@ export const actions: Actions = {
   },
   kill: async (event) => {
     const texts = textsIn(await event.request.formData())
-    return change(event, texts, { killed: texts['killed'] === 'true' })
+    return notConfirmed(texts) ?? change(event, texts, { killed: texts['killed'] === 'true' })
   },
   mode: async (event) => {
     const texts = textsIn(await event.request.formData())
-    return change(event, texts, { mode: texts['mode'] === 'monitor' ? 'monitor' : 'enforce' })
+    return (
+      notConfirmed(texts) ??
+      change(event, texts, { mode: texts['mode'] === 'monitor' ? 'monitor' : 'enforce' })
+    )
   },
   approvals: async (event) => {
     const texts = textsIn(await event.request.formData())
-    return change(event, texts, { approve_in_client: texts['approve_in_client'] === 'true' })
+    return (
+      notConfirmed(texts) ??
+      change(event, texts, { approve_in_client: texts['approve_in_client'] === 'true' })
+    )
   },
   issuer: async (event) => {
     const texts = textsIn(await event.request.formData())
     return change(event, texts, { token_issuer: issuerIn(texts) })
   },
   delete: async ({ locals, params, request }) => {
-    const { confirm } = textsIn(await request.formData())
-    const project = await locals.api(projects.rpc.getProject, { project_id: params.projectId })
-    if (confirm !== project.name) return refuse(400, { message: `Type ${project.name} to delete it.` })
-    return orRefusal({}, async () => {
-      await locals.api(projects.rpc.deleteProject, { project_id: params.projectId })
-      redirect(303, '/app/projects')
-    })
+    const texts = textsIn(await request.formData())
+    const { name } = await locals.api(projects.rpc.getProject, { project_id: params.projectId })
+    return (
+      notNamed(texts, name) ??
+      orRefusal(texts, async () => {
+        await locals.api(projects.rpc.deleteProject, { project_id: params.projectId })
+        redirect(303, '/app/projects')
+      })
+    )
   },
 }
 

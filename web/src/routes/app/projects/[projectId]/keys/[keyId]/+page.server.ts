@@ -1,8 +1,9 @@
 import { error, redirect } from '@sveltejs/kit'
 import { projects } from '@mcpshield/contracts/projects'
 import type { Api } from '#lib/server/api.ts'
+import { endOfDay } from '#lib/last-day.ts'
 import { orRefusal, textsIn } from '#lib/server/refusal.ts'
-import { endOfDay, labelsIn, upstreamsIn } from '../key-form.ts'
+import { labelsIn, upstreamsIn } from '../key-form.ts'
 import { systemsOf } from '../systems.ts'
 import type { Actions, PageServerLoad } from './$types'
 

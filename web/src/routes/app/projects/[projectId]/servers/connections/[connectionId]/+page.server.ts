@@ -1,6 +1,7 @@
 import { redirect } from '@sveltejs/kit'
 import { projects } from '@mcpshield/contracts/projects'
-import { orRefusal, refuse, textsIn } from '#lib/server/refusal.ts'
+import { notNamed } from '#lib/server/confirmed.ts'
+import { orRefusal, textsIn } from '#lib/server/refusal.ts'
 import { settingsIn } from '../connection-form.ts'
 import type { Actions, PageServerLoad, RequestEvent } from './$types'
 
@@ -35,12 +36,14 @@ export const actions: Actions = {
     })),
 
   delete: async (event) => {
-    const { confirm } = textsIn(await event.request.formData())
+    const texts = textsIn(await event.request.formData())
     const { name } = await event.locals.api(projects.rpc.getConnection, at(event))
-    if (confirm !== name) return refuse(400, { message: `Type ${name} to remove it.` })
-    return orRefusal({}, async () => {
-      await event.locals.api(projects.rpc.deleteConnection, at(event))
-      redirect(303, `/app/projects/${event.params.projectId}/servers`)
-    })
+    return (
+      notNamed(texts, name) ??
+      orRefusal(texts, async () => {
+        await event.locals.api(projects.rpc.deleteConnection, at(event))
+        redirect(303, `/app/projects/${event.params.projectId}/servers`)
+      })
+    )
   },
 }

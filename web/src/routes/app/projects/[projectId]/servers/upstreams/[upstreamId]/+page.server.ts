@@ -1,5 +1,6 @@
 import { redirect } from '@sveltejs/kit'
 import { projects } from '@mcpshield/contracts/projects'
+import { notNamed } from '#lib/server/confirmed.ts'
 import { orRefusal, refuse, textsIn } from '#lib/server/refusal.ts'
 import type { Actions, PageServerLoad, RequestEvent } from './$types'
 
@@ -49,12 +50,14 @@ export const actions: Actions = {
   },
 
   delete: async (event) => {
-    const { confirm } = textsIn(await event.request.formData())
+    const texts = textsIn(await event.request.formData())
     const { slug } = await event.locals.api(projects.rpc.getUpstream, at(event))
-    if (confirm !== slug) return refuse(400, { message: `Type ${slug} to remove it.` })
-    return orRefusal({}, async () => {
-      await event.locals.api(projects.rpc.deleteUpstream, at(event))
-      redirect(303, `/app/projects/${event.params.projectId}/servers`)
-    })
+    return (
+      notNamed(texts, slug) ??
+      orRefusal(texts, async () => {
+        await event.locals.api(projects.rpc.deleteUpstream, at(event))
+        redirect(303, `/app/projects/${event.params.projectId}/servers`)
+      })
+    )
   },
 }

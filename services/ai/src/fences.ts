@@ -1,0 +1,35 @@
+// What the model is given to read besides our own words: of bounded length, without characters that nobody sees, and between
+// marks that it cannot have in itself. This keeps honest text apart; it does not make a model safe. What a proposal would
+// change is told by the engine (policy-changes.ts) for that reason.
+import { randomBytes } from 'node:crypto'
+
+export type Fenced = { mark: string; fence(name: string, text: string, maxUnits: number): string }
+
+/** Fences of one question: its mark is not known before. */
+export function fences(mark = randomBytes(6).toString('hex')): Fenced {
+  return {
+    mark,
+    fence: (name, text, maxUnits) =>
+      `<<<${name} ${mark}\n${plain(text, maxUnits).replaceAll(mark, '')}\n${name} ${mark}>>>`,
+  }
+}
+
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu
+/** Our own marks, and those by which chats of models are told apart. */
+const LOOK_ALIKES = /<{3,}|>{3,}|<\|[^|>]{0,40}\|>|\[\/?INST\]|<\/?(?:system|user|assistant|s)>|`{3,}|#{3,}/gi
+
+/** The text on its lines, without what is not seen and what looks like a mark. */
+export function plain(text: string, maxUnits: number): string {
+  const clean = text
+    .slice(0, maxUnits * 2)
+    .replace(/\r\n?/g, '\n')
+    .replace(UNSEEN, (character) => (character === '\n' ? '\n' : ' '))
+    .replace(LOOK_ALIKES, ' ')
+    .toWellFormed()
+  return clean.length <= maxUnits ? clean : `${clean.slice(0, maxUnits)} …`
+}
+
+/** The same, on one line. */
+export function plainLine(text: string, maxUnits: number): string {
+  return plain(text.replace(/\s+/g, ' '), maxUnits).trim()
+}
