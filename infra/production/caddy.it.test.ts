@@ -20,7 +20,8 @@ const CADDYFILE = join(ROOT, 'Caddyfile')
 const folder = mkdtempSync(join(tmpdir(), 'mcpshield-caddy-'))
 const program = await caddyProgram(process.env)
 const missing = typeof program === 'string' ? undefined : program.missing
-if (missing !== undefined) console.warn(`SKIPPED: the Caddyfile's tests. There is no Caddy here, and ${missing}.`)
+if (missing !== undefined)
+  console.warn(`SKIPPED: the Caddyfile's tests. There is no Caddy here, and ${missing}.`)
 
 const APP = 'https://app.localhost'
 const API = 'https://api.localhost'
@@ -28,7 +29,12 @@ const MCP = 'https://mcp.localhost'
 const SIEM = 'https://siem.localhost'
 
 type Seen = { url: string; method: string; headers: IncomingMessage['headers']; bytes: number }
-type Behind = { server: Server; port: number; seen: Seen[]; answer: (response: ServerResponse, seen: Seen) => void }
+type Behind = {
+  server: Server
+  port: number
+  seen: Seen[]
+  answer: (response: ServerResponse, seen: Seen) => void
+}
 
 let behind: Record<'app' | 'api' | 'mcp' | 'decision' | 'siem', Behind>
 let caddy: Supervised
@@ -51,7 +57,12 @@ async function listen(): Promise<Behind> {
       request.on('data', (chunk: Buffer) => (bytes += chunk.length))
       request.on('error', () => undefined)
       request.on('end', () => {
-        const asked = { url: request.url ?? '', method: request.method ?? '', headers: request.headers, bytes }
+        const asked = {
+          url: request.url ?? '',
+          method: request.method ?? '',
+          headers: request.headers,
+          bytes,
+        }
         seen.push(asked)
         self.answer(response, asked)
       })
@@ -111,7 +122,8 @@ describe.skipIf(missing !== undefined)('the Caddyfile', () => {
     door = { port, plainPort, authority: readFileSync(authority, 'utf8') }
     ask = asking({ host: '127.0.0.1', ...door })
     // Certificates are made after the start.
-    for (const url of [APP, API, MCP, SIEM]) await vi.waitFor(() => ask(`${url}/`), { timeout: 10_000, interval: 100 })
+    for (const url of [APP, API, MCP, SIEM])
+      await vi.waitFor(() => ask(`${url}/`), { timeout: 10_000, interval: 100 })
     for (const each of Object.values(behind)) each.seen.length = 0
   })
   afterAll(async () => {
@@ -162,32 +174,35 @@ describe.skipIf(missing !== undefined)('the Caddyfile', () => {
     await expect(ask('https://other.localhost/')).rejects.toThrow()
   })
 
-  test.for([APP, API, MCP])('%s: what the server did not say is added, and what it said is said once', async (url) => {
-    const name = url.slice('https://'.length).split('.')[0] as 'app'
-    const before = behind[name].answer
-    const wanted = [
-      'strict-transport-security',
-      'x-content-type-options',
-      'x-frame-options',
-      'referrer-policy',
-      'content-security-policy',
-    ]
-    try {
-      const bare = await ask(`${url}/`)
-      for (const each of wanted) expect(bare.headers[each], each).toHaveLength(1)
-      expect(bare.headers['strict-transport-security']).toEqual(['max-age=63072000; includeSubDomains'])
-      behind[name].answer = (response) => {
-        for (const each of wanted) response.setHeader(each, 'of the server')
-        response.setHeader('server', 'Something/1').end()
+  test.for([APP, API, MCP])(
+    '%s: what the server did not say is added, and what it said is said once',
+    async (url) => {
+      const name = url.slice('https://'.length).split('.')[0] as 'app'
+      const before = behind[name].answer
+      const wanted = [
+        'strict-transport-security',
+        'x-content-type-options',
+        'x-frame-options',
+        'referrer-policy',
+        'content-security-policy',
+      ]
+      try {
+        const bare = await ask(`${url}/`)
+        for (const each of wanted) expect(bare.headers[each], each).toHaveLength(1)
+        expect(bare.headers['strict-transport-security']).toEqual(['max-age=63072000; includeSubDomains'])
+        behind[name].answer = (response) => {
+          for (const each of wanted) response.setHeader(each, 'of the server')
+          response.setHeader('server', 'Something/1').end()
+        }
+        const said = await ask(`${url}/`)
+        for (const each of wanted) expect(said.headers[each], each).toEqual(['of the server'])
+        expect(said.headers['server']).toBeUndefined()
+        expect(said.headers['via']).toBeUndefined()
+      } finally {
+        behind[name].answer = before
       }
-      const said = await ask(`${url}/`)
-      for (const each of wanted) expect(said.headers[each], each).toEqual(['of the server'])
-      expect(said.headers['server']).toBeUndefined()
-      expect(said.headers['via']).toBeUndefined()
-    } finally {
-      behind[name].answer = before
-    }
-  })
+    },
+  )
 
   test('what a client says of proxies in front of it is not believed', async () => {
     behind.api.seen.length = 0
@@ -208,16 +223,21 @@ describe.skipIf(missing !== undefined)('the Caddyfile', () => {
     [APP, 5],
     [API, 2],
     [MCP, 2],
-  ] as const)('%s takes bodies up to %i megabytes, and no more reach the server', async ([url, megabytes]) => {
-    const name = url.slice('https://'.length).split('.')[0] as 'app'
-    behind[name].seen.length = 0
-    const bytes = megabytes * 1_000_000
-    expect((await ask(`${url}/`, { method: 'POST', body: 'x'.repeat(bytes - 1_000) })).status).toBe(200)
-    const refused = await ask(`${url}/`, { method: 'POST', body: 'x'.repeat(bytes + 100_000) }).catch(() => undefined)
-    // Refused in words, or the connection is ended while it still sends.
-    expect([undefined, 413, 502]).toContain(refused?.status)
-    expect(behind[name].seen.map((each) => each.bytes)).toEqual([bytes - 1_000 + 2])
-  })
+  ] as const)(
+    '%s takes bodies up to %i megabytes, and no more reach the server',
+    async ([url, megabytes]) => {
+      const name = url.slice('https://'.length).split('.')[0] as 'app'
+      behind[name].seen.length = 0
+      const bytes = megabytes * 1_000_000
+      expect((await ask(`${url}/`, { method: 'POST', body: 'x'.repeat(bytes - 1_000) })).status).toBe(200)
+      const refused = await ask(`${url}/`, { method: 'POST', body: 'x'.repeat(bytes + 100_000) }).catch(
+        () => undefined,
+      )
+      // Refused in words, or the connection is ended while it still sends.
+      expect([undefined, 413, 502]).toContain(refused?.status)
+      expect(behind[name].seen.map((each) => each.bytes)).toEqual([bytes - 1_000 + 2])
+    },
+  )
 
   test('what Caddy itself refuses is a problem with the same headers', async () => {
     const before = behind.mcp.answer
@@ -278,31 +298,34 @@ describe.skipIf(missing !== undefined)('the Caddyfile', () => {
     }
   })
 
-  test.for([API, MCP, APP])('%s: events arrive as they are sent, and whoever leaves is gone behind it, too', async (url) => {
-    const name = url.slice('https://'.length).split('.')[0] as 'app'
-    const before = behind[name].answer
-    const left = Promise.withResolvers<void>()
-    let send: (text: string) => void = () => undefined
-    behind[name].answer = (response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.flushHeaders()
-      send = (text) => void response.write(text)
-      response.once('close', () => left.resolve())
-    }
-    try {
-      const { stream, end } = await openStream(`${url}/events`)
-      expect(stream.headers['content-encoding']).toBeUndefined()
-      for (const text of ['data: one\n\n', 'data: two\n\n']) {
-        const arrives = once(stream, 'data')
-        send(text)
-        expect(String((await arrives)[0])).toBe(text)
+  test.for([API, MCP, APP])(
+    '%s: events arrive as they are sent, and whoever leaves is gone behind it, too',
+    async (url) => {
+      const name = url.slice('https://'.length).split('.')[0] as 'app'
+      const before = behind[name].answer
+      const left = Promise.withResolvers<void>()
+      let send: (text: string) => void = () => undefined
+      behind[name].answer = (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.flushHeaders()
+        send = (text) => void response.write(text)
+        response.once('close', () => left.resolve())
       }
-      end()
-      await left.promise
-    } finally {
-      behind[name].answer = before
-    }
-  })
+      try {
+        const { stream, end } = await openStream(`${url}/events`)
+        expect(stream.headers['content-encoding']).toBeUndefined()
+        for (const text of ['data: one\n\n', 'data: two\n\n']) {
+          const arrives = once(stream, 'data')
+          send(text)
+          expect(String((await arrives)[0])).toBe(text)
+        }
+        end()
+        await left.promise
+      } finally {
+        behind[name].answer = before
+      }
+    },
+  )
 
   test('speaks HTTP/2, and says that it speaks HTTP/3', async () => {
     const session = connectHttp2(`https://127.0.0.1:${door.port}`, {
@@ -327,7 +350,12 @@ describe.skipIf(missing !== undefined)('the Caddyfile', () => {
       upgraded.resolve(request.url)
       socket.destroy()
     })
-    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'sec-websocket-version': '13' }
+    const headers = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      'sec-websocket-version': '13',
+    }
     await ask(`${SIEM}/`, { headers }).catch(() => undefined)
     expect(await upgraded.promise).toBe('/')
   })

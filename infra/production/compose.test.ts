@@ -45,7 +45,10 @@ describe.each(services.filter(([, { image }]) => image.includes('mcpshield/')))(
   })
 
   test('is given no secret but as a file, and those that the table gives it', () => {
-    const secrets = (service.secrets ?? []).map(({ source, target }) => [target, compose.secrets[source]?.file])
+    const secrets = (service.secrets ?? []).map(({ source, target }) => [
+      target,
+      compose.secrets[source]?.file,
+    ])
     const wanted =
       name.startsWith('migrate-') || name === 'verify'
         ? secrets.filter(([target]) => ['DATABASE_URL', 'CLICKHOUSE_URL'].includes(target ?? ''))
@@ -64,7 +67,12 @@ describe.each(services.filter(([, { image }]) => image.includes('mcpshield/')))(
 
   test('can read what it is told', async () => {
     const { schema } = await configOf(name, builderOf(name))
-    const settings = { APP_DOMAIN: 'app.example.com', API_DOMAIN: 'api.example.com', MCP_DOMAIN: 'mcp.example.com', SMTP_FROM_EMAIL: 'noreply@example.com' }
+    const settings = {
+      APP_DOMAIN: 'app.example.com',
+      API_DOMAIN: 'api.example.com',
+      MCP_DOMAIN: 'mcp.example.com',
+      SMTP_FROM_EMAIL: 'noreply@example.com',
+    }
     const literals = Object.entries(service.environment ?? {})
       .filter(([variable]) => !variable.endsWith('_FILE'))
       .map(([variable, value]) => [variable, filled(String(value), settings)] as const)
@@ -110,12 +118,17 @@ describe.each(services)('the container of %s', (name, service) => {
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       expect(compose.services).toHaveProperty(other)
       const isJob = compose.services[other]?.restart === 'no'
-      expect([other, condition]).toEqual([other, isJob ? 'service_completed_successfully' : 'service_healthy'])
+      expect([other, condition]).toEqual([
+        other,
+        isJob ? 'service_completed_successfully' : 'service_healthy',
+      ])
     }
   })
 
   test('is given files of the repository that are there', () => {
-    const files = (service.volumes ?? []).map((each) => each.split(':')[0] ?? '').filter((each) => each.startsWith('./'))
+    const files = (service.volumes ?? [])
+      .map((each) => each.split(':')[0] ?? '')
+      .filter((each) => each.startsWith('./'))
     for (const file of files) expect(existsSync(join(ROOT, file)), file).toBe(true)
   })
 })
@@ -130,19 +143,38 @@ describe('networks', () => {
   test('lead out for Caddy, and for those who connect to what customers name', () => {
     const open = Object.keys(compose.networks).filter((name) => compose.networks[name]?.internal !== true)
     expect(open.sort()).toEqual(['egress', 'public'])
-    const on = (network: string) => services.filter(([, each]) => networksOf(each).includes(network)).map(([name]) => name)
+    const on = (network: string) =>
+      services.filter(([, each]) => networksOf(each).includes(network)).map(([name]) => name)
     expect(on('public')).toEqual(['caddy'])
-    expect(on('egress').sort()).toEqual(['mailer', 'mcp-gateway', 'ollama-pull', 'projects', 'siem', 'verify'])
+    expect(on('egress').sort()).toEqual([
+      'mailer',
+      'mcp-gateway',
+      'ollama-pull',
+      'projects',
+      'siem',
+      'verify',
+    ])
   })
 
   test('of a store are on for who is given its address, and for nobody else', () => {
-    const stores = { postgres: /^DATABASE_/, redis: /^REDIS_/, clickhouse: /^CLICKHOUSE_/, bus: /^NATS_URL$/, ollama: /^OLLAMA_URL$/ }
+    const stores = {
+      postgres: /^DATABASE_/,
+      redis: /^REDIS_/,
+      clickhouse: /^CLICKHOUSE_/,
+      bus: /^NATS_URL$/,
+      ollama: /^OLLAMA_URL$/,
+    }
     for (const [name, service] of services.filter(([, { image }]) => image.includes('mcpshield/'))) {
       const told = Object.keys(service.environment ?? {})
       const wanted = Object.entries(stores).flatMap(([network, variable]) =>
         told.some((each) => variable.test(each)) ? [network] : [],
       )
-      expect([name, networksOf(service).filter((each) => each in stores).sort()]).toEqual([name, wanted.sort()])
+      expect([
+        name,
+        networksOf(service)
+          .filter((each) => each in stores)
+          .sort(),
+      ]).toEqual([name, wanted.sort()])
     }
   })
 })
@@ -150,8 +182,20 @@ describe('networks', () => {
 test('every secret that is declared is made by setup, and used', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mcpshield-compose-'))
   try {
-    const settings = { APP_DOMAIN: 'app.example.com', API_DOMAIN: 'api.example.com', MCP_DOMAIN: 'mcp.example.com', ACME_EMAIL: 'a@example.com', SMTP_FROM_EMAIL: 'b@example.com' }
-    await setUp({ dir: folder, envFile: join(folder, 'env'), settings, smtpUrl: 'smtp://x', kubernetes: false })
+    const settings = {
+      APP_DOMAIN: 'app.example.com',
+      API_DOMAIN: 'api.example.com',
+      MCP_DOMAIN: 'mcp.example.com',
+      ACME_EMAIL: 'a@example.com',
+      SMTP_FROM_EMAIL: 'b@example.com',
+    }
+    await setUp({
+      dir: folder,
+      envFile: join(folder, 'env'),
+      settings,
+      smtpUrl: 'smtp://x',
+      kubernetes: false,
+    })
     const used = new Set(services.flatMap(([, { secrets = [] }]) => secrets.map(({ source }) => source)))
     expect(Object.keys(compose.secrets).sort()).toEqual([...used].sort())
     for (const { file } of Object.values(compose.secrets))
@@ -161,21 +205,38 @@ test('every secret that is declared is made by setup, and used', async () => {
   }
 })
 
-test.each(Object.entries(SECRETS_OF_STORES))('%s is given the files that its configuration reads', (name, files) => {
-  const secrets = (compose.services[name]?.secrets ?? []).map(({ source, target }) => [target, compose.secrets[source]?.file])
-  expect(secrets).toEqual(
-    Object.entries(files).map(([target, file]) => [target, `\${MCPSHIELD_DIR:-./production}/secrets/${file}`]),
-  )
-})
+test.each(Object.entries(SECRETS_OF_STORES))(
+  '%s is given the files that its configuration reads',
+  (name, files) => {
+    const secrets = (compose.services[name]?.secrets ?? []).map(({ source, target }) => [
+      target,
+      compose.secrets[source]?.file,
+    ])
+    expect(secrets).toEqual(
+      Object.entries(files).map(([target, file]) => [
+        target,
+        `\${MCPSHIELD_DIR:-./production}/secrets/${file}`,
+      ]),
+    )
+  },
+)
 
 describe('the file for one’s own machine', () => {
   test('adds the mail catcher, which production does not have, and weakens nothing', () => {
     const dev = readCompose('docker-compose.dev.yml')
     expect(Object.keys(dev.services)).toEqual(['mail', 'mailer', 'web', 'caddy'])
     expect(compose.services).not.toHaveProperty('mail')
-    expect(dev.services['mail']).toMatchObject({ read_only: true, cap_drop: ['ALL'], ports: ['127.0.0.1:8025:8025'] })
+    expect(dev.services['mail']).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      ports: ['127.0.0.1:8025:8025'],
+    })
     for (const name of ['mailer', 'web', 'caddy'])
-      expect(Object.keys(dev.services[name]!).filter((key) => !['environment', 'networks', 'depends_on'].includes(key))).toEqual([])
+      expect(
+        Object.keys(dev.services[name]!).filter(
+          (key) => !['environment', 'networks', 'depends_on'].includes(key),
+        ),
+      ).toEqual([])
   })
 })
 
@@ -192,12 +253,15 @@ describe.each(['service.Dockerfile', 'web.Dockerfile'])('%s', (file) => {
     expect(last.filter((line) => line.startsWith('RUN '))).toEqual([])
     expect(last).toContain('USER 10001:10001')
     expect(last.some((line) => line.startsWith('HEALTHCHECK ') && line.includes('health.js'))).toBe(true)
-    expect(last.filter((line) => line.startsWith('COPY ')).every((line) => line.includes('--from='))).toBe(true)
+    expect(last.filter((line) => line.startsWith('COPY ')).every((line) => line.includes('--from='))).toBe(
+      true,
+    )
   })
 
   test('takes nothing from the network but by npm’s lock, and runs no script of a package', () => {
     expect(instructions.filter((line) => line.startsWith('ADD '))).toEqual([])
-    for (const line of instructions.filter((each) => each.includes('npm ci'))) expect(line).toContain('--ignore-scripts')
+    for (const line of instructions.filter((each) => each.includes('npm ci')))
+      expect(line).toContain('--ignore-scripts')
     expect(text).not.toMatch(/npm (install|i) |curl|wget|apt-get/)
   })
 

@@ -3,7 +3,16 @@
 //
 //   node infra/production/image-rehearsal.ts services/auth services/mcp-gateway infra web
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, matchesGlob, relative } from 'node:path'
 import { ROOT } from './compose-file.ts'
@@ -65,7 +74,11 @@ export function rehearseImage(folder: string, tell: (line: string) => void): str
   }
 }
 
-function runStage({ name, instructions }: Stage, place: string, tell: (line: string) => void): string | undefined {
+function runStage(
+  { name, instructions }: Stage,
+  place: string,
+  tell: (line: string) => void,
+): string | undefined {
   const app = join(place, name, 'app')
   mkdirSync(app, { recursive: true })
   copyContext(app)
@@ -114,7 +127,8 @@ function copyInto({ instructions }: Stage, place: string): void {
 }
 
 function startProblems(app: string, folder: string, final: Stage): string[] {
-  const command = /^CMD \["(.*)"\]$/.exec(final.instructions.find((line) => line.startsWith('CMD ')) ?? '')?.[1] ?? ''
+  const command =
+    /^CMD \["(.*)"\]$/.exec(final.instructions.find((line) => line.startsWith('CMD ')) ?? '')?.[1] ?? ''
   const as = process.getuid?.() === 0 ? { uid: STRANGER, gid: STRANGER } : {}
   const start = (args: string[]) =>
     spawnSync(process.execPath, args, { cwd: join(app, folder), encoding: 'utf8', env: {}, ...as })

@@ -42,7 +42,9 @@ test('verify_setup finds nothing wrong: doors, headers, parts, a call allowed, o
 
 test('every service says that it is well to its container', async () => {
   const { services } = readCompose()
-  const names = Object.keys(services).filter((name) => services[name]?.build !== undefined && name !== 'prepare')
+  const names = Object.keys(services).filter(
+    (name) => services[name]?.build !== undefined && name !== 'prepare',
+  )
   expect(names.length).toBeGreaterThan(10)
   const codes = await Promise.all(names.map(async (name) => [name, await running.health(name)]))
   expect(codes).toEqual(names.map((name) => [name, 0]))

@@ -220,7 +220,9 @@ const folderOf = ({ build }: ComposeService) =>
 
 /** Of an image that another service's build makes, the folder of that. */
 function folderOfImage({ compose }: Place, image: string): string {
-  const builder = Object.values(compose.services).find((each) => each.image === image && each.build !== undefined)
+  const builder = Object.values(compose.services).find(
+    (each) => each.image === image && each.build !== undefined,
+  )
   const folder = builder && folderOf(builder)
   if (folder === undefined) throw new SetupError(`Nothing builds ${image}.`)
   return folder
@@ -252,7 +254,8 @@ async function runJob(place: Place, name: string): Promise<void> {
 async function exitCode(args: string[], env: Record<string, string>, cwd = ROOT): Promise<number> {
   const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const late = setTimeout(() => child.kill('SIGKILL'), JOB_WITHIN_MS)
   const [code] = (await once(child, 'exit')) as [number | null]
   clearTimeout(late)
@@ -297,7 +300,12 @@ function startService(place: Place, name: string): Promise<Supervised> {
 async function startCaddy(place: Place, command: string, stack: AsyncDisposableStack): Promise<ConnectTo> {
   const { ports, http, dataDir } = place
   const home = join(dataDir.path, 'caddy')
-  const options = ['local_certs', 'skip_install_trust', `http_port ${ports.http}`, `https_port ${ports.https}`]
+  const options = [
+    'local_certs',
+    'skip_install_trust',
+    `http_port ${ports.http}`,
+    `https_port ${ports.https}`,
+  ]
   const env = {
     ...place.settings,
     HOME: home,

@@ -52,7 +52,9 @@ export async function restoreLocal(
 ): Promise<Manifest> {
   const manifest = await checkBackup(folder)
   if (existsSync(join(dataFolder, 'secrets')))
-    throw new SetupError(`${dataFolder} holds an installation already. Name a folder that does not exist yet.`)
+    throw new SetupError(
+      `${dataFolder} holds an installation already. Name a folder that does not exist yet.`,
+    )
   if (!manifest.has_secrets)
     throw new SetupError('The backup has no secrets: what is sealed in it could not be opened.')
   openDataDir(dataFolder)[Symbol.dispose]()

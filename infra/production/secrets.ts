@@ -69,7 +69,10 @@ async function makeBus(folder: SecretFolder, owner: Owner | undefined): Promise<
   if (isIssued && ['nats-config', ...credentialFiles()].every((name) => folder.has(name))) return
   const { accounts } = await busAccounts(dirname(folder.path))
   if (owner !== undefined) giveAway(join(folder.path, 'nats'), owner)
-  folder.put('nats-config', serverConfig(natsConfig(accounts, { host: '0.0.0.0', port: 4222, storeDir: '/data' })))
+  folder.put(
+    'nats-config',
+    serverConfig(natsConfig(accounts, { host: '0.0.0.0', port: 4222, storeDir: '/data' })),
+  )
   folder.put('nats/issued-for', issuedFor)
 }
 
@@ -81,7 +84,9 @@ websocket { listen: "0.0.0.0:9222", no_tls: true }
 `
 
 function credentialFiles(): string[] {
-  return Object.values(SECRETS_OF).flatMap((secrets) => Object.values(secrets).filter((name) => name.startsWith('nats/')))
+  return Object.values(SECRETS_OF).flatMap((secrets) =>
+    Object.values(secrets).filter((name) => name.startsWith('nats/')),
+  )
 }
 
 function permissionsDigest(): string {

@@ -12,7 +12,9 @@ export type Variables = { schema: z.ZodObject; known: string[]; required: string
 const EVERYWHERE = ['LOG_LEVEL', 'TZ', ...Object.keys(OperatorConfig.shape)]
 
 /** Names that are never given by value. */
-export const SECRET_VARIABLES = [...new Set(Object.values(SECRETS_OF).flatMap((secrets) => Object.keys(secrets)))]
+export const SECRET_VARIABLES = [
+  ...new Set(Object.values(SECRETS_OF).flatMap((secrets) => Object.keys(secrets))),
+]
 
 /** `service`: whose code it is that a job runs. */
 export async function configOf(name: string, service: string): Promise<Variables> {

@@ -28,7 +28,8 @@ export function settingsProblems(settings: Partial<Settings>): string[] {
   const named = domains.map((name) => settings[name])
   if (new Set(named).size < named.length) problems.push('The three domains have to differ.')
   for (const name of ['ACME_EMAIL', 'SMTP_FROM_EMAIL'] as const)
-    if (!EMAIL.test(settings[name] ?? '')) problems.push(`${name}: "${settings[name] ?? ''}" is not an address of e-mail`)
+    if (!EMAIL.test(settings[name] ?? ''))
+      problems.push(`${name}: "${settings[name] ?? ''}" is not an address of e-mail`)
   return problems
 }
 
@@ -48,8 +49,12 @@ export function keepSettings(file: string, settings: Partial<Settings>): string[
   const missing = Object.entries(settings).filter(([name]) => known[name] === undefined)
   if (missing.length === 0) return []
   for (const [name, value] of missing)
-    if (/[\n"'$\\]/.test(value)) throw new SetupError(`${name} has a sign in it that cannot be written to ${file}.`)
-  const head = there === '' ? '# Of MCPShield, for Compose. Secrets are files in the folder secrets/, not here.\n' : there
+    if (/[\n"'$\\]/.test(value))
+      throw new SetupError(`${name} has a sign in it that cannot be written to ${file}.`)
+  const head =
+    there === ''
+      ? '# Of MCPShield, for Compose. Secrets are files in the folder secrets/, not here.\n'
+      : there
   const text = `${head.replace(/\n*$/, '\n')}${missing.map(([name, value]) => `${name}=${value}\n`).join('')}`
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)

@@ -1,6 +1,16 @@
 // setup_production.sh as an operator runs it, on a machine without Docker, and with one that stands in for it.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
@@ -37,11 +47,26 @@ function run(args: string[], path = process.env.PATH): { code: number | null; ou
   return { code: status, out: stdout, err: stderr }
 }
 
-const whole = () => ['--domain', 'example.com', '--acme-email', 'ops@example.com', '--smtp-url-file', smtp, '--no-docker-check']
+const whole = () => [
+  '--domain',
+  'example.com',
+  '--acme-email',
+  'ops@example.com',
+  '--smtp-url-file',
+  smtp,
+  '--no-docker-check',
+]
 
 function filesIn(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return Object.fromEntries(files.map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), 'utf8')]))
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
+  return Object.fromEntries(
+    files.map((entry) => [
+      join(entry.parentPath, entry.name),
+      readFileSync(join(entry.parentPath, entry.name), 'utf8'),
+    ]),
+  )
 }
 
 describe('setting up', () => {
@@ -50,7 +75,8 @@ describe('setting up', () => {
     expect([code, err]).toEqual([0, ''])
     const files = filesIn(join(dir, 'secrets'))
     expect(Object.keys(files).length).toBeGreaterThan(40)
-    for (const file of [...Object.keys(files), settings]) expect([file, statSync(file).mode & 0o777]).toEqual([file, 0o600])
+    for (const file of [...Object.keys(files), settings])
+      expect([file, statSync(file).mode & 0o777]).toEqual([file, 0o600])
     for (const folder of ['', 'secrets', 'data', 'data/postgres', 'backups'])
       expect([folder, statSync(join(dir, folder)).mode & 0o777]).toEqual([folder, 0o700])
     for (const content of Object.values(files)) expect(out).not.toContain(content.trim())
@@ -61,7 +87,8 @@ describe('setting up', () => {
       SMTP_FROM_EMAIL: 'noreply@example.com',
     })
     // No secret is among the settings.
-    for (const content of Object.values(files)) expect(readFileSync(settings, 'utf8')).not.toContain(content.trim())
+    for (const content of Object.values(files))
+      expect(readFileSync(settings, 'utf8')).not.toContain(content.trim())
   })
 
   test('again changes nothing, and needs to be told nothing', () => {
@@ -102,12 +129,22 @@ describe('setting up', () => {
     settings = join(other, 'env')
     run(whole())
     const second = new Set(Object.values(filesIn(join(dir, 'secrets'))))
-    const same = Object.entries(first).filter(([name, content]) => second.has(content) && !/smtp-url|issued-for/.test(name))
+    const same = Object.entries(first).filter(
+      ([name, content]) => second.has(content) && !/smtp-url|issued-for/.test(name),
+    )
     expect(same).toEqual([])
   })
 
   test('is refused, all reasons at once, where domains or addresses are none', () => {
-    const { code, err } = run(['--domain', 'not a domain', '--acme-email', 'nobody', '--smtp-url-file', smtp, '--no-docker-check'])
+    const { code, err } = run([
+      '--domain',
+      'not a domain',
+      '--acme-email',
+      'nobody',
+      '--smtp-url-file',
+      smtp,
+      '--no-docker-check',
+    ])
     expect(code).toBe(1)
     for (const name of ['APP_DOMAIN', 'API_DOMAIN', 'MCP_DOMAIN', 'ACME_EMAIL']) expect(err).toContain(name)
     expect(existsSync(settings)).toBe(false)
@@ -136,7 +173,10 @@ describe('looking', () => {
 
   test('says what to install where there is no Docker, and changes nothing', () => {
     const path = pathWithout('docker')
-    const { code, err } = run(['--domain', 'example.com', '--acme-email', 'a@example.com', '--smtp-url-file', smtp], path)
+    const { code, err } = run(
+      ['--domain', 'example.com', '--acme-email', 'a@example.com', '--smtp-url-file', smtp],
+      path,
+    )
     expect(code).toBe(1)
     expect(err).toMatch(/missing {2}Docker: install/)
     expect(err).toContain('--no-docker-check')
@@ -144,7 +184,9 @@ describe('looking', () => {
   })
 
   test('says that a Compose of before is too old', () => {
-    const path = pathWithDocker('case "$1 $2" in "version --format") echo 29.1 ;; "compose version") echo 1.29.2 ;; esac')
+    const path = pathWithDocker(
+      'case "$1 $2" in "version --format") echo 29.1 ;; "compose version") echo 1.29.2 ;; esac',
+    )
     const { err } = run(['--check'], path)
     expect(err).toContain('Docker Compose 1.29.2 is too old')
   })
@@ -172,7 +214,10 @@ describe('looking', () => {
 
 /** The machine's programs but one. */
 function pathWithout(program: string): string {
-  return (process.env.PATH ?? '').split(':').filter((folder) => !existsSync(join(folder, program))).join(':')
+  return (process.env.PATH ?? '')
+    .split(':')
+    .filter((folder) => !existsSync(join(folder, program)))
+    .join(':')
 }
 
 function pathWithDocker(script: string): string {
@@ -210,7 +255,8 @@ describe('secrets', () => {
     const folder = openSecretFolder(join(dir, 'secrets'))
     await makeSecrets(folder)
     const seeds = folder.read('nats/seeds.json')
-    const issuer = () => decode(/-----BEGIN NATS USER JWT-----\n(\S+)/.exec(folder.read('nats/auth.creds')!)![1]!).iss
+    const issuer = () =>
+      decode(/-----BEGIN NATS USER JWT-----\n(\S+)/.exec(folder.read('nats/auth.creds')!)![1]!).iss
     const [before, creds] = [issuer(), folder.read('nats/auth.creds')]
     folder.put('nats/issued-for', 'an older flow')
     await makeSecrets(openSecretFolder(join(dir, 'secrets')))
@@ -221,20 +267,35 @@ describe('secrets', () => {
 
 describe('settings', () => {
   test('are read as Compose reads them', () => {
-    expect(parseSettings('# a comment\nA=1\n B=two words \nC="three"\nD=\'4\'\nnot one\n')).toEqual({ A: '1', B: 'two words', C: 'three', D: '4' })
+    expect(parseSettings('# a comment\nA=1\n B=two words \nC="three"\nD=\'4\'\nnot one\n')).toEqual({
+      A: '1',
+      B: 'two words',
+      C: 'three',
+      D: '4',
+    })
   })
 
   test('are added to what is there, whose lines stay as they are', () => {
     mkdirSync(dir, { recursive: true })
     const file = join(dir, 'env')
     writeFileSync(file, '# mine\nAPP_DOMAIN=mine.example.com # so')
-    expect(keepSettings(file, { APP_DOMAIN: 'x.example.com', API_DOMAIN: 'api.example.com' })).toEqual(['API_DOMAIN'])
-    expect(readFileSync(file, 'utf8')).toBe('# mine\nAPP_DOMAIN=mine.example.com # so\nAPI_DOMAIN=api.example.com\n')
+    expect(keepSettings(file, { APP_DOMAIN: 'x.example.com', API_DOMAIN: 'api.example.com' })).toEqual([
+      'API_DOMAIN',
+    ])
+    expect(readFileSync(file, 'utf8')).toBe(
+      '# mine\nAPP_DOMAIN=mine.example.com # so\nAPI_DOMAIN=api.example.com\n',
+    )
     expect(() => keepSettings(file, { MCP_DOMAIN: 'a\nEVIL=1' })).toThrow(/cannot be written/)
   })
 
   test('of one name for two things are refused', () => {
-    const same = { APP_DOMAIN: 'a.example.com', API_DOMAIN: 'a.example.com', MCP_DOMAIN: 'b.example.com', ACME_EMAIL: 'a@b.c', SMTP_FROM_EMAIL: 'a@b.c' }
+    const same = {
+      APP_DOMAIN: 'a.example.com',
+      API_DOMAIN: 'a.example.com',
+      MCP_DOMAIN: 'b.example.com',
+      ACME_EMAIL: 'a@b.c',
+      SMTP_FROM_EMAIL: 'a@b.c',
+    }
     expect(settingsProblems(same)).toEqual(['The three domains have to differ.'])
   })
 })

@@ -36,7 +36,13 @@ export type SetupOptions = {
 }
 
 /** Returns what was made, in words. */
-export async function setUp({ dir, envFile, settings, smtpUrl, kubernetes }: SetupOptions): Promise<string[]> {
+export async function setUp({
+  dir,
+  envFile,
+  settings,
+  smtpUrl,
+  kubernetes,
+}: SetupOptions): Promise<string[]> {
   const path = resolve(dir)
   const owner = process.getuid?.() === 0 ? CONTAINER_OWNER : undefined
   const { uid, gid } = owner ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
@@ -83,8 +89,10 @@ function readSettings(file: string): Record<string, string> {
 function domainsOf(values: Record<string, string | boolean | undefined>): Partial<Settings> {
   const { domain } = values
   const one = (name: 'app' | 'api' | 'mcp') =>
-    (values[`${name}-domain`] as string | undefined) ?? (domain === undefined ? undefined : `${name}.${domain}`)
-  const from = (values['smtp-from'] as string | undefined) ?? (domain === undefined ? undefined : `noreply@${domain}`)
+    (values[`${name}-domain`] as string | undefined) ??
+    (domain === undefined ? undefined : `${name}.${domain}`)
+  const from =
+    (values['smtp-from'] as string | undefined) ?? (domain === undefined ? undefined : `noreply@${domain}`)
   const all = {
     APP_DOMAIN: one('app'),
     API_DOMAIN: one('api'),

@@ -6,7 +6,8 @@ import { ROOT } from './compose-file.ts'
 import { shellcheckProgram } from './test-programs.ts'
 
 const program = await shellcheckProgram(process.env)
-if (typeof program !== 'string') console.warn(`SKIPPED: shellcheck. There is none here, and ${program.missing}.`)
+if (typeof program !== 'string')
+  console.warn(`SKIPPED: shellcheck. There is none here, and ${program.missing}.`)
 
 test.skipIf(typeof program !== 'string').for(['setup_production.sh', 'verify_setup.sh', '.ci/run'])(
   '%s has nothing that shellcheck warns of',

@@ -104,7 +104,9 @@ async function main(): Promise<number> {
     return 0
   }
   const target = values['connect-to']?.split(':')
-  const ask = asking(target && { host: target[0] ?? '', port: Number(target[1] ?? 443), plainPort: Number(target[2] ?? 80) })
+  const ask = asking(
+    target && { host: target[0] ?? '', port: Number(target[1] ?? 443), plainPort: Number(target[2] ?? 80) },
+  )
   const urls = urlsOf(values)
   const found = findings((line) => console.log(line))
   await verify({ urls, ask, session: sessionOf(urls.api, ask, values) }, found)

@@ -31,7 +31,11 @@ beforeAll(async () => {
   clients = ports.slice(0, 3)
   const routes = ports.slice(3, 6)
   const programsDir = join(ROOT, 'node_modules/.cache/mcpshield')
-  const program = await findServer('nats-server', { programsDir, env: process.env, progress: () => undefined })
+  const program = await findServer('nats-server', {
+    programsDir,
+    env: process.env,
+    progress: () => undefined,
+  })
   const started = [0, 1, 2].map((index) =>
     supervise({
       name: `nats-${index}`,
@@ -66,7 +70,10 @@ function writeConfig(index: number, at: { routes: number[]; monitor: number; soc
   const member = readFileSync(join(import.meta.dirname, 'nats-cluster.conf'), 'utf8')
     .replace('0.0.0.0:8222', `127.0.0.1:${at.monitor}`)
     .replace('0.0.0.0:6222', `127.0.0.1:${at.routes[index]}`)
-    .replace(/nats-(\d)\.nats-members:6222/g, (_whole, each: string) => `127.0.0.1:${at.routes[Number(each)]}`)
+    .replace(
+      /nats-(\d)\.nats-members:6222/g,
+      (_whole, each: string) => `127.0.0.1:${at.routes[Number(each)]}`,
+    )
   writeFileSync(join(place, 'nats.conf'), member)
   return join(place, 'nats.conf')
 }

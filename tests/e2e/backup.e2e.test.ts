@@ -34,18 +34,24 @@ const opened: (() => unknown)[] = []
 
 async function see(api: Product['demo']['api'], project: string): Promise<Seen> {
   const at = `/projects/${project}`
-  const { items } = await api.get<{ items: Record<string, unknown>[] }>(`/audits?project_id=${project}&limit=100`)
+  const { items } = await api.get<{ items: Record<string, unknown>[] }>(
+    `/audits?project_id=${project}&limit=100`,
+  )
   return {
     policy: await api.get(`${at}/policy`),
-    keys: (await api.get<{ items: Record<string, unknown>[] }>(`${at}/keys`)).items.map(({ id, name, revoked_at }) => ({
-      id,
-      name,
-      revoked_at,
-    })),
-    approvals: (await api.get<{ items: Record<string, unknown>[] }>(`${at}/approvals`)).items.map(({ id, status }) => ({
-      id,
-      status,
-    })),
+    keys: (await api.get<{ items: Record<string, unknown>[] }>(`${at}/keys`)).items.map(
+      ({ id, name, revoked_at }) => ({
+        id,
+        name,
+        revoked_at,
+      }),
+    ),
+    approvals: (await api.get<{ items: Record<string, unknown>[] }>(`${at}/approvals`)).items.map(
+      ({ id, status }) => ({
+        id,
+        status,
+      }),
+    ),
     audits: items,
   }
 }
@@ -60,14 +66,21 @@ async function connect(mcp: string, key: string): Promise<Client> {
 beforeAll(async () => {
   await using product = await startProduct(PORT)
   const { demo, at, stack } = product
-  const { api_key: revoked, id } = await demo.api.send<{ api_key: string; id: string }>('POST', `${at}/keys`, {
-    name: 'to be revoked',
-  })
+  const { api_key: revoked, id } = await demo.api.send<{ api_key: string; id: string }>(
+    'POST',
+    `${at}/keys`,
+    {
+      name: 'to be revoked',
+    },
+  )
   await demo.api.send('DELETE', `${at}/keys/${id}`)
   await product.setPolicy(ASKS)
   const client = await product.client()
   await vi.waitFor(async () => {
-    const { isError } = await client.callTool({ name: 'postgres__query', arguments: { sql: 'select id from orders' } })
+    const { isError } = await client.callTool({
+      name: 'postgres__query',
+      arguments: { sql: 'select id from orders' },
+    })
     expect(isError ?? false).toBe(false)
   }, SOON)
   await client.callTool({ name: 'postgres__query', arguments: { sql: 'select * from hr.salaries' } })

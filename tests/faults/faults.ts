@@ -3,8 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoad } from './load.ts'
 import { migrateUnderKills } from './migrations.ts'
-import { boundAuditStream, boundClickhouse, boundFiles, boundRedis, whyNoFileLimits } from './stores.ts'
-import { SLOW_CALLS, until, type FaultWorld } from './world.ts'
+import {
+  boundAuditStream,
+  boundClickhouse,
+  boundFiles,
+  boundRedis,
+  requireFullAuditStream,
+  requireFullClickhouse,
+  requireFullRedis,
+  whyNoFileLimits,
+} from './stores.ts'
+import { POLICY, SLOW_CALLS, until, type FaultWorld } from './world.ts'
 
 export type Settings = {
   /** How long NATS is cut off. */
@@ -56,7 +65,7 @@ export const FAULTS: readonly Fault[] = [
     async inflict(world, { faultSeconds }) {
       await boundAuditStream(world, 4_096)
       await sleep(faultSeconds * 1_000)
-      await boundAuditStream(world, Infinity)
+      await requireFullAuditStream(world).finally(() => boundAuditStream(world, Infinity))
     },
   },
   {
@@ -65,14 +74,14 @@ export const FAULTS: readonly Fault[] = [
     async inflict(world, { faultSeconds }) {
       await boundRedis(world, 1)
       await sleep(faultSeconds * 1_000)
-      await boundRedis(world, 0)
+      await requireFullRedis(world).finally(() => boundRedis(world, 0))
     },
   },
   {
     name: 'postgres-full',
     what: 'PostgreSQL’s files may not grow',
     missing: whyNoFileLimits,
-    inflict: (world, { faultSeconds }) => filesBounded(world, 'postgres', faultSeconds),
+    inflict: postgresFull,
   },
   {
     name: 'clickhouse-full',
@@ -80,7 +89,7 @@ export const FAULTS: readonly Fault[] = [
     async inflict(world, { faultSeconds }) {
       await boundClickhouse(world, true)
       await sleep(faultSeconds * 1_000)
-      await boundClickhouse(world, false)
+      await requireFullClickhouse(world).finally(() => boundClickhouse(world, false))
     },
   },
   {
@@ -146,16 +155,31 @@ async function stopped(world: FaultWorld, store: string, seconds: number): Promi
   }
 }
 
-/** A store that ends of it, and is started again, is bounded again. */
-async function filesBounded(world: FaultWorld, store: string, seconds: number): Promise<void> {
-  const endMs = performance.now() + seconds * 1_000
+/** Somebody saves policies meanwhile: that must fail, and what did not fail must be there afterwards. */
+async function postgresFull(world: FaultWorld, { faultSeconds }: Settings): Promise<void> {
+  const { product } = world
+  const save = (note: string) => product.setPolicy(`${POLICY}# ${note}\n`)
+  let [saved, refused] = [await save('before'), 0]
+  const endMs = performance.now() + faultSeconds * 1_000
   while (performance.now() < endMs) {
-    const pid = world.product.stack.pids()[store]
-    if (pid !== undefined) boundFiles(pid, 1)
+    boundPostgres(world, 1)
+    await save('meanwhile').then(
+      (version) => (saved = version),
+      () => refused++,
+    )
     await sleep(100)
   }
-  const pid = world.product.stack.pids()[store]
-  if (pid !== undefined) boundFiles(pid, Infinity)
+  boundPostgres(world, Infinity)
+  if (refused === 0) throw new Error('PostgreSQL is not full')
+  if (!(await until(world.isHealthy, BACK_WITHIN_MS))) throw new Error('PostgreSQL did not come back')
+  const { version } = await product.demo.api.get<{ version: number }>(`${product.at}/policy`)
+  if (version < saved) throw new Error(`version ${saved} of a policy was saved, and ${version} is there`)
+}
+
+/** One that ended of it, and was started again, is bounded again. */
+function boundPostgres({ product: { stack } }: FaultWorld, maxBytes: number): void {
+  const pid = stack.pids()['postgres']
+  if (pid !== undefined) boundFiles(pid, maxBytes)
 }
 
 const SLOW_CLIENTS = 50

@@ -12,13 +12,26 @@ import type { FaultWorld } from './world.ts'
 
 /** The stream of records has room for so much more, beyond what it holds. Undone when it has room again. */
 export async function boundAuditStream({ product: { stack } }: FaultWorld, roomBytes: number): Promise<void> {
+  await using bus = await asProvisioner(stack)
+  const info = await api<StreamInfo>(bus, 'STREAM.INFO.AUDIT', {})
+  const max_bytes = roomBytes === Infinity ? streams.AUDIT.maxBytes : info.state.bytes + roomBytes
+  await api(bus, 'STREAM.UPDATE.AUDIT', { ...info.config, max_bytes })
+}
+
+/** Throws when the stream of records has more room left than a record or two need. */
+export async function requireFullAuditStream({ product: { stack } }: FaultWorld): Promise<void> {
+  await using bus = await asProvisioner(stack)
+  const { config, state } = await api<StreamInfo>(bus, 'STREAM.INFO.AUDIT', {})
+  if (config.max_bytes - state.bytes > 2_048) throw new Error('the stream of records is not full')
+}
+
+type StreamInfo = { config: { max_bytes: number }; state: { bytes: number } }
+
+async function asProvisioner(stack: FaultWorld['product']['stack']): Promise<Connected> {
   const creds = readFileSync(stack.credsFile('provision'), 'utf8')
   const at = { url: stack.backing.natsUrl, creds, name: 'provision', log: silent }
   // Its credentials alone say what it may do.
-  await using bus = await connectBus(at, flow.operator)
-  const info = await api<{ config: object; state: { bytes: number } }>(bus, 'STREAM.INFO.AUDIT', {})
-  const max_bytes = roomBytes === Infinity ? streams.AUDIT.maxBytes : info.state.bytes + roomBytes
-  await api(bus, 'STREAM.UPDATE.AUDIT', { ...info.config, max_bytes })
+  return connectBus(at, flow.operator)
 }
 
 type Connected = Awaited<ReturnType<typeof connectBus<typeof flow.operator>>>
@@ -38,11 +51,29 @@ export async function boundRedis({ product: { stack } }: FaultWorld, maxBytes: n
   if (!/\+OK\r\n\+OK/.test(answer)) throw new Error(`Redis answered ${answer.trim()}`)
 }
 
+/** Throws when Redis takes something in all the same. */
+export async function requireFullRedis({ product: { stack } }: FaultWorld): Promise<void> {
+  const { port, password } = new URL(stack.backing.redisUrl)
+  const commands = `AUTH ${decodeURIComponent(password)}\r\nSET faults:probe 1 PX 1\r\n`
+  const answer = await ask(Number(port), commands, (text) => /\+OK\r\n(\+OK|-)/.test(text))
+  if (!answer.includes('-OOM')) throw new Error('Redis is not full')
+}
+
 /** As with a full disk: inserts are refused because there is too little room. */
 export async function boundClickhouse({ product: { stack } }: FaultWorld, isFull: boolean): Promise<void> {
   const change = isFull ? `MODIFY SETTING ${ROOM} = ${2 ** 60}` : `RESET SETTING ${ROOM}`
   for (const table of ['audit_records', 'audit_results', 'usage_events'])
     await askClickhouse(stack.backing.clickhouseUrl, `ALTER TABLE mcpshield.${table} ${change}`)
+}
+
+/** Throws when ClickHouse takes something in all the same. */
+export async function requireFullClickhouse({ product: { stack } }: FaultWorld): Promise<void> {
+  const insert = 'INSERT INTO mcpshield.usage_events SELECT * FROM mcpshield.usage_events LIMIT 1'
+  const refused = await askClickhouse(stack.backing.clickhouseUrl, insert).then(
+    () => false,
+    () => true,
+  )
+  if (!refused) throw new Error('ClickHouse is not full')
 }
 
 const ROOM = 'min_free_disk_bytes_to_perform_insert'

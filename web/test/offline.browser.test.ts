@@ -104,7 +104,7 @@ describe('without a server', () => {
     await expect(page.getByText('The server cannot be reached. What is shown is as of before')).toBeVisible()
     await expect(page.getByLabel('First name')).toHaveValue('Olga')
     await page.unroute('**/*')
-    await expect(page.getByText('You are back.')).toBeVisible()
+    await expect(page.getByText('You are back.', { exact: true })).toBeVisible()
     await page.getByRole('button', { name: /^Save/ }).first().click()
     await expect(page.getByText('Saved.').first()).toBeVisible()
   })

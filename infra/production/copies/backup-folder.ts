@@ -71,6 +71,7 @@ export function beginBackup(into: string, at: Date): BackupWriter & Disposable {
     copySecrets(folder) {
       const target = join(draft, SECRETS)
       cpSync(folder, target, { recursive: true })
+      for (const below of foldersBelow(target)) chmodSync(below, 0o700)
       for (const path of filesBelow(target)) {
         chmodSync(path, 0o600)
         files[relative(draft, path)] = { ...sumOfText(readFileSync(path)), items: 1 }
@@ -122,6 +123,12 @@ function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+}
+
+function foldersBelow(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const below = entries.filter((entry) => entry.isDirectory())
+  return [folder, ...below.map((entry) => join(entry.parentPath, entry.name))]
 }
 
 function sumOfText(content: Buffer): { sha256: string; bytes: number } {

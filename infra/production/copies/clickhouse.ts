@@ -25,14 +25,20 @@ export async function backUpRecord(backup: BackupWriter, options: RecordOptions)
 }
 
 /** Puts every table's rows in the place of those that are there. */
-export async function restoreRecord(folder: string, manifest: Manifest, options: RecordOptions): Promise<void> {
+export async function restoreRecord(
+  folder: string,
+  manifest: Manifest,
+  options: RecordOptions,
+): Promise<void> {
   await connected(options, async (client, database) => {
     const there = await tablesOf(client, database)
     for (const [file, { items }] of Object.entries(manifest.files)) {
       const table = /^clickhouse\/(\w+)\.tsv\.gz$/.exec(file)?.[1]
       if (table === undefined) continue
       if (!there.includes(table))
-        throw new SetupError(`ClickHouse has no table ${table}: restore with the version that made the backup.`)
+        throw new SetupError(
+          `ClickHouse has no table ${table}: restore with the version that made the backup.`,
+        )
       await client.command({ query: `TRUNCATE TABLE ${database}.${table}` })
       const rows = await insertAll(client, `${database}.${table}`, openCopy(folder, file))
       if (rows !== items) throw new SetupError(`${file}: ${rows} of ${items} rows were read.`)
@@ -91,7 +97,9 @@ function counting(table: string): Transform & { rows(): number } {
       done(null, chunk)
     },
     flush(done) {
-      const isBroken = (end !== '' && !end.endsWith('\n')) || /DB::Exception|__exception__/.test(end.slice(end.lastIndexOf('\t')))
+      const isBroken =
+        (end !== '' && !end.endsWith('\n')) ||
+        /DB::Exception|__exception__/.test(end.slice(end.lastIndexOf('\t')))
       done(isBroken ? new SetupError(`ClickHouse broke off in ${table}: ${end.slice(-300).trim()}`) : null)
     },
   })

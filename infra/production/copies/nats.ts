@@ -82,7 +82,7 @@ async function restoreStream(
     for (let from = 0; from < part.length; from += CHUNK_BYTES)
       await connection.request(subject, part.subarray(from, from + CHUNK_BYTES), { timeout: WITHIN_MS })
   const last = await connection.request(subject, '', { timeout: CHUNK_WITHIN_MS })
-  refuseError(last.json(), `The stream ${config.name} was not restored`)
+  refuseError(last.json<{ error?: { description: string } }>(), `The stream ${config.name} was not restored`)
 }
 
 async function requireSame(connection: NatsConnection, wanted: Described): Promise<void> {
@@ -109,7 +109,10 @@ function refuseError<T extends { error?: { description: string } }>(answer: T, w
   return answer
 }
 
-async function connected<T>(options: BusOptions, work: (connection: NatsConnection) => Promise<T>): Promise<T> {
+async function connected<T>(
+  options: BusOptions,
+  work: (connection: NatsConnection) => Promise<T>,
+): Promise<T> {
   const connection = await connectNats({
     servers: options.url,
     name: USER,

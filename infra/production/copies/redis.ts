@@ -36,7 +36,13 @@ export async function restoreKeys(folder: string, { url, progress }: KeysOptions
     for await (const line of createInterface({ input: openCopy(folder, FILE) })) {
       const { key, ends_at_ms, dump } = JSON.parse(line) as Kept
       if (ends_at_ms !== 0 && ends_at_ms <= Date.now()) continue
-      await redis.restore(Buffer.from(key, 'base64'), ends_at_ms, Buffer.from(dump, 'base64'), 'REPLACE', 'ABSTTL')
+      await redis.restore(
+        Buffer.from(key, 'base64'),
+        ends_at_ms,
+        Buffer.from(dump, 'base64'),
+        'REPLACE',
+        'ABSTTL',
+      )
       count++
     }
     progress(`redis: ${count} keys`)

@@ -41,7 +41,10 @@ export async function signIn(api: string, ask: Ask, { email, password }: Credent
 export async function signUp(
   api: string,
   ask: Ask,
-  { email = `verify-${randomUUID()}@example.com`, readCode }: { email?: string; readCode(email: string): Promise<string> },
+  {
+    email = `verify-${randomUUID()}@example.com`,
+    readCode,
+  }: { email?: string; readCode(email: string): Promise<string> },
 ): Promise<Session> {
   const password = randomBytes(24).toString('base64url')
   const person = { email, password, first_name: 'Verify', last_name: 'Setup' }

@@ -45,7 +45,9 @@ export function asking(connectTo?: ConnectTo): Ask {
       signal: AbortSignal.timeout(WITHIN_MS),
       headers: {
         host: url.host,
-        ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+        ...(text === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
         ...headers,
       },
       ...(isTls ? { servername: url.hostname } : {}),

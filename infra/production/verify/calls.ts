@@ -49,11 +49,17 @@ export async function checkCalls(
         throw new Broken(`it was not: ${JSON.stringify(result).slice(0, 300)}`)
     })
     if (first) await checkRecord(api, session, project.id, found)
-    await found.check('a program that asks for a decision gets the same', GATEWAY, () => checkDecision(api, ask, key))
+    await found.check('a program that asks for a decision gets the same', GATEWAY, () =>
+      checkDecision(api, ask, key),
+    )
   } finally {
-    await found.check('what was made for this is deleted', 'delete the project in the dashboard', async () => {
-      await session.api('DELETE', at)
-    })
+    await found.check(
+      'what was made for this is deleted',
+      'delete the project in the dashboard',
+      async () => {
+        await session.api('DELETE', at)
+      },
+    )
   }
 }
 
@@ -109,7 +115,10 @@ async function checkRecord(api: string, session: Session, projectId: string, fou
   const mend = '`docker compose logs ingest clickhouse nats`'
   await found.check('both are in the record, with what came of them', mend, () =>
     soon(RECORDED_WITHIN_MS, async () => {
-      const { items } = await session.api<{ items: Audit[] }>('GET', `/audits?project_id=${projectId}&limit=50`)
+      const { items } = await session.api<{ items: Audit[] }>(
+        'GET',
+        `/audits?project_id=${projectId}&limit=50`,
+      )
       const calls = items.filter(({ tool }) => tool === 'filesystem.list')
       const allowed = calls.find(({ decision }) => decision === 'allow')
       const denied = calls.find(({ decision }) => decision === 'deny')

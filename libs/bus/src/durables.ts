@@ -31,7 +31,7 @@ export type DurableMessage = {
 }
 
 export type Reading = AsyncDisposable & {
-  /** Ends when the consumer is removed, or by disposal. */
+  /** Ends when the consumer is removed, or by disposal, after those that have come already. */
   messages: AsyncIterable<DurableMessage>
 }
 
@@ -66,10 +66,11 @@ export function durablesOf(connection: NatsConnection, stream: string): Durables
       if (info === undefined) throw new AppError('NOT_FOUND', `There is no consumer ${durable}.`)
       const consumer = jetstream(connection).consumers.getConsumerFromInfo(info as never)
       const messages = await consumer.consume({ max_messages: maxMessages, abort_on_missing_resource: true })
+      let closing: Promise<unknown> | undefined
       return {
         messages: shown(messages),
         async [Symbol.asyncDispose]() {
-          await messages.close()
+          await (closing ??= messages.close())
         },
       }
     },

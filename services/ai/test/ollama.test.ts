@@ -1,6 +1,6 @@
 // The client against a real HTTP server that answers, fails and misbehaves.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ModelFailure } from '../src/model.ts'
+import { ModelFailure, noModel } from '../src/model.ts'
 import { ollamaModel } from '../src/ollama.ts'
 import {
   babbles,
@@ -155,6 +155,13 @@ describe('how a model stands', () => {
     await using other = await startOllamaServer(['llama3:latest'])
     expect(await modelAt(other.url, 5_000, 'llama3').standing()).toMatchObject({ state: 'ready' })
     expect(await modelAt(other.url, 5_000, 'llama3:8b').standing()).toMatchObject({ state: 'missing' })
+  })
+
+  test('it is unset where no address is given, and nobody is asked', async () => {
+    const model = noModel('phi3:mini')
+    const detail = expect.stringContaining('OLLAMA_URL') as string
+    expect(await model.standing()).toEqual({ state: 'unset', detail })
+    await expect(model.ask({ messages, signal: never })).rejects.toMatchObject({ kind: 'unreachable' })
   })
 
   test('it is unreachable when nobody answers', async () => {

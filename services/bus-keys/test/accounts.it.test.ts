@@ -175,8 +175,11 @@ describe('without keys', () => {
       NATS_OPERATOR_SEED: world.nats.seeds.account,
       SIEM_ACCOUNTS_KEY: 'ab'.repeat(32),
     })
-    const failed = await start(wrong, log).catch((error: unknown) => error as Error)
-    expect(String(failed)).toMatch(/begins with SO/)
-    expect(String(failed)).not.toContain(world.nats.seeds.account)
+    const failed = await start(wrong, log).then(
+      () => 'it started',
+      (error: Error) => `${error.message} ${error.stack}`,
+    )
+    expect(failed).toMatch(/begins with SO/)
+    expect(failed).not.toContain(world.nats.seeds.account)
   })
 })

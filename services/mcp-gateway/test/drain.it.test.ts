@@ -43,17 +43,27 @@ async function startHeld() {
 const call = (gateway: Gateway, streamed = false) =>
   send(gateway, { headers: { 'x-api-key': key }, body: request('tools/call', { name: 'x', streamed }) })
 
-test.for([false, true])('a call that runs is answered before it stops (as a stream: %s)', async (streamed) => {
-  const { gateway, began, end } = await startHeld()
-  const answer = call(gateway, streamed)
-  await began
-  const stopped = gateway[Symbol.asyncDispose]()
-  // Nothing new is taken meanwhile.
-  await expect.poll(() => call(gateway).then(() => 'taken', () => 'refused')).toBe('refused')
-  end()
-  expect((await answer).text).toContain('"done":true')
-  await stopped
-})
+test.for([false, true])(
+  'a call that runs is answered before it stops (as a stream: %s)',
+  async (streamed) => {
+    const { gateway, began, end } = await startHeld()
+    const answer = call(gateway, streamed)
+    await began
+    const stopped = gateway[Symbol.asyncDispose]()
+    // Nothing new is taken meanwhile.
+    await expect
+      .poll(() =>
+        call(gateway).then(
+          () => 'taken',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
+    end()
+    expect((await answer).text).toContain('"done":true')
+    await stopped
+  },
+)
 
 test('who only listens does not keep it', async () => {
   const { gateway } = await startHeld()

@@ -34,16 +34,22 @@ function line() {
   }
 }
 
-const names = (held: Message[] | void) => held?.map(({ name }) => name)
+const names = (held: Message[]) => held.map(({ name }) => name)
+const told = async (batch: AsyncGenerator<Message[]>) =>
+  names(((await batch.next()) as { value: Message[] }).value)
 
 test('what comes within a moment is one batch, what comes later is another', async () => {
   const { source, send } = line()
-  const told = batches(source, { maxMessages: 10, maxBytes: 100, withinMs: 30 }, new AbortController().signal)
+  const batch = batches(
+    source,
+    { maxMessages: 10, maxBytes: 100, withinMs: 30 },
+    new AbortController().signal,
+  )
   send('a')
   send('b')
-  expect(names((await told.next()).value)).toEqual(['a', 'b'])
+  expect(await told(batch)).toEqual(['a', 'b'])
   send('c')
-  expect(names((await told.next()).value)).toEqual(['c'])
+  expect(await told(batch)).toEqual(['c'])
 })
 
 test.for([
@@ -51,17 +57,17 @@ test.for([
   ['bytes', { maxMessages: 10, maxBytes: 20 }, 10],
 ] as const)('a batch is full by its %s', async ([, limits, size]) => {
   const { source, send } = line()
-  const told = batches(source, { ...limits, withinMs: 60_000 }, new AbortController().signal)
+  const batch = batches(source, { ...limits, withinMs: 60_000 }, new AbortController().signal)
   for (const name of ['a', 'b', 'c']) send(name, size)
-  expect(names((await told.next()).value)).toEqual(['a', 'b'])
+  expect(await told(batch)).toEqual(['a', 'b'])
 })
 
 test('what was not told when it is stopped is given back, and so is what still comes', async () => {
   const { source, send, givenBack } = line()
   const stop = new AbortController()
-  const told = batches(source, { maxMessages: 10, maxBytes: 100, withinMs: 60_000 }, stop.signal)
+  const batch = batches(source, { maxMessages: 10, maxBytes: 100, withinMs: 60_000 }, stop.signal)
   send('a')
-  const next = told.next()
+  const next = batch.next()
   send('b')
   await new Promise((resolve) => setImmediate(resolve))
   send('c')

@@ -18,7 +18,8 @@ export function networkError(cause: unknown, at: string): FeedError {
 
 function networkReason(cause: unknown, at: string): string {
   const { code, name, errors } = cause as { code?: unknown; name?: unknown; errors?: { code?: unknown }[] }
-  const told = String(code ?? errors?.[0]?.code ?? '')
+  const first = code ?? errors?.[0]?.code
+  const told = typeof first === 'string' ? first : ''
   if (name === 'TimeoutError' || name === 'AbortError' || told === 'ETIMEDOUT' || told === 'ABORT_ERR')
     return `${at} did not answer in time.`
   if (told === 'ECONNREFUSED') return `Nobody listens at ${at}.`

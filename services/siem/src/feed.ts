@@ -66,6 +66,8 @@ async function run(spec: FeedSpec, deps: FeedDeps, signal: AbortSignal): Promise
     // Ahead of the first event: what is wrong with the place is known as soon as it is set up.
     await place.open(signal).catch((error: unknown) => deps.told.failed(wordsOf(error)))
     const reading = await deps.durables.read(durable, spec.limits.maxMessages)
+    // Ahead of what is given back then: it is to come to whoever reads on, in its order, and not here once more.
+    signal.addEventListener('abort', () => void reading[Symbol.asyncDispose](), { once: true })
     for await (const held of batches(reading, spec.limits, signal)) {
       if (!(await carry({ spec, deps, place, signal }, held))) return
     }

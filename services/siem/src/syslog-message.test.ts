@@ -77,7 +77,7 @@ describe('a message of syslog', () => {
     expect(framed('ü')).toBe('2 ü')
   })
 
-  test.for([
+  test.for<[string, Partial<AuditEvent>]>([
     ['arguments', { arguments: { sql: 'x'.repeat(9_000) } }],
     ['facts', { arguments: 'y'.repeat(9_000), facts: { accesses: ['x'.repeat(9_000)] } }],
     ['a reason', { reason: 'é'.repeat(9_000) }],
@@ -100,7 +100,7 @@ describe('a message of syslog', () => {
         trace_id: 'j'.repeat(9_000),
       },
     ],
-  ] as const)('with large %s fits all the same, and is whole JSON', ([, over]) => {
+  ])('with large %s fits all the same, and is whole JSON', ([, over]) => {
     const message = syslogMessage(event(over), 4_096)
     expect(Buffer.byteLength(message)).toBeLessThanOrEqual(4_096)
     expect(bodyOf(message)).toMatchObject({ metadata: { uid: ID } })

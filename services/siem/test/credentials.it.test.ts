@@ -7,7 +7,7 @@ import { projects } from '@mcpshield/contracts/projects'
 import { siem, type SiemCredential } from '@mcpshield/contracts/siem'
 import { connectDb } from '@mcpshield/db/connect'
 import { database } from '../src/entities.ts'
-import { startWorld, untilState, type User, type World } from './world.ts'
+import { durablesOf, startWorld, untilState, type User, type World } from './world.ts'
 
 let world: World
 let user: User
@@ -290,10 +290,3 @@ test('without keys nothing is made or kept, and it is said how to mend that; for
   const destination = { kind: 'webhook' as const, url: 'https://example.com/' }
   await one.call(siem.rpc.createSiemForwarder, { name: 'Works', destination, enabled: false })
 })
-
-async function durablesOf({ nats }: World): Promise<string[]> {
-  const connection = await nats.raw('provision')
-  const reply = await connection.request('$JS.API.CONSUMER.NAMES.AUDIT', '')
-  await connection.close()
-  return reply.json<{ consumers: string[] }>().consumers
-}

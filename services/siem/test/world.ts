@@ -219,3 +219,11 @@ export async function untilState(
       : (await user.call(siem.rpc.getSiemForwarder, of)).state
   await expect.poll(look).toBe(state)
 }
+
+/** Names of the record's durable consumers. */
+export async function durablesOf({ nats }: World): Promise<string[]> {
+  const connection = await nats.raw('provision')
+  const reply = await connection.request('$JS.API.CONSUMER.NAMES.AUDIT', '')
+  await connection.close()
+  return reply.json<{ consumers: string[] }>().consumers
+}

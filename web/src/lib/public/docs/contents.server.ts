@@ -114,6 +114,7 @@ export const GROUPS: readonly Group[] = [
     title: 'Reference',
     entries: [
       markdown('mcp', 'docs/mcp.md', 'MCP through the gateway', 'Endpoints, eras, approvals, pins.'),
+      markdown('siem', 'docs/siem.md', 'Your SIEM', 'The record over NATS, webhooks and syslog.'),
       markdown('cli', 'docs/cli.md', 'The command line', 'Every command, with examples.'),
       markdown(
         'cli-reference',
@@ -133,6 +134,30 @@ export const GROUPS: readonly Group[] = [
         title: `API: ${title}`,
         making: { kind: 'api', group: id },
       })),
+    ],
+  },
+  {
+    title: 'Running it',
+    entries: [
+      markdown(
+        'operations',
+        'docs/operations.md',
+        'Operations',
+        'In production: setting up, backups, many instances.',
+      ),
+      markdown(
+        'upgrade',
+        'docs/upgrade.md',
+        'Upgrades',
+        'What order to go in, and what must not be skipped.',
+      ),
+      markdown(
+        'observability',
+        'docs/observability.md',
+        'Metrics, traces, logs',
+        'What to watch, and what it is called.',
+      ),
+      markdown('faults', 'docs/faults.md', 'Faults and load', 'What happens when parts fail, tried out.'),
     ],
   },
   {

@@ -33,6 +33,8 @@ export class AuditRows {
   #top: RowsPage
   #seen: Seen = { first: 0, last: 0 }
   #target: Target | undefined
+  /** Tells who asked for the target. */
+  #arrived: ((index: number) => void) | undefined
   #running: Promise<void> | undefined
   #again: ReturnType<typeof setTimeout> | undefined
 
@@ -107,13 +109,15 @@ export class AuditRows {
     clearTimeout(this.#again)
   }
 
-  /** Goes there, and returns the index to look at. */
-  async to(target: Target): Promise<number> {
+  /** Goes there, and returns the index to look at: at once, before anything is read around it. */
+  to(target: Target): Promise<number> {
+    const arrived = Promise.withResolvers<number>()
+    this.#arrived?.(this.#fresh.rows.length + this.#seen.first)
+    this.#arrived = arrived.resolve
     this.#target = target
     this.problem = undefined
-    await this.#work()
-    if (target === 'top') return 0
-    return target === 'end' ? this.total - 1 : this.#fresh.rows.length + this.#seen.first
+    void this.#work()
+    return arrived.promise
   }
 
   #work(): Promise<void> {
@@ -128,7 +132,7 @@ export class AuditRows {
         await this.#read(wanted)
       }
     } catch (error) {
-      this.#target = undefined
+      this.#arrive(this.#seen.first)
       this.problem = error instanceof Error ? error.message : 'The rows could not be read.'
       if (error instanceof RowsError && error.isPassing)
         this.#again = setTimeout(() => this.tryAgain(), AGAIN_AFTER_MS)
@@ -211,7 +215,13 @@ export class AuditRows {
     const place = target === 'end' ? this.#stretch.places - 1 : start
     // Until the list says what it shows: what it showed before is elsewhere.
     this.#seen = { first: place, last: place }
+    this.#arrive(place)
+  }
+
+  #arrive(place: number): void {
     this.#target = undefined
+    this.#arrived?.(place === 0 ? 0 : this.#fresh.rows.length + place)
+    this.#arrived = undefined
   }
 
   async #begin(place: number): Promise<void> {
