@@ -30,6 +30,7 @@ const SHOWN_ROWS = 10
 /** So many windows at least, however short the run. */
 const WINDOWS = 12
 const MIB = 1024 * 1024
+const SERVICES: ReadonlySet<string> = new Set(START_ORDER.flat())
 const COLLECTING = pathToFileURL(join(import.meta.dirname, 'collect-garbage.ts')).href
 
 type Kind = 'heap' | 'rss'
@@ -117,8 +118,6 @@ function report(): boolean {
   keep(slopes)
   return errors === 0 && slopes.every(({ kind, name, perHour }) => perHour <= limitOf(kind, name))
 }
-
-const SERVICES: ReadonlySet<string> = new Set(START_ORDER.flat())
 
 function limitOf(kind: Kind, name: string): number {
   return kind === 'rss' && !SERVICES.has(name) ? limits.store : limits[kind]

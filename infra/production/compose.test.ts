@@ -2,12 +2,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { flow } from '@mcpshield/contracts/flow'
 import { filled, readCompose, ROOT, type ComposeService } from './compose-file.ts'
 import { configOf, givenTo, SECRET_VARIABLES, settledValues } from './service-variables.ts'
 import { SECRETS_OF, SECRETS_OF_STORES } from './secrets-of.ts'
 import { setUp } from './setup.ts'
+
+// Keys of NATS are made by a slow library.
+vi.setConfig({ testTimeout: 60_000 })
 
 const compose = readCompose()
 const services = Object.entries(compose.services)

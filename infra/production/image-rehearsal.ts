@@ -14,7 +14,7 @@ import {
   rmSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, matchesGlob, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { ROOT } from './compose-file.ts'
 
 /** A user that this machine does not know either. */
@@ -50,9 +50,19 @@ export function isSent(path: string, dockerignore: string): boolean {
   for (const line of dockerignore.split('\n').map((each) => each.trim())) {
     if (line === '' || line.startsWith('#')) continue
     const pattern = line.replace(/^!/, '')
-    if (paths.some((each) => matchesGlob(each, pattern))) sent = line.startsWith('!')
+    if (paths.some((each) => globOf(pattern).test(each))) sent = line.startsWith('!')
   }
   return sent
+}
+
+/** As the builder reads a pattern: a star stands for names that begin with a dot, too. */
+function globOf(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('**/', '\0')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('\0', '(?:.*/)?')
+  return new RegExp(`^${source}$`)
 }
 
 /** Returns what went wrong; nothing when the image would start. */

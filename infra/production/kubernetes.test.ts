@@ -4,13 +4,16 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { findBinary } from '../dev/binaries.ts'
 import { readCompose, ROOT } from './compose-file.ts'
 import { SECRETS_OF, SECRETS_OF_STORES } from './secrets-of.ts'
 import { configOf, givenTo, SECRET_VARIABLES, settledValues } from './service-variables.ts'
 import { setUp } from './setup.ts'
+
+// Keys of NATS are made by a slow library.
+vi.setConfig({ testTimeout: 60_000 })
 
 type Env = {
   name: string

@@ -13,12 +13,15 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { decode } from '@nats-io/jwt'
 import { ROOT } from './compose-file.ts'
 import { openSecretFolder } from './secret-folder.ts'
 import { makeSecrets } from './secrets.ts'
 import { keepSettings, parseSettings, settingsProblems } from './settings.ts'
+
+// Keys of NATS are made by a slow library.
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = mkdtempSync(join(tmpdir(), 'mcpshield-setup-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))

@@ -136,6 +136,11 @@ async function openSession({ owner }: Tenant): Promise<string> {
   return owner.token
 }
 
+/** A body that names a project names one that is there. */
+function ofProject(body: object, { things }: Tenant): object {
+  return 'project_id' in body ? { ...body, project_id: things.project_id } : body
+}
+
 function check(operation: Operation, answer: HttpAnswer): void {
   const { status, text, headers } = answer
   const counts = seen.get(operation.id) ?? new Map<number, number>()
@@ -182,7 +187,7 @@ describe(`whatever is sent (seed ${SEED})`, () => {
     const sample = SECRET.has(operation.id) ? undefined : sampleBodies[operation.id]
     const request = requestOf(operation, schemas, {
       known: tenant.things,
-      sample: sample === undefined ? undefined : () => sample(tenant.owner),
+      sample: sample === undefined ? undefined : () => ofProject(sample(tenant.owner), tenant),
     })
     await fc.assert(
       fc.asyncProperty(request, senderOf(operation), async (made, who) => {

@@ -1,6 +1,6 @@
 // The assistant through the whole product: over REST with a real session, as server-sent events, with a real HTTP server that
 // plays the model.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { AiEvent } from '@mcpshield/contracts/ai'
 import { hangs, says, startOllamaServer, waits, type OllamaServer } from '@mcpshield/testkit/ollama-server'
@@ -41,6 +41,19 @@ afterAll(async () => {
   await ollama[Symbol.asyncDispose]()
 })
 beforeEach(() => ollama.behave(says(ORDERS)))
+
+/** That its reader is gone is noticed while the others are tested. */
+let leftBefore: number
+beforeAll(async () => {
+  ollama.behave(hangs())
+  const leaving = new AbortController()
+  leftBefore = ollama.left()
+  const body = { project_id: projectId, prompt: 'agents may use orders' }
+  const response = await ask({ token: owner.token, path: '/ai/policies', body, signal: leaving.signal })
+  await eventsOf(response).next()
+  await vi.waitFor(() => expect(ollama.asked.length).toBeGreaterThan(0), { timeout: 20_000, interval: 50 })
+  leaving.abort()
+})
 
 type Asked = { token: string; path: string; body: object; signal?: AbortSignal }
 
@@ -162,18 +175,6 @@ describe('a draft over REST', () => {
     expect(find(rest, 'conversation')).toBeUndefined()
     expect((await usage(owner)).used).toBe(used)
   })
-
-  test('whose reader leaves has the model stopped', { timeout: 90_000 }, async () => {
-    ollama.behave(hangs())
-    const leaving = new AbortController()
-    const before = ollama.left()
-    const body = { project_id: projectId, prompt: 'agents may use orders' }
-    const response = await ask({ token: owner.token, path: '/ai/policies', body, signal: leaving.signal })
-    await eventsOf(response).next()
-    await expect.poll(() => ollama.asked.length).toBeGreaterThan(0)
-    leaving.abort()
-    await expect.poll(() => ollama.left(), { timeout: 45_000 }).toBeGreaterThan(before)
-  })
 })
 
 describe('what is refused before a stream begins is a problem like any other', () => {
@@ -265,4 +266,8 @@ describe('what the assistant knows', () => {
     })
     expect(JSON.stringify(items)).not.toContain('Quibble')
   })
+})
+
+test('a draft whose reader has left has its model stopped', async () => {
+  await expect.poll(() => ollama.left(), { timeout: 45_000 }).toBeGreaterThan(leftBefore)
 })

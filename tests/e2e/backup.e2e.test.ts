@@ -119,7 +119,7 @@ test('what is damaged or not whole is not restored', async () => {
   await expect(checkBackup(folder)).rejects.toThrow(/not a backup/)
 })
 
-test('an installation restored from the backup is the one that was', async () => {
+test('an installation restored from the backup is the one that was', { timeout: 300_000 }, async () => {
   const dataFolder = join(folder, 'restored')
   const env = { ...process.env, LOG_LEVEL: 'warn' }
   await restoreLocal(dataFolder, before.backup, { env, progress: quiet })

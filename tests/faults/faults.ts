@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoad } from './load.ts'
 import { migrateUnderKills } from './migrations.ts'
+import { askClickhouse } from './record.ts'
 import {
   boundAuditStream,
   boundClickhouse,
@@ -114,6 +115,7 @@ export const FAULTS: readonly Fault[] = [
       for (const shiftMs of [2 * HOUR_MS, -2 * HOUR_MS]) {
         world.shiftClock(shiftMs)
         await sleep(faultSeconds * 1_000)
+        if (shiftMs > 0) await requireRecordsAhead(world)
       }
       world.shiftClock(0)
     },
@@ -142,6 +144,13 @@ function kill(victim: (typeof SERVICES)[number] | (typeof STORES)[number]): Faul
       world.kill(victim)
     },
   }
+}
+
+/** Throws when no record bears the time that the services were told. */
+async function requireRecordsAhead({ product: { stack } }: FaultWorld): Promise<void> {
+  const question = 'SELECT max(time) > now() + INTERVAL 1 HOUR FROM mcpshield.audit_records'
+  const isAhead = async () => (await askClickhouse(stack.backing.clickhouseUrl, question)).trim() === '1'
+  if (!(await until(isAhead, BACK_WITHIN_MS))) throw new Error('the clocks did not jump')
 }
 
 /** As a cut cable: what is sent is swallowed. */

@@ -90,7 +90,24 @@ export function whyNoFileLimits(): string | undefined {
 export function boundFiles(pid: number, maxBytes: number): void {
   const soft = maxBytes === Infinity ? 'unlimited' : String(maxBytes)
   for (const each of [pid, ...childrenOf(pid)])
-    spawnSync('prlimit', ['--pid', String(each), `--fsize=${soft}:`])
+    spawnSync('prlimit', ['--pid', String(each), `--fsize=${soft}:`], accountOf(each))
+}
+
+/** Even root may need a privilege for the processes of others, where nobody needs one for their own. */
+function accountOf(pid: number): { uid?: number; gid?: number } {
+  const status = readStatus(pid)
+  const idOf = (name: string) => new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]
+  const [uid, gid] = [idOf('Uid'), idOf('Gid')]
+  if (process.getuid?.() !== 0 || uid === undefined || gid === undefined || uid === '0') return {}
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function childrenOf(pid: number): number[] {

@@ -50,7 +50,7 @@ describe('without a line', () => {
     '/app/settings/sessions',
     '/app/settings/policy',
   ])('%s keeps what it shows, says so, and leads nowhere', async (path) => {
-    await visit(page, path.startsWith('/app') ? path : records.inApp(path))
+    await visit(page, path.startsWith('/app/') ? path : records.inApp(path))
     const heading = page.getByRole('heading', { level: 1 })
     const title = await heading.textContent()
     const rows = await page.getByRole('row').count()

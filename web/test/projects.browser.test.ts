@@ -110,7 +110,7 @@ describe('projects', () => {
     await expect(page.getByRole('button', { name: /Create key/ })).toHaveAttribute('aria-disabled', 'true')
     // Whoever sends the form all the same is refused by the API.
     const answer = await page.context().request.post(`${at('/settings')}?/kill`, {
-      form: { killed: 'true' },
+      form: { killed: 'true', confirmed: 'yes' },
       headers: { origin: new URL(page.url()).origin, accept: 'text/html' },
     })
     expect(answer.status()).toBe(403)

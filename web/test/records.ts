@@ -89,6 +89,20 @@ export async function makeRecords(): Promise<Records> {
   }
 }
 
+/** As `reportEvents`, and waits until all of them are found. */
+export async function recordEvents(
+  by: Person,
+  apiKey: string,
+  count: number,
+  untilMs: number,
+): Promise<void> {
+  await reportEvents(apiKey, count, untilMs)
+  await until(async () => {
+    const { total } = await api<{ total: { count: number } }>(by.token, 'GET', '/audits/counts?rule=reported')
+    if (total.count < count) throw new Error(`${total.count} of ${count} are found.`)
+  })
+}
+
 /** Reports that many events, a second apart until a moment, every second of them allowed, by seven tools. */
 export async function reportEvents(apiKey: string, count: number, untilMs = Date.now()): Promise<void> {
   const startMs = untilMs - count * 1_000

@@ -3,7 +3,7 @@ import type { Browser } from '@playwright/test'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { api, expect, newPerson, newProject, openBrowser, openPage, type Page } from './browser.ts'
 import { dragTo, requireRunDown, settledRows } from './record-scroll.ts'
-import { reportEvents } from './records.ts'
+import { recordEvents } from './records.ts'
 import { visit } from './visit.ts'
 
 const RECORDS = 6_000
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { api_key: key } = await api<{ api_key: string }>(person.token, 'POST', `/projects/${id}/keys`, {
     name: 'reporter',
   })
-  await reportEvents(key, RECORDS, untilMs)
+  await recordEvents(person, key, RECORDS, untilMs)
   page = await openPage(browser, { as: person })
 }, 120_000)
 afterAll(() => browser?.close())

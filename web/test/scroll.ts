@@ -6,7 +6,7 @@ import { chromium, type Browser, type Page } from '@playwright/test'
 import { chromiumPath } from './chromium.ts'
 import { api, beIn, newPerson, newProject, type Person } from './browser.ts'
 import { dragTo, requireRunDown, settledRows } from './record-scroll.ts'
-import { reportEvents } from './records.ts'
+import { recordEvents } from './records.ts'
 
 const HELP = `npm run scroll-audits -- [--web http://localhost:3000] [--api http://localhost:8000] [--mail http://localhost:8025] [--records 100000] [--jumps 20] [--all]
 
@@ -50,7 +50,7 @@ const { api_key: key } = await api<{ api_key: string }>(
 const startedMs = Date.now()
 // Before the person's own acts, which are records as well.
 const untilMs = startedMs - 60_000
-await reportEvents(key, RECORDS, untilMs)
+await recordEvents(person, key, RECORDS, untilMs)
 console.log(
   `${RECORDS} records of ${person.email} (${person.password}) reported in ${Math.round((Date.now() - startedMs) / 1_000)} s`,
 )

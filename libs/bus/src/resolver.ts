@@ -1,13 +1,17 @@
 // The servers' book of accounts: telling them of one while they run, and asking what they know of it. A connection of
-// the system account, with these two rights and no others.
-import { connect as connectNats, credsAuthenticator, type NatsConnection } from 'nats'
+// the system account, with these rights and no others.
+import { connect as connectNats, credsAuthenticator, type Msg, type NatsConnection } from 'nats'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { Log } from './log.ts'
 import { inboxPrefix } from './permissions.ts'
 
 /** The user of the system account that `bus-keys` is. */
 export const RESOLVER_USER = 'bus-keys-system'
-export const RESOLVER_SUBJECTS = ['$SYS.REQ.CLAIMS.UPDATE', '$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP']
+export const RESOLVER_SUBJECTS = [
+  '$SYS.REQ.CLAIMS.LIST',
+  '$SYS.REQ.CLAIMS.UPDATE',
+  '$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP',
+]
 
 export type Resolver = AsyncDisposable & {
   /** Resolves when a server has written the account down; the others hear of it from there. */
@@ -18,9 +22,7 @@ export type Resolver = AsyncDisposable & {
   ping(): Promise<number>
 }
 
-const TELL_WITHIN_MS = 3_000
-/** Servers say nothing at all of an account that they do not have. */
-const FIND_WITHIN_MS = 750
+const TIMEOUT_MS = 3_000
 
 export async function connectResolver(options: { url: string; creds: string; log: Log }): Promise<Resolver> {
   const connection = await connectNats({
@@ -42,27 +44,31 @@ export async function connectResolver(options: { url: string; creds: string; log
   }
 }
 
+type Answer<T> = { error?: { description?: string }; data?: T }
+
 async function tell(connection: NatsConnection, accountJwt: string): Promise<void> {
-  let answer: { error?: { description?: string }; data?: { code?: number } }
-  try {
-    const reply = await connection.request('$SYS.REQ.CLAIMS.UPDATE', accountJwt, { timeout: TELL_WITHIN_MS })
-    answer = reply.json()
-  } catch (cause) {
-    throw new AppError('UNAVAILABLE', 'The NATS server did not take the account.', { cause })
-  }
+  const answer = await ask<{ code?: number }>(connection, '$SYS.REQ.CLAIMS.UPDATE', accountJwt)
   if (answer.error === undefined && answer.data?.code === 200) return
   const cause = new Error(answer.error?.description ?? 'not acknowledged')
   throw new AppError('UNAVAILABLE', 'The NATS server refused the account.', { cause })
 }
 
+/** Servers say nothing at all when they are asked for an account that they do not have: first which they have. */
 async function find(connection: NatsConnection, accountId: string): Promise<string | undefined> {
+  const { data: known = [] } = await ask<string[]>(connection, '$SYS.REQ.CLAIMS.LIST', '')
+  if (!known.includes(accountId)) return undefined
+  const reply = await request(connection, `$SYS.REQ.ACCOUNT.${accountId}.CLAIMS.LOOKUP`, '')
+  return reply.string()
+}
+
+async function ask<T>(connection: NatsConnection, subject: string, body: string): Promise<Answer<T>> {
+  return (await request(connection, subject, body)).json<Answer<T>>()
+}
+
+async function request(connection: NatsConnection, subject: string, body: string): Promise<Msg> {
   try {
-    const subject = `$SYS.REQ.ACCOUNT.${accountId}.CLAIMS.LOOKUP`
-    const reply = await connection.request(subject, '', { timeout: FIND_WITHIN_MS })
-    const text = reply.string()
-    return text === '' ? undefined : text
+    return await connection.request(subject, body, { timeout: TIMEOUT_MS })
   } catch (cause) {
-    if (!connection.isClosed() && cause instanceof Error && cause.name === 'TimeoutError') return undefined
-    throw new AppError('UNAVAILABLE', 'The NATS server does not say what accounts it has.', { cause })
+    throw new AppError('UNAVAILABLE', 'The NATS server does not answer about its accounts.', { cause })
   }
 }

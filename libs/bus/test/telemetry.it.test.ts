@@ -100,7 +100,7 @@ test('an event goes on with the trace of who told it, and its delivery is counte
     seen.push(taker.telemetry.traceparent())
     message.ack()
   })
-  const payload = { user_id: randomUUID() }
+  const payload = { user_id: randomUUID(), email: 'a@example.org' }
   await teller.within('trace-of-event', () => telling.publish(auth.evt.userDeleted, payload, randomUUID()))
   await vi.waitFor(() => expect(seen).toEqual(['trace-of-event']), { timeout: 10_000 })
   const { durable } = consumption.projectsPeople

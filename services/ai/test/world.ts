@@ -75,7 +75,7 @@ export async function startWorld(options: { instances?: number; timeoutMs?: numb
     ...{ OLLAMA_URL: ollama.url, AI_TIMEOUT_MS: options.timeoutMs ?? 10_000 },
   })
   const startInstance = () =>
-    start(config, log, { now: () => new Date(clock.time), thereMs: { reader: 4_500, writer: 6_000 } })
+    start(config, log, { now: () => new Date(clock.time), thereMs: { reader: 3_500, writer: 6_000 } })
   const around = await playOthers(nats, stack)
   for (let i = 0; i < (options.instances ?? 2); i++) stack.use(await startInstance())
   const { rest, owners } = around

@@ -56,7 +56,7 @@ function grantOf(tool: string, sql: string, connection: { name: string; kind: st
     { method: 'tools/call', tool, arguments: { sql } },
     { connections: [connection] },
   )
-  const drawn = Array.isArray(accesses) ? (accesses) : []
+  const drawn = Array.isArray(accesses) ? accesses : []
   return {
     // SQLite calls its catalogue by another name than statements do.
     accesses: [...drawn, ...drawn.filter(({ resource }) => resource === 'sqlite_master').map(asSchema)],

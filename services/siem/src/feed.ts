@@ -25,7 +25,7 @@ export type FeedDeps = {
   told: { succeeded(): void; failed(message: string): void }
   log: Log
   /** Between attempts: the first pause, and the longest. */
-  pausesMs?: { first: number; longest: number }
+  pausesMs: { first: number; longest: number }
 }
 
 export type RunningFeed = AsyncDisposable & {
@@ -38,7 +38,6 @@ const MAX_ACK_PENDING = 256
 const ACK_WAIT_MS = 10_000
 /** Well within the wait for the acknowledgement. */
 const WORKING_EVERY_MS = 3_000
-const PAUSES_MS = { first: 1_000, longest: 60_000 }
 
 export function runFeed(spec: FeedSpec, deps: FeedDeps): RunningFeed {
   const stop = new AbortController()
@@ -94,7 +93,7 @@ async function carry({ spec, deps, place, signal }: Carrying, held: DurableMessa
 }
 
 async function untilTaken({ spec, deps, place, signal }: Carrying, parcels: Parcel[]): Promise<boolean> {
-  const { first, longest } = deps.pausesMs ?? PAUSES_MS
+  const { first, longest } = deps.pausesMs
   for (let pauseMs = first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, longest)) {
     try {
       await place.deliver(parcels, signal)

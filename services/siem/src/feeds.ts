@@ -17,13 +17,12 @@ export type FeedsDeps = {
   run(row: FeedRow): RunningFeed
   now(): Date
   log: Log
-  everyMs?: number
+  everyMs: number
 }
 
 type Here = { revision: number; feed: RunningFeed }
 type Running = { here: Map<string, Here>; stopping: Set<Promise<void>> }
 
-const EVERY_MS = 1_000
 /** Longer than a pause of the database; an instance that was killed is followed after that. */
 const LEASE_SECONDS = 10
 
@@ -37,7 +36,7 @@ export function keepFeeds(deps: FeedsDeps): AsyncDisposable {
       await round(deps, runner, running).catch((error: unknown) =>
         deps.log.error({ err: error }, 'feeds: a round failed'),
       )
-      await sleep(deps.everyMs ?? EVERY_MS, undefined, { signal }).catch(() => undefined)
+      await sleep(deps.everyMs, undefined, { signal }).catch(() => undefined)
     }
   }
   const done = rounds()

@@ -1,4 +1,4 @@
-// How a feed stands, as of its last attempts: gathered in memory, written down once a second at most.
+// How a feed stands, as of its last attempts: gathered in memory, written down with every look at what is set up.
 import type { FeedRow } from './entities.ts'
 
 export type Standing = Partial<

@@ -17,10 +17,10 @@ import { outboxGauges } from '@mcpshield/runtime/gauges'
 import type { Log } from '@mcpshield/runtime/log'
 import { metrics } from '@mcpshield/runtime/metrics'
 import { telemetry } from '@mcpshield/runtime/telemetry'
-import { accountTarget, writerConnector } from './account.ts'
+import { writerConnector } from './account.ts'
 import type { Config } from './config.ts'
-import { database, FeedRow } from './entities.ts'
-import { runFeed, type RunningFeed } from './feed.ts'
+import { database } from './entities.ts'
+import { feedRunner } from './feed-runner.ts'
 import { keepFeeds } from './feeds.ts'
 import { openForwarder } from './forwarding.ts'
 import { forgetOrganization } from './organizations.ts'
@@ -31,16 +31,15 @@ import { siemService } from './service.ts'
 import { settlers, type SettlingDeps } from './settling.ts'
 import { standings } from './standing.ts'
 import { siemStore, type Store } from './store.ts'
+import { REAL_TEMPO } from './tempo.ts'
 import { keepUp } from './upkeep.ts'
 
 type SiemBus = Bus<typeof flow.siem>
 
 /** Shorter than the deadline of the endpoint that waits for it. */
 const ENTITLEMENTS_WITHIN_MS = 3_000
-const BACKLOG_EVERY_MS = 2_000
-const GATHER_MS = 250
 
-export async function start(config: Config, log: Log): Promise<AsyncDisposable> {
+export async function start(config: Config, log: Log, tempo = REAL_TEMPO): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
   const db = stack.use(await connectDb(database(config.DATABASE_URL)))
   const options = { url: config.NATS_URL, creds: config.NATS_CREDS, name: 'siem', log, telemetry }
@@ -82,37 +81,17 @@ export async function start(config: Config, log: Log): Promise<AsyncDisposable> 
   })
   await bus.serve('siem', siem.rpc, service)
   stack.use(await consumeDeletions(bus, store))
-  stack.use(keepUp({ rows, plans, now, log }))
-  const run = (row: FeedRow): RunningFeed =>
-    runFeed(
-      {
-        id: row.id,
-        orgId: row.org_id,
-        durable: siemDurable(row.id),
-        from: row.created_at,
-        // Readers of an account see an event as it comes; others are sent together what comes in a moment.
-        limits: {
-          maxMessages: 64,
-          maxBytes: 4 * 1024 * 1024,
-          withinMs: row.kind === 'credential' ? 50 : GATHER_MS,
-        },
-        open: (signal) =>
-          row.kind === 'credential'
-            ? accountTarget(accounts.connectWriter, row.id, {
-                onBacklog: told.of(row.id).backlog,
-                everyMs: BACKLOG_EVERY_MS,
-              })
-            : open(row, signal),
-      },
-      {
-        durables,
-        isThere: () =>
-          rows.read(async (em) => (await em.count(FeedRow, { id: row.id, revoked_at: null })) > 0),
-        told: told.of(row.id),
-        log,
-      },
-    )
-  stack.use(keepFeeds({ rows, plans, standings: told, run, now, log }))
+  stack.use(keepUp({ rows, plans, now, log, everyMs: tempo.everyMs }))
+  const run = feedRunner({
+    rows,
+    durables,
+    connectWriter: accounts.connectWriter,
+    openForwarder: open,
+    standings: told,
+    log,
+    tempo,
+  })
+  stack.use(keepFeeds({ rows, plans, standings: told, run, now, log, everyMs: tempo.everyMs }))
   return stack.move()
 }
 

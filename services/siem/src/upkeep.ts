@@ -13,10 +13,9 @@ export type UpkeepDeps = {
   plans: Pick<Plans, 'isEnterprise'>
   now(): Date
   log: Log
-  everyMs?: number
+  everyMs: number
 }
 
-const EVERY_MS = 1_000
 /** Longer than making one takes. */
 const OPENED_WITHIN_MS = 60_000
 /** How long one that is over is still listed. */
@@ -30,7 +29,7 @@ export function keepUp(deps: UpkeepDeps): AsyncDisposable {
       await deps.rows
         .change((em) => upkeep(em, deps))
         .catch((error: unknown) => deps.log.error({ err: error }, 'upkeep: a round failed'))
-      await sleep(deps.everyMs ?? EVERY_MS, undefined, { signal }).catch(() => undefined)
+      await sleep(deps.everyMs, undefined, { signal }).catch(() => undefined)
     }
   }
   const done = rounds()

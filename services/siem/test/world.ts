@@ -53,18 +53,25 @@ export type World = AsyncDisposable & {
 }
 
 export const log = createLog('siem', { level: process.env.TEST_LOG_LEVEL ?? 'silent' })
+/** Quicker than in earnest: tests wait for it. */
+const TEMPO = { everyMs: 200, gatherMs: 50, pausesMs: { first: 100, longest: 1_000 } }
 export const MASTER_KEY = randomBytes(32).toString('hex')
 
-export async function startWorld(given: Given = {}, { withKeys = true } = {}): Promise<World> {
+/** `others`: a server of its own for credentials. */
+export async function startWorld(
+  given: Given = {},
+  { withKeys = true, others }: { withKeys?: boolean; others?: TestBus } = {},
+): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const nats = stack.use(await startTestBus(silent))
   const schema = stack.use(await freshSchema('siem'))
   await migrateDb(database(schema.url))
   const around = await playOthers(nats, stack)
-  stack.use(await startBusKeys(nats, withKeys))
+  stack.use(await startBusKeys(nats, others ?? nats, withKeys))
   const first = { NATS_URL: nats.url, NATS_CREDS: nats.creds('siem'), DATABASE_URL: schema.url }
-  const own = { ...first, MASTER_KEY, FORWARDER_EGRESS: 'any', ...given }
-  const instance = (over: Given = {}) => start(Config.parse({ ...own, ...over }), log)
+  const at = others === undefined ? {} : { SIEM_NATS_URL: others.url }
+  const own = { ...first, ...at, MASTER_KEY, FORWARDER_EGRESS: 'any', ...given }
+  const instance = (over: Given = {}) => start(Config.parse({ ...own, ...over }), log, TEMPO)
   let service = await instance()
   stack.defer(() => service[Symbol.asyncDispose]())
   const kept = stack.move()
@@ -86,9 +93,9 @@ export async function startWorld(given: Given = {}, { withKeys = true } = {}): P
       const [user_id, session_id] = [randomUUID(), randomUUID()]
       return userOf({ kind: 'user', user_id, org_id, role: 'owner', session_id })
     },
-    async reader({ connection: { inbox_prefix }, creds }) {
+    async reader({ connection: { url, inbox_prefix }, creds }) {
       const authenticator = credsAuthenticator(new TextEncoder().encode(creds))
-      return connectNats({ servers: nats.url, authenticator, inboxPrefix: inbox_prefix, reconnect: false })
+      return connectNats({ servers: url, authenticator, inboxPrefix: inbox_prefix, reconnect: false })
     },
     async restart(over) {
       await service[Symbol.asyncDispose]()
@@ -128,10 +135,15 @@ async function playOthers(nats: TestBus, stack: AsyncDisposableStack) {
 const PROGRAM = join(import.meta.dirname, '../../bus-keys/src/main.ts')
 
 /** As it runs beside us: a process with its keys in its environment. */
-async function startBusKeys(nats: TestBus, withKeys: boolean): Promise<AsyncDisposable> {
+async function startBusKeys(
+  nats: TestBus,
+  { url, creds, seeds }: TestBus,
+  withKeys: boolean,
+): Promise<AsyncDisposable> {
   const keys = {
-    NATS_SYSTEM_CREDS: nats.creds('bus-keys-system'),
-    NATS_OPERATOR_SEED: nats.seeds.operatorSigning,
+    SIEM_NATS_URL: url,
+    NATS_SYSTEM_CREDS: creds('bus-keys-system'),
+    NATS_OPERATOR_SEED: seeds.operatorSigning,
     SIEM_ACCOUNTS_KEY: randomBytes(32).toString('hex'),
   }
   const child = spawn(process.execPath, [PROGRAM], {

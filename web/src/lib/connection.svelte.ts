@@ -50,10 +50,12 @@ class Connection {
       cache: 'no-store',
       signal: AbortSignal.timeout(PATIENCE_MS),
     }).catch(() => undefined)
+    // An answer may be older than the end of the line.
+    if (!navigator.onLine) this.#set('offline')
     // A proxy that finds nobody behind it answers so.
-    const isThere = answer !== undefined && ![502, 503, 504].includes(answer.status)
-    this.#set(isThere ? 'there' : navigator.onLine ? 'unreachable' : 'offline')
-    return isThere
+    else if (answer === undefined || [502, 503, 504].includes(answer.status)) this.#set('unreachable')
+    else this.#set('there')
+    return !this.isLost
   }
 
   #set(state: State): void {
