@@ -1,12 +1,16 @@
 // `npm test`: every test, cheapest first, and one closing line with the totals. `npm test -- stack` runs
 // one part. A part that fails does not hide the others.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { findChromium } from '@mcpshield/web/test/chromium'
 
-const PARTS = ['fast', 'real', 'stack', 'browser']
+/** Those of a group run beside each other: tests of the whole product mostly wait, for its processes and its clocks. */
+const GROUPS = [['fast'], ['real'], ['stack', 'browser']]
+const PARTS = GROUPS.flat()
 
 /** What we read of vitest's JSON report. */
 interface Report {
@@ -23,6 +27,10 @@ interface Report {
 
 const wanted = process.argv.slice(2)
 const parts = wanted.length === 0 ? PARTS : wanted
+for (const part of parts.filter((each) => !PARTS.includes(each))) {
+  console.error(`There is no part ${part}; there are ${PARTS.join(', ')}.`)
+  process.exit(2)
+}
 const folder = mkdtempSync(join(tmpdir(), 'mcpshield-test-run-'))
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
@@ -30,22 +38,9 @@ let broken = false
 
 const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
 
-for (const part of parts) {
-  if (part === 'browser' && findChromium() === undefined) {
-    const skipped = countTests(part)
-    console.warn(
-      `\nSKIPPED: ${skipped} tests in a browser. Install Chromium (apt install chromium), or name it in CHROMIUM.\n`,
-    )
-    totals.skipped += skipped
-    continue
-  }
-  const report = join(folder, `${part}.json`)
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', part, ...reporters], {
-    stdio: 'inherit',
-  })
-  if (status !== 0) broken = true
-  add(report)
+for (const group of GROUPS) {
+  const together = group.filter((part) => parts.includes(part))
+  await Promise.all(together.map((part) => runPart(part, together.length > 1)))
 }
 rmSync(folder, { recursive: true, force: true })
 
@@ -53,6 +48,29 @@ rmSync(folder, { recursive: true, force: true })
 for (const failure of failures) console.log(`\nFAILED ${failure}`)
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exitCode = broken || totals.failed > 0 || totals.passed === 0 ? 1 : 0
+
+async function runPart(part: string, isOneOfSeveral: boolean): Promise<void> {
+  if (part === 'browser' && findChromium() === undefined) {
+    const skipped = countTests(part)
+    console.warn(
+      `\nSKIPPED: ${skipped} tests in a browser. Install Chromium (apt install chromium), or name it in CHROMIUM.\n`,
+    )
+    totals.skipped += skipped
+    return
+  }
+  const report = join(folder, `${part}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const child = spawn(process.execPath, [vitest, 'run', '--project', part, ...reporters], {
+    stdio: isOneOfSeveral ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+  })
+  // Whose line it is, where two write.
+  for (const stream of [child.stdout, child.stderr])
+    if (stream !== null)
+      createInterface({ input: stream }).on('line', (line) => console.log(`${part}: ${line}`))
+  const [status] = (await once(child, 'close')) as [number | null]
+  if (status !== 0) broken = true
+  add(report)
+}
 
 function countTests(part: string): number {
   const { stdout } = spawnSync(process.execPath, [vitest, 'list', '--project', part, '--json'], {
@@ -67,7 +85,9 @@ function failuresOf(file: Report['testResults'][number]): string[] {
   if (failed.length > 0) {
     return failed.map((test) => `${file.name} > ${test.fullName}\n${test.failureMessages.join('\n')}`)
   }
-  return file.status === 'failed' ? [`${file.name}\n${file.message || 'Before or after its tests: see above.'}`] : []
+  return file.status === 'failed'
+    ? [`${file.name}\n${file.message || 'Before or after its tests: see above.'}`]
+    : []
 }
 
 function add(report: string): void {
