@@ -46,5 +46,7 @@ async function check(name: string): Promise<void> {
   })
   if (code !== 0) failed.push(name)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
-  console.log(`${code === 0 ? 'passed' : 'FAILED'}  ${name.padEnd(6)}  ${seconds} s\n${code === 0 ? '' : output}`)
+  console.log(
+    `${code === 0 ? 'passed' : 'FAILED'}  ${name.padEnd(6)}  ${seconds} s\n${code === 0 ? '' : output}`,
+  )
 }

@@ -39,7 +39,7 @@ type Figure = { what: string; times: number; middle: string; worst: string }
 const taken = new Map<string, number[]>()
 const figures: Figure[] = []
 
-beIn({ ...values, mcp: '' })
+beIn({ ...values, mcp: '', model: '' })
 const person = await newPerson('Reader')
 const { api_key: key } = await api<{ api_key: string }>(
   person.token,

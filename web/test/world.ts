@@ -1,5 +1,5 @@
 // The whole product with its dashboard, one for all browser tests; or the one that WEB_WORLD names (a file with
-// `{"web","api","mcp","mail"}`), for who works on pages.
+// `{"web","api","mcp","mail","model"}`), for who works on pages.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,14 @@ import type { TestProject } from 'vitest/node'
 import { openDataDir } from '@mcpshield/infra/dev/data-dir.ts'
 import { startStack } from '@mcpshield/infra/dev/stack.ts'
 
-export type World = { web: string; api: string; mcp: string; mail: string }
+export type World = {
+  web: string
+  api: string
+  mcp: string
+  mail: string
+  /** Where the assistant looks for a model: nobody is there until a test is. */
+  model: string
+}
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,6 +23,7 @@ declare module 'vitest' {
 }
 
 const FIRST_PORT = 22_300
+const MODEL_URL = `http://127.0.0.1:${FIRST_PORT + 5}`
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['WEB_WORLD']
@@ -49,6 +57,7 @@ async function start(stack: AsyncDisposableStack): Promise<World> {
     // Each browser of the tests says an address of its own: the API counts by address.
     TRUST_PROXY: 'loopback',
     LOG_LEVEL: 'warn',
+    OLLAMA_URL: MODEL_URL,
   }
   const programsDir = join(import.meta.dirname, '../../node_modules/.cache/mcpshield')
   const { web, api, mcp, mail } = stack.use(
@@ -57,5 +66,5 @@ async function start(stack: AsyncDisposableStack): Promise<World> {
   if (web === undefined || mail === undefined)
     throw new Error('The tests need the local mailbox: unset SMTP_URL.')
   // Of the gateway; agents add the path of what they reach.
-  return { web, api, mcp: new URL(mcp).origin, mail }
+  return { web, api, mcp: new URL(mcp).origin, mail, model: MODEL_URL }
 }
