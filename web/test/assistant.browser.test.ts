@@ -47,7 +47,17 @@ beforeAll(async () => {
 afterAll(() => browser?.close())
 
 const draft = () => page.getByRole('region', { name: 'Draft', exact: true })
-const opened = () => draft().getByRole('region', { name: 'Would newly be allowed' })
+const opened = () => draft().getByRole('group', { name: 'Would newly be allowed' })
+
+/** The state of the model is looked at every few seconds. */
+async function untilAnsweredBy(who: RegExp, on = page): Promise<void> {
+  await expect(async () => {
+    await visit(on, new URL(on.url()).pathname)
+    await expect(on.getByText(who)).toBeVisible({ timeout: 500 })
+  }).toPass({ timeout: 20_000 })
+}
+const MODEL = /^Model: phi3:mini/
+const TEMPLATES = /^Answers: built-in templates/
 
 async function ask(text: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Draft a policy' }).fill(text)
@@ -75,9 +85,7 @@ describe('without a model', () => {
       .getByRole('button', { name: /^Save as version/ })
       .click()
     const dialog = page.getByRole('dialog', { name: `Save as version ${before.version + 1}` })
-    await expect(dialog.getByRole('region', { name: 'Would newly be allowed' })).toContainText(
-      'public.orders',
-    )
+    await expect(dialog.getByRole('group', { name: 'Would newly be allowed' })).toContainText('public.orders')
     const save = dialog.getByRole('button', { name: /^Save version/ })
     await expect(save).toHaveAttribute('aria-disabled', 'true')
     await save.press('Enter')
@@ -139,6 +147,7 @@ describe('without a model', () => {
   })
 
   test('advice is text, and none of it is markup', async () => {
+    await expect(page.getByRole('button', { name: /^Ask \(Write/ })).toBeVisible()
     await page.getByText('Ask for advice').click()
     await page.getByRole('textbox', { name: 'Ask for advice' }).fill('How do I connect <b>PostgreSQL</b>?')
     await page.keyboard.press('Enter')
@@ -166,7 +175,7 @@ describe('with a model', () => {
     await using model = await startModel()
     model.behave(hangs())
     await visit(page, at())
-    await expect(page.getByText('Model: phi3:mini.')).toBeVisible()
+    await untilAnsweredBy(MODEL)
     await ask('Agents may read orders')
     await expect(page.getByText(/^Writing/)).toBeVisible()
     await page.getByRole('button', { name: 'Stop' }).click()
@@ -193,6 +202,7 @@ describe('with a model', () => {
     const { id } = await newProject(person)
     const theirs = await openPage(browser, { as: person })
     await visit(theirs, `/app/projects/${id}/assistant`)
+    await untilAnsweredBy(MODEL, theirs)
     for (let use = 1; use <= 3; use++) {
       await theirs.getByRole('textbox', { name: 'Draft a policy' }).fill(`Agents may read orders, ${use}`)
       await theirs.keyboard.press('Enter')
@@ -214,6 +224,7 @@ describe.each(['light', 'dark'] as const)('in %s', (theme) => {
   test('the assistant with a draft is accessible, and fits a phone', async () => {
     const phone = await openPage(browser, { as: owner, theme, width: 360 })
     await visit(phone, at())
+    await untilAnsweredBy(TEMPLATES, phone)
     await expectAccessible(phone)
     await phone.getByRole('textbox', { name: 'Draft a policy' }).fill('Ask before every write')
     await phone.keyboard.press('Enter')

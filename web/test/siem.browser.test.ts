@@ -140,8 +140,8 @@ describe('on Enterprise', () => {
   test('a syslog server is added by its own fields', async () => {
     await visit(page, `${AT}/forwarders/new`)
     await page.getByRole('link', { name: 'Syslog' }).click()
-    await page.getByLabel('Name').fill('rsyslog')
     await page.getByLabel('Host').fill('logs.example.com')
+    await page.getByLabel('Name').fill('rsyslog')
     await expect(page.getByLabel('Port')).toHaveValue('6514')
     await page.getByLabel('Certificate authority of your own').fill('not a certificate')
     await page.getByRole('button', { name: 'Add forwarder' }).click()

@@ -4,6 +4,7 @@ import { untrack } from 'svelte'
 import { Extent } from './extent.svelte.ts'
 import { changedBy, FreshRows } from './fresh-rows.svelte.ts'
 import type { Fresh } from './live-rows.ts'
+import { isoOf } from './moments.ts'
 import { readRows, RowsError, type AuditRow, type Place, type RowsPage } from './rows.ts'
 import * as stretches from './stretch.ts'
 import { endOf, type Moved, type Seen, type Stretch } from './stretch.ts'
@@ -230,12 +231,12 @@ export class AuditRows {
     const { places } = this.#stretch
     const ms = this.#extent.momentAt(place, places)
     if (place + last.rows.length >= places || ms === undefined) this.#beginWith(last, places)
-    else this.#beginWith(await this.#page({ before: new Date(ms).toISOString() }), place)
+    else this.#beginWith(await this.#page({ before: isoOf(ms) }), place)
   }
 
   async #beginAt(ms: number): Promise<void> {
     await this.#extent.last()
-    const page = await this.#page({ before: new Date(ms).toISOString() })
+    const page = await this.#page({ before: isoOf(ms) })
     this.#beginWith(page, this.#extent.placeAt(ms, this.#stretch.places))
   }
 

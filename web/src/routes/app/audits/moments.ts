@@ -53,3 +53,8 @@ function offsetMs(ms: number, timeZone: string): number {
   const wall = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'))
   return wall - Math.floor(ms / MINUTE_MS) * MINUTE_MS
 }
+
+/** A moment in UTC, as the API takes it. */
+export function isoOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
