@@ -146,6 +146,8 @@ function urlsCover(above: Rule, below: Rule, budget: Budget): boolean {
   }
   if (wide.blocked === undefined) return true
   if (above.decision !== 'deny') {
+    // What a deny rule blocks is what it speaks of; to one that opens it is what it leaves out.
+    if (below.decision === 'deny') return false
     return narrow.blocked !== undefined && covered(wide.blocked, narrow.blocked, domainCloses)
   }
   // A deny rule below blocks what it lists; one that opens touches what it allows, or anything.

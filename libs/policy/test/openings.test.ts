@@ -221,6 +221,13 @@ describe('an edit', () => {
   test.for<[what: string, before: string, after: string, wanted: string[]]>([
     ['adds what may be read', 'rules: []', `rules:\n${reads}`, ['rule to allow by reads']],
     ['takes it away', `rules:\n${reads}`, 'rules: []', []],
+    // To a rule that asks, blocked hosts are those that it leaves out.
+    [
+      'asks where it denied hosts',
+      'default: allow\nrules:\n  - { id: web, tool: network.request, decision: deny, conditions: { blocked_domains: "*" } }',
+      'default: allow\nrules:\n  - { id: web, tool: network.request, decision: ask, conditions: { blocked_domains: "*" } }',
+      ['order to allow of default past web', 'rule to ask by web'],
+    ],
     [
       'reads one table of them only',
       `rules:\n${reads}`,
