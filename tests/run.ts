@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { findChromium } from '@mcpshield/web/test/chromium'
@@ -11,6 +11,8 @@ import { findChromium } from '@mcpshield/web/test/chromium'
 /** Those of a group run beside each other: tests of the whole product mostly wait, for its processes and its clocks. */
 const GROUPS = [['fast'], ['real'], ['stack', 'browser']]
 const PARTS = GROUPS.flat()
+/** Tests on real stores wait for these, and for deadlines: more at once than there are cores. */
+const WORKERS: Record<string, string[]> = { real: [`--maxWorkers=${availableParallelism() + 1}`] }
 
 /** What we read of vitest's JSON report. */
 interface Report {
@@ -60,7 +62,8 @@ async function runPart(part: string, isOneOfSeveral: boolean): Promise<void> {
   }
   const report = join(folder, `${part}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const child = spawn(process.execPath, [vitest, 'run', '--project', part, ...reporters], {
+  const args = ['run', '--project', part, ...(WORKERS[part] ?? []), ...reporters]
+  const child = spawn(process.execPath, [vitest, ...args], {
     stdio: isOneOfSeveral ? ['ignore', 'pipe', 'pipe'] : 'inherit',
   })
   // Whose line it is, where two write.
