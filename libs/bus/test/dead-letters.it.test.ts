@@ -129,17 +129,21 @@ test('only a service whose row says so has them', async () => {
 })
 
 test('provisioning takes away consumers of ours that flow.ts no longer names, and no others', async () => {
-  const add = (stream: string, durable_name: string) =>
-    manager.consumers.add(stream, {
-      durable_name,
-      ack_policy: 'explicit',
-      filter_subject: 'evt.auth.userDeleted',
-    })
-  await add('EVENTS', 'projects-organizations')
-  await add('EVENTS', 'siem-acme')
+  const add = (stream: string, durable_name: string, filter_subject: string) =>
+    manager.consumers.add(stream, { durable_name, ack_policy: 'explicit', filter_subject })
+  const namesIn = async (stream: string) => {
+    const names: string[] = []
+    for await (const { name } of manager.consumers.list(stream)) names.push(name)
+    return names.sort()
+  }
+  await add('EVENTS', 'projects-organizations', 'evt.auth.userDeleted')
+  await add('EVENTS', 'somebody-else', 'evt.auth.userDeleted')
+  await add('AUDIT', 'ingest-before', 'audit.>')
+  // Made for a customer, while it runs.
+  await add('AUDIT', 'siem-forwarder', 'audit.acme.>')
   await provision(raw)
-  const names: string[] = []
-  for await (const { name } of manager.consumers.list('EVENTS')) names.push(name)
-  const ours = Object.values(consumption).filter(({ stream }) => stream === 'EVENTS')
-  expect(names.sort()).toEqual([...ours.map(({ durable }) => durable), 'siem-acme'].sort())
+  const ours = (of: string) =>
+    Object.values(consumption).flatMap(({ stream, durable }) => (stream === of ? [durable] : []))
+  expect(await namesIn('EVENTS')).toEqual([...ours('EVENTS'), 'somebody-else'].sort())
+  expect(await namesIn('AUDIT')).toEqual([...ours('AUDIT'), 'siem-forwarder'].sort())
 })

@@ -84,7 +84,10 @@ test('nothing of a call is left for the next one', async () => {
     const { rows } = await connector.query('select id from events order by id limit 1', grant())
     expect(rows).toEqual([{ id: 1 }])
   }
-  const locks = await admin.query("select 1 from pg_locks where locktype = 'advisory'")
+  const locks = await admin.query(
+    `select 1 from pg_locks where locktype = 'advisory'
+     and database = (select oid from pg_database where datname = current_database())`,
+  )
   expect(locks.rowCount).toBe(0)
 })
 
