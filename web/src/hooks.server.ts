@@ -30,6 +30,7 @@ export const handle: Handle = async ({ event, resolve }) => {
     redirect(303, `/auth/sign-in?next=${encodeURIComponent(url.pathname + url.search)}`)
   const response = await resolve(event, {
     transformPageChunk: ({ html }) => html.replace('%theme%', locals.theme),
+    preload: isWantedAtOnce,
   })
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value)
   if (url.protocol === 'https:')
@@ -37,6 +38,13 @@ export const handle: Handle = async ({ event, resolve }) => {
   // What is somebody's stays out of every cache.
   if (part === 'app' || part === 'auth') response.headers.set('cache-control', 'no-store')
   return response
+}
+
+/** Scripts, styles, and the two fonts that every page is written in: what is there from the start moves nothing later. */
+function isWantedAtOnce({ type, path }: { type: string; path: string }): boolean {
+  return type === 'font'
+    ? /(inter-latin-wght|crimson-text-latin-600)-normal.*\.woff2$/.test(path)
+    : type !== 'asset'
 }
 
 /** Forms are held to it by SvelteKit; here everything else that changes something is. */

@@ -192,7 +192,7 @@ describe('with a model', () => {
     await expect(page.getByRole('log').getByRole('alert').last()).toContainText('It does not count.')
     await visit(page, '/app/usage')
     await expect(page.getByText('Uses of the assistant this month')).toBeVisible()
-    await expect(page.getByRole('region', { name: 'The assistant by month' })).toContainText('321')
+    await expect(page.getByRole('table', { name: 'The assistant by month' })).toContainText('321')
   })
 
   test('at the plan’s limit the model is not asked: templates answer, and the plans are a click away', async () => {

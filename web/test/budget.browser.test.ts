@@ -25,6 +25,7 @@ test.for([
   '',
   '/connect',
   '/servers',
+  '/assistant',
   '/approvals',
   '/keys',
   '/settings',
@@ -34,6 +35,7 @@ test.for([
   '/app/profile',
   '/app/settings/members',
   '/app/settings/second-factor',
+  '/app/settings/siem',
 ])('%s has less than 120 kB of scripts', async (path) => {
   const page = await openPage(browser, { as: person })
   await page.goto(/^\/(app|pricing|docs|$)/.test(path) ? path : `${project}${path}`)

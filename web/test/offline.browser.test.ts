@@ -39,6 +39,7 @@ describe('without a line', () => {
     '/servers',
     '/policy',
     '/policy/versions',
+    '/assistant',
     '/approvals',
     '/keys',
     '/settings',
@@ -49,6 +50,7 @@ describe('without a line', () => {
     '/app/settings/members',
     '/app/settings/sessions',
     '/app/settings/policy',
+    '/app/settings/siem',
   ])('%s keeps what it shows, says so, and leads nowhere', async (path) => {
     await visit(page, path.startsWith('/app/') ? path : records.inApp(path))
     const heading = page.getByRole('heading', { level: 1 })

@@ -230,7 +230,7 @@ describe('the documentation', () => {
     const page = await openPage(browser)
     await visit(page, '/docs/quick-start')
     await page.getByRole('navigation', { name: 'Pages beside this one' }).getByRole('link').click()
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Connect a system')
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Concepts')
     await page.getByRole('link', { name: /^Before/ }).click()
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Quick start')
   })

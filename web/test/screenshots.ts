@@ -43,6 +43,7 @@ const PAGES: Record<string, string> = {
   policy: '/app/projects/{project}/policy',
   'policy-try': '/app/projects/{project}/policy/try',
   'policy-versions': '/app/projects/{project}/policy/versions',
+  assistant: '/app/projects/{project}/assistant',
   approvals: '/app/projects/{project}/approvals',
   keys: '/app/projects/{project}/keys',
   'project-settings': '/app/projects/{project}/settings',
@@ -54,6 +55,7 @@ const PAGES: Record<string, string> = {
   members: '/app/settings/members',
   'second-factor': '/app/settings/second-factor',
   'organization-policy': '/app/settings/policy',
+  siem: '/app/settings/siem',
   missing: '/app/no-such-page',
 }
 

@@ -1,7 +1,12 @@
 // What a bar of decisions is made of.
 
 export type Counted = 'allow' | 'deny' | 'ask'
-export type DecisionBar = { label: string; href?: string } & Record<Counted, number>
+export type DecisionBar = {
+  label: string
+  /** Said with the label where there is room: the same time in UTC. */
+  hint?: string
+  href?: string
+} & Record<Counted, number>
 
 /** From the axis upwards, and in legends and tables. */
 export const COUNTED = [

@@ -11,18 +11,27 @@ function recordOf(agesMs: number[]) {
   const list: List = ({ limit, to, cursor }) => {
     asked++
     expect(limit).toBeLessThanOrEqual(ROWS)
-    const start = cursor === undefined ? 0 : Number(cursor)
-    const found = times
-      .map((ms, at) => ({ ms, at }))
-      .filter(({ ms, at }) => at >= start && (to === undefined || ms < Date.parse(to)))
-    const page = found.slice(0, limit)
+    const after = cursor === undefined ? 0 : Number(cursor)
+    const start = to === undefined ? after : Math.max(after, firstBefore(times, Date.parse(to)))
+    const page = times.slice(start, start + limit)
     return Promise.resolve({
-      items: page.map(({ ms, at }) => ({ id: String(at), time: new Date(ms).toISOString() })),
-      next_cursor: found.length > limit ? String(page.at(-1)!.at + 1) : null,
+      items: page.map((ms, at) => ({ id: String(start + at), time: new Date(ms).toISOString() })),
+      next_cursor: times.length > start + limit ? String(start + limit) : null,
       prev_cursor: cursor === undefined || page.length === 0 ? null : 'newer',
     } as unknown as Listed)
   }
   return { list, asked: () => asked, last: String(times.length - 1) }
+}
+
+/** The place of the newest that is older. */
+function firstBefore(times: readonly number[], ms: number): number {
+  let [low, high] = [0, times.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (times[middle]! < ms) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 const evenly = (count: number, stepMs: number) => Array.from({ length: count }, (_, at) => at * stepMs)

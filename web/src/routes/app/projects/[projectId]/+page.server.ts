@@ -10,7 +10,8 @@ const TAIL = 12
 /** Rows of a table of the largest. */
 const MOST = 8
 
-export const load: PageServerLoad = async ({ locals: { api }, params, url }) => {
+export const load: PageServerLoad = async ({ locals, params, url }) => {
+  const { api } = locals
   const project_id = params.projectId
   const span = spanOf(url.searchParams.get('span'), new Date())
   const counted = { project_id, from: span.from, limit: MOST }
@@ -27,7 +28,7 @@ export const load: PageServerLoad = async ({ locals: { api }, params, url }) => 
     span: span.name,
     by: span.by,
     from: span.from,
-    bars: barsOf(project_id, span, times.items),
+    bars: barsOf(project_id, span, times.items, locals.timeZone),
     total: times.total,
     rules: denied.items.map(({ key, count, reason }) => ({ rule: key, calls: count, reason: reason ?? '' })),
     tools: tools.items,

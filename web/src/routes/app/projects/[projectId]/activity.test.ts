@@ -34,15 +34,21 @@ describe('bars', () => {
   const now = new Date('2026-11-27T10:30:00.000Z')
   const counts = { allow: 1, deny: 2, ask: 3 }
 
-  test('by the hour are 24, also of hours in which nothing happened, and lead to their calls', () => {
-    const bars = barsOf('p', spanOf('24h', now), [
-      { key: '2026-11-26T11:00:00.000Z', ...counts },
-      { key: '2026-11-26T10:00:00.000Z', ...counts },
-    ])
+  test('by the hour are 24 by the reader’s clock, also of hours in which nothing happened, and lead to their calls', () => {
+    const bars = barsOf(
+      'p',
+      spanOf('24h', now),
+      [
+        { key: '2026-11-26T11:00:00.000Z', ...counts },
+        { key: '2026-11-26T10:00:00.000Z', ...counts },
+      ],
+      'Asia/Kolkata',
+    )
     expect(bars).toHaveLength(24)
-    expect(bars[0]).toMatchObject({ label: '11:00', ...counts })
+    expect(bars[0]).toMatchObject({ label: '16:30', hint: '2026-11-26 11:00 UTC', ...counts })
     expect(bars.at(-1)).toEqual({
-      label: '10:00',
+      label: '15:30',
+      hint: '2026-11-27 10:00 UTC',
       allow: 0,
       deny: 0,
       ask: 0,
@@ -51,7 +57,7 @@ describe('bars', () => {
   })
 
   test('by the day are as many as days, and lead to the calls of theirs', () => {
-    const bars = barsOf('p', spanOf('7d', now), [{ key: '2026-11-27', ...counts }])
+    const bars = barsOf('p', spanOf('7d', now), [{ key: '2026-11-27', ...counts }], 'Asia/Kolkata')
     expect(bars).toHaveLength(7)
     expect(bars.at(-1)).toMatchObject({ label: '2026-11-27', ...counts })
     expect(bars.at(-1)?.href).toContain('to=2026-11-28T00%3A00%3A00.000Z')

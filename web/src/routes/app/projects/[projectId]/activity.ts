@@ -8,7 +8,7 @@ export const SPANS = [
   { name: '30d', label: '30 days', bars: 30, by: 'day' },
 ] as const
 export type Span = (typeof SPANS)[number] & { from: string }
-export type Bar = { label: string; href?: string; allow: number; deny: number; ask: number }
+export type Bar = { label: string; hint?: string; href?: string; allow: number; deny: number; ask: number }
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -25,8 +25,12 @@ export function spanOf(text: string | null, now: Date): Span {
 
 type Counts = { key: string; allow: number; deny: number; ask: number }
 
-/** A bar for each hour or day of the span, in UTC, also for those in which nothing happened. */
-export function barsOf(project_id: string, span: Span, items: readonly Counts[]): Bar[] {
+/**
+ * A bar for each hour of the span, by the reader's clock, or for each day, in UTC as it is counted; also for those in
+ * which nothing happened.
+ */
+export function barsOf(project_id: string, span: Span, items: readonly Counts[], timeZone: string): Bar[] {
+  const clock = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' })
   const found = new Map(items.map((item) => [Date.parse(item.key), item]))
   const lengthMs = lengthOf(span.by)
   return Array.from({ length: span.bars }, (_, at): Bar => {
@@ -34,7 +38,9 @@ export function barsOf(project_id: string, span: Span, items: readonly Counts[])
     const { allow = 0, deny = 0, ask = 0 } = found.get(begin.getTime()) ?? {}
     const href = linkOf(project_id, begin, new Date(begin.getTime() + lengthMs))
     const text = begin.toISOString()
-    return { label: span.by === 'hour' ? text.slice(11, 16) : text.slice(0, 10), href, allow, deny, ask }
+    const counted = { href, allow, deny, ask }
+    if (span.by === 'day') return { label: text.slice(0, 10), ...counted }
+    return { label: clock.format(begin), hint: `${text.slice(0, 16).replace('T', ' ')} UTC`, ...counted }
   })
 }
 
