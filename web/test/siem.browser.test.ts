@@ -92,6 +92,7 @@ describe('on Enterprise', () => {
   test('a webhook is added with its secret shown once, tested, paused, changed and deleted', async () => {
     await visit(page, AT)
     await page.getByRole('link', { name: 'Add a forwarder' }).click()
+    await expect(page.getByRole('heading', { name: 'Add a forwarder' })).toBeVisible()
     await page.getByLabel('Name').fill('collector')
     await page.getByLabel('Address').fill('http://plain.example.com/in')
     await page.getByRole('button', { name: 'Add forwarder' }).click()

@@ -75,7 +75,7 @@ describe('a server behind OAuth', () => {
     await visit(page, `${project}/servers`)
     await page.getByRole('link', { name: 'remote' }).click()
     await page.getByRole('button', { name: 'Test remote' }).click()
-    await expect(page.getByRole('alert')).toContainText('remote does not work')
+    await expect(page.getByRole('alert')).toContainText('remote does not work', { timeout: 30_000 })
     await expect(state()).toContainText('Not authorised')
     await visit(page, project)
     await page.getByRole('link', { name: /Not authorised.*remote/ }).click()
