@@ -585,7 +585,7 @@ describe.each(['light', 'dark'] as const)('every page of people’s accounts, in
   test('is accessible after it', async () => {
     const page = await openPage(browser, { as: owner, theme })
     for (const path of OWN) {
-      await page.goto(path)
+      await visit(page, path)
       await expectAccessible(page)
     }
     expect(page.errors).toEqual([])
