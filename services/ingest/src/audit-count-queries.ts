@@ -14,12 +14,15 @@ const KEYS = {
 } as const
 export type CountBy = keyof typeof KEYS
 
-export type CountRow = Counts & { key: string; last: string; reason: string }
+export type CountRow = Counts & { key: string; last: string; said: string }
 
 const COUNTS = `count() AS count, countIf(decision = 'allow') AS allow, countIf(decision = 'deny') AS deny,
   countIf(decision = 'ask') AS ask`
 
-/** The largest first; times in order, of which the latest stay. */
+/**
+ * No column is named like one of the table: ClickHouse would take it for that in the conditions, too.
+ * The largest first; times in order, of which the latest stay.
+ */
 export async function selectAuditCounts(
   scope: Scope,
   filter: AuditFilter,
@@ -30,7 +33,7 @@ export async function selectAuditCounts(
   const byTime = by === 'hour' || by === 'day'
   const rows = await scope.select<CountRow>(
     `SELECT ${KEYS[by]} AS key, ${COUNTS}, toString(max(time)) AS last,
-  ${by === 'rule' ? 'argMax(reason, time)' : "''"} AS reason
+  ${by === 'rule' ? 'argMax(reason, time)' : "''"} AS said
   ${from}
   GROUP BY key ORDER BY ${byTime ? 'key DESC' : 'count DESC, key'} LIMIT {limit:UInt32}`,
     { ...parameters, limit },

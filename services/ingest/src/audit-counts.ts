@@ -23,10 +23,10 @@ export function auditCountsService(
       return {
         group_by,
         total: total ?? NO_COUNTS,
-        items: found.map(({ last, reason, ...row }) => ({
+        items: found.map(({ last, said, ...row }) => ({
           ...row,
           last: isoTime(last),
-          reason: group_by === 'rule' ? reason : null,
+          reason: group_by === 'rule' ? said : null,
         })),
       }
     },

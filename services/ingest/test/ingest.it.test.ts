@@ -328,6 +328,8 @@ describe('the counts', () => {
     expect((await counts({ project_id: ORG })).total.count).toBe(1)
     expect((await counts({ from: at(13), to: at(15) })).total.count).toBe(1)
     expect((await counts({ q: 'first' })).total.count).toBe(1)
+    for (const group_by of ['rule', 'agent', 'tool', 'decision', 'hour', 'day'] as const)
+      expect((await counts({ q: 'first', group_by })).items, group_by).toMatchObject([{ count: 1 }])
     expect((await counts({ rule: 'nobody' })).total).toEqual({ count: 0, allow: 0, deny: 0, ask: 0 })
   })
 
