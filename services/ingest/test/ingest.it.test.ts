@@ -279,17 +279,24 @@ describe('the counts', () => {
   const keys = async (input: CountInput) => (await counts(input)).items.map(({ key, count }) => [key, count])
 
   beforeAll(async () => {
-    await record(events)
-    // Written again under another message id, and not merged: counted once all the same.
-    await jetstream(publisher.connection).publish(subjectOf(events.slice(0, 1)), encode(events.slice(0, 1)), {
-      msgID: newOrg(),
-    })
-    const copies = () =>
-      store.select<{ n: number }>(
-        `SELECT count() AS n FROM ${store.database}.audit_records WHERE org_id = {org:UUID}`,
-        { org: org_id },
-      )
-    await eventually(copies, ([row]) => row!.n >= events.length + 1, 10_000)
+    const stored = async (wanted: number) => {
+      const rows = () =>
+        store.select<{ n: number }>(
+          `SELECT count() AS n FROM ${store.database}.audit_records WHERE org_id = {org:UUID}`,
+          { org: org_id },
+        )
+      expect(await eventually(rows, ([row]) => row?.n === wanted, 10_000)).toEqual([{ n: wanted }])
+    }
+    // A report that came before its decision is stored, as nobody could know.
+    const early = events.filter(({ decision_id }) => decision_id === named.id)
+    await record(early)
+    await stored(early.length)
+    await record(events.filter((event) => !early.includes(event)))
+    await stored(events.length)
+    // Written again under another message id, in an insert of its own, and not merged: counted once all the same.
+    const again = events.slice(0, 1)
+    await jetstream(publisher.connection).publish(subjectOf(again), encode(again), { msgID: newOrg() })
+    await stored(events.length + 1)
   })
 
   test('are of every call once, also of one that is stored twice or reported besides, and of no act', async () => {
