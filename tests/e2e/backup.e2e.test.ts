@@ -26,7 +26,8 @@ rules:
   - { id: orders, tool: postgres.query, decision: allow, conditions: { resources: [public.orders] } }
   - { id: prices, tool: sqlite.query, decision: ask }
 `
-type Seen = { policy: unknown; keys: unknown; audits: unknown[]; approvals: unknown }
+type Seen = { policy: unknown; keys: unknown; audits: Audit[]; approvals: unknown }
+type Audit = { kind: string; decision: string | null; outcome: string | null }
 
 let before: { backup: string; account: Product['demo']['account']; revoked: string; seen: Seen }
 let restored: Stack
@@ -34,7 +35,7 @@ const opened: (() => unknown)[] = []
 
 async function see(api: Product['demo']['api'], project: string): Promise<Seen> {
   const at = `/projects/${project}`
-  const { items } = await api.get<{ items: Record<string, unknown>[] }>(
+  const { items } = await api.get<{ items: Audit[] }>(
     `/audits?project_id=${project}&limit=100`,
   )
   return {
@@ -90,6 +91,9 @@ beforeAll(async () => {
     const { approvals, audits } = await see(demo.api, demo.account.project_id)
     expect(approvals).toHaveLength(1)
     expect(audits.length).toBeGreaterThanOrEqual(5)
+    // A record gets its outcome a moment later: from here on none changes any more.
+    const open = audits.filter(({ decision, outcome }) => decision === 'allow' && outcome === null)
+    expect(open).toEqual([])
   }, SOON)
   const seen = await see(demo.api, demo.account.project_id)
   const dataFolder = dirname(dirname(dirname(stack.credsFile('auth'))))

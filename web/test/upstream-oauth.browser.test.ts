@@ -29,6 +29,13 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
+/** From the list, which has a button to test each server too: not before the server's own page is there. */
+async function open(name: string): Promise<void> {
+  await visit(page, `${project}/servers`)
+  await page.getByRole('link', { name }).click()
+  await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
+}
+
 const state = () => page.getByRole('definition').filter({ hasText: 'OAuth: a person authorises once' })
 
 /** To the authorisation server in a tab of its own, and back again to this one. */
@@ -72,8 +79,7 @@ describe('a server behind OAuth', () => {
 
   test('whose tokens are revoked there needs somebody again, and is mended by authorising again', async () => {
     server.says.token = { status: 400, body: '{"error":"invalid_grant"}' }
-    await visit(page, `${project}/servers`)
-    await page.getByRole('link', { name: 'remote' }).click()
+    await open('remote')
     await page.getByRole('button', { name: 'Test remote' }).click()
     await expect(page.getByRole('alert')).toContainText('remote does not work', { timeout: 30_000 })
     await expect(state()).toContainText('Not authorised')
@@ -89,8 +95,7 @@ describe('a server behind OAuth', () => {
 
   test('at which the person says no stays as it was, and says so', async () => {
     server.says.denies = { error: 'access_denied', error_description: 'The person said no.' }
-    await visit(page, `${project}/servers`)
-    await page.getByRole('link', { name: 'remote' }).click()
+    await open('remote')
     await page.getByRole('button', { name: 'Authorise again' }).click()
     const link = page.getByRole('link', { name: 'Open it in a new tab' })
     await expect(link).toBeVisible()

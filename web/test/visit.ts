@@ -13,7 +13,7 @@ export async function revisit(page: Page): Promise<void> {
 }
 
 /** Svelte keeps the handlers of an element in symbols of it. */
-async function answering(page: Page): Promise<void> {
+export async function answering(page: Page): Promise<void> {
   await page.waitForFunction(() =>
     [...document.querySelectorAll('button')].some(
       (button) => Object.getOwnPropertySymbols(button).length > 0,

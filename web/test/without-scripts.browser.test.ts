@@ -12,6 +12,7 @@ import {
   type Page,
   type Person,
 } from './browser.ts'
+import { answering } from './visit.ts'
 
 let browser: Browser
 let owner: Person
@@ -102,4 +103,19 @@ describe('without scripts', () => {
     await plain.getByRole('button', { name: 'Delete for good' }).click()
     await expect(plain.getByText('No projects yet')).toBeVisible()
   })
+})
+
+test('what is chosen before the scripts are there stays chosen', async () => {
+  const page = await openPage(browser, { as: owner })
+  const scripts = Promise.withResolvers<void>()
+  await page.route(/\/_app\/.*\.js/, async (route) => {
+    await scripts.promise
+    await route.continue()
+  })
+  await page.goto('/app/settings/members', { waitUntil: 'commit' })
+  const role = page.getByLabel('Role', { exact: true })
+  await role.selectOption('Editor')
+  scripts.resolve()
+  await answering(page)
+  await expect(role).toHaveValue('editor')
 })

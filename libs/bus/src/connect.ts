@@ -13,7 +13,7 @@ import { durablesOf, type Durables } from './durables.ts'
 import type { Log } from './log.ts'
 import { peersOf, type Peers } from './peers.ts'
 import { inboxPrefix } from './permissions.ts'
-import { serveRpc, type Call } from './rpc.ts'
+import { serveRpc, type Call, type Served } from './rpc.ts'
 import { rpcClient, type CallOptions } from './rpc-client.ts'
 import { consumeStream, publishMessage, type StreamHandler } from './stream.ts'
 import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
@@ -73,10 +73,13 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
   const { log, telemetry = UNOBSERVED } = options
   const connected = followStatus(connection, log, telemetry)
   telemetry.connection(connected)
+  const served: Served[] = []
   return {
     connection,
     call: rpcClient(connection, options.name, telemetry),
-    serve: (name, rpc, handlers) => serveRpc(connection, name, rpc, handlers, log, telemetry),
+    async serve(name, rpc, handlers) {
+      served.push(await serveRpc(connection, name, rpc, handlers, log, telemetry))
+    },
     publish: (def, payload, id) => publishMessage(connection, def, payload, id, telemetry),
     enqueue: (def, payload, id) => publishMessage(connection, def, payload, id, telemetry),
     consume: (consumption: Consumption, handler) =>
@@ -91,6 +94,7 @@ export async function connectBus<const R extends FlowRow>(options: BusOptions, r
       return connection.rtt()
     },
     async [Symbol.asyncDispose]() {
+      await Promise.all(served.map((each) => each.close()))
       await connection.drain()
     },
   }

@@ -1,4 +1,5 @@
 // Answering calls over core NATS: validate once, errors as what they are, one log line each.
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Msg, NatsConnection } from 'nats'
 import type { Caller } from '@mcpshield/contracts/caller'
 import type { Handlers, RpcDef } from '@mcpshield/contracts/define'
@@ -12,6 +13,12 @@ import { UNOBSERVED, type BusTelemetry } from './telemetry.ts'
 /** What a handler knows of the request besides its input. */
 export type Call = { caller: Caller; requestId: string }
 
+/** Less than a process that was told to stop has for all of it (libs/runtime/src/run.ts). */
+const ANSWER_WITHIN_MS = 6_000
+
+/** What a service answers, until it is closed: then it takes no new calls, and nobody who has asked is left without an answer. */
+export type Served = { close(withinMs?: number): Promise<void> }
+
 /** Answers a contract's endpoints; every instance of a service shares the work by a queue group. */
 export async function serveRpc<D extends Record<string, RpcDef>>(
   connection: NatsConnection,
@@ -20,27 +27,73 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
   handlers: Handlers<D, Call>,
   log: Log,
   telemetry: BusTelemetry = UNOBSERVED,
-): Promise<void> {
-  for (const [key, def] of Object.entries(rpc)) {
+): Promise<Served> {
+  const open = openCalls()
+  const subscriptions = Object.entries(rpc).map(([key, def]) => {
     const handler = handlers[key]
     if (handler === undefined) throw new Error(`${name} does not handle ${key}`)
-    connection.subscribe(def.subject, {
+    return connection.subscribe(def.subject, {
       queue: name,
       callback: (error, message) => {
         if (error !== null) log.error({ subject: def.subject, error: error.message }, 'subscription')
-        else answerGroup({ def, handler: handler as Handler, log, telemetry }, message)
+        else answerGroup({ def, handler: handler as Handler, open, log, telemetry }, message)
       },
     })
-  }
+  })
   await connection.flush()
+  return {
+    async close(withinMs = ANSWER_WITHIN_MS) {
+      if (connection.isClosed()) return
+      const taken = Promise.allSettled(subscriptions.map((each) => each.drain()))
+      const answered = taken.then(() => open.answered())
+      const deadline = new AbortController()
+      await Promise.race([answered, sleep(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined)])
+      deadline.abort()
+      const stopped = new AppError('UNAVAILABLE', `The ${name} service was stopped; ask again.`)
+      open.refuse(stopped)
+      // Answers leave at the end of the turn.
+      await immediate()
+    },
+  }
 }
 
 type Handler = (input: unknown, call: Call) => Promise<unknown>
-type Serving = { def: RpcDef; handler: Handler; log: Log; telemetry: BusTelemetry }
+type Serving = { def: RpcDef; handler: Handler; open: OpenCalls; log: Log; telemetry: BusTelemetry }
+
+/** Who waits for an answer of this process. */
+type OpenCalls = {
+  /** Returns what answers the call: the first answer counts. */
+  add(id: number, give: (json: string) => void): (json: string) => void
+  /** Resolves when nobody waits. */
+  answered(): Promise<void>
+  refuse(error: AppError): void
+}
+
+function openCalls(): OpenCalls {
+  const refusals = new Set<(error: AppError) => void>()
+  let allAnswered: () => void = () => undefined
+  return {
+    add(id, give) {
+      const refuse = (error: AppError) => once(JSON.stringify({ id, error: errorBody(error, '') }))
+      const once = (json: string) => {
+        if (!refusals.delete(refuse)) return
+        give(json)
+        if (refusals.size === 0) allAnswered()
+      }
+      refusals.add(refuse)
+      return once
+    },
+    answered: () =>
+      refusals.size === 0 ? Promise.resolve() : new Promise((resolve) => (allAnswered = resolve)),
+    refuse(error) {
+      for (const refuse of [...refusals]) refuse(error)
+    },
+  }
+}
 
 /** Answers each call as soon as it is done, together with those that are done in the same turn. */
 function answerGroup(serving: Serving, message: Msg): void {
-  const { def, log } = serving
+  const { def, open, log } = serving
   const group = CallGroup.safeParse(jsonOf(message))
   if (!group.success) {
     log.error({ subject: def.subject, issues: group.error.issues.slice(0, 3) }, 'rpc: not understood')
@@ -51,10 +104,11 @@ function answerGroup(serving: Serving, message: Msg): void {
     while (ready.length > 0) respond(message, takeAnswers(ready), log)
   }
   for (const call of group.data) {
-    void tracedAnswer(serving, call).then((json) => {
+    const give = open.add(call.id, (json) => {
       ready.push({ id: call.id, json })
       if (ready.length === 1) setImmediate(send)
     })
+    void tracedAnswer(serving, call).then(give)
   }
 }
 

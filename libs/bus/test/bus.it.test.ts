@@ -7,7 +7,8 @@ import { AppError } from '@mcpshield/contracts/errors'
 import { consumption } from '@mcpshield/contracts/flow'
 import { mailer } from '@mcpshield/contracts/mailer'
 import { projects, type KeySnapshot } from '@mcpshield/contracts/projects'
-import { startTestBus, type TestBus } from '@mcpshield/testkit/bus'
+import { silent, startTestBus, type TestBus } from '@mcpshield/testkit/bus'
+import { serveRpc } from '../src/rpc.ts'
 
 let server: TestBus
 beforeAll(async () => {
@@ -109,6 +110,58 @@ describe('request and reply', () => {
     const [big, ...others] = await Promise.allSettled([ask('big'), ask('a'), ask('b'), ask('c'), ask('d')])
     expect(big).toMatchObject({ status: 'rejected', reason: { code: 'INTERNAL' } })
     expect(others.map(({ status }) => status)).toEqual(Array(4).fill('fulfilled'))
+  })
+
+  describe('of a service that stops', () => {
+    const keys = { getSigningKeys: auth.rpc.getSigningKeys }
+    const answer = { keys: [{ kid: 'a' }] }
+
+    test('what was asked before is answered, and nothing new is taken', async () => {
+      const asked = await server.connect('auth')
+      await using asking = await server.connect('rest-gateway')
+      const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      await asked.serve('auth', keys, {
+        async getSigningKeys() {
+          begun.resolve()
+          await goOn.promise
+          return answer
+        },
+      })
+      const ask = () => asking.call(auth.rpc.getSigningKeys, {}, { caller: nobody })
+      const before = ask()
+      await begun.promise
+      const stopped = asked[Symbol.asyncDispose]()
+      await expect
+        .poll(() => ask().catch((error: AppError) => error.message))
+        .toBe('The auth service is not running.')
+      goOn.resolve()
+      await expect(before).resolves.toEqual(answer)
+      await stopped
+    })
+
+    test('what takes too long is UNAVAILABLE then, rather than never answered', async () => {
+      await using asked = await server.connect('auth')
+      await using asking = await server.connect('rest-gateway')
+      const begun = Promise.withResolvers<void>()
+      const served = await serveRpc(
+        asked.connection,
+        'auth',
+        keys,
+        {
+          getSigningKeys() {
+            begun.resolve()
+            return new Promise(() => undefined)
+          },
+        },
+        silent,
+      )
+      const waiting = expect(
+        asking.call(auth.rpc.getSigningKeys, {}, { caller: nobody }),
+      ).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'The auth service was stopped; ask again.' })
+      await begun.promise
+      await served.close(50)
+      await waiting
+    })
   })
 
   test('a service that does not run is UNAVAILABLE at once', async () => {

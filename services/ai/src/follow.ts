@@ -15,6 +15,8 @@ export type Followed = {
   endLost(id: string): Promise<void>
   /** Waited for so long before it is said that there is nothing yet. */
   waitMs?: number
+  /** Aborted when the instance stops: the reader goes on at another one. */
+  stopping?: AbortSignal | undefined
 }
 
 const WAIT_MS = 4_000
@@ -55,7 +57,7 @@ async function requireOwner(log: EventLog, id: string, caller: SignedIn): Promis
 }
 
 async function waitFor(
-  { log, endLost, waitMs = WAIT_MS }: Followed,
+  { log, endLost, waitMs = WAIT_MS, stopping }: Followed,
   { id, place }: Cursor,
 ): Promise<{ found: { place: string; event: AiEvent }[]; over: boolean }> {
   const untilMs = performance.now() + waitMs
@@ -70,7 +72,7 @@ async function waitFor(
     const lost = !(await log.isThere(id, 'writer'))
     if (lost) await endLost(id)
     // Nothing after its end: the reader has had all of it.
-    if (performance.now() >= untilMs) return { found: [], over: lost }
+    if (performance.now() >= untilMs || stopping?.aborted === true) return { found: [], over: lost }
     await sleep(LOOK_EVERY_MS)
   }
 }

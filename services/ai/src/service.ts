@@ -10,7 +10,7 @@ import { advised } from './advise.ts'
 import { analyzed } from './analyze.ts'
 import type { Conversations } from './conversation-store.ts'
 import type { EventLog } from './event-log.ts'
-import { firstCursor, follow, type Piece } from './follow.ts'
+import { firstCursor, follow, type Followed, type Piece } from './follow.ts'
 import { learn, withResources, type Asking, type Knowledge, type KnowledgeDeps } from './knowledge.ts'
 import type { Model } from './model.ts'
 import type { Runner, Work } from './runner.ts'
@@ -23,6 +23,8 @@ export type AiDeps = KnowledgeDeps & {
   conversations: Conversations
   events: EventLog
   runner: Runner
+  /** Aborted when the instance stops. */
+  stopping: AbortSignal
   /** Checks a policy as saving it does. */
   validate(
     input: { project_id: string; policy_yaml: string },
@@ -37,8 +39,7 @@ export type AiDeps = KnowledgeDeps & {
 const MAX_RUNNING = 40
 
 export function aiService(deps: AiDeps): Handlers<typeof ai.rpc, Call> {
-  const following = (cursor: string, call: Call) =>
-    follow({ log: deps.events, endLost: (id) => deps.runner.endLost(id) }, cursor, signedIn(call.caller))
+  const following = (cursor: string, call: Call) => follow(followed(deps), cursor, signedIn(call.caller))
   return {
     draftPolicy: (input, call) =>
       input.cursor === undefined
@@ -144,8 +145,11 @@ async function started(
   conversation_id: string | null = null,
 ): Promise<Piece> {
   await startWork(deps, begun, work, conversation_id)
-  const log = { log: deps.events, endLost: (id: string) => deps.runner.endLost(id) }
-  return follow(log, firstCursor(begun.id), signedIn(call.caller))
+  return follow(followed(deps), firstCursor(begun.id), signedIn(call.caller))
+}
+
+function followed({ events, runner, stopping }: AiDeps): Followed {
+  return { log: events, endLost: (id) => runner.endLost(id), stopping }
 }
 
 async function startWork(

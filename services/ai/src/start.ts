@@ -69,14 +69,16 @@ export async function start(config: Config, log: Log, clock = realClock): Promis
   const uses = usesStore({ tenants, limitOf, wake: () => relay.wake(), now })
   const events = eventLog(redis, clock.thereMs)
   const runner = stack.use(useRunner({ uses, events, log }))
+  const stopping = new AbortController()
   const service = aiService({
     ...asking(bus),
-    ...{ uses, events, runner, limitOf, now },
+    ...{ uses, events, runner, limitOf, now, stopping: stopping.signal },
     model: modelOf(config),
     conversations: conversationStore(tenants, now),
     checks: { postgres: () => db.ping(), nats: () => bus.ping(), redis: () => redis.ping() },
   })
   await bus.serve('ai', ai.rpc, service)
+  stack.defer(() => stopping.abort())
   stack.use(await bus.consume(consumption.aiPeople, forgetting(tenants)))
   stack.use(await bus.consume(consumption.aiProjects, forgetting(tenants)))
   stack.use(sweepUses({ uses, now, abandonedAfterMs: 3 * config.AI_TIMEOUT_MS + ABANDONED_MARGIN_MS, log }))

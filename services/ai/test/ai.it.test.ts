@@ -276,29 +276,24 @@ describe('who leaves', () => {
 })
 
 test('an instance that stops ends what it was at, and gives it back', async () => {
-  await using alone = await startWorld({ instances: 1 })
+  await using alone = await startWorld({ instances: 0 })
+  const stopping = await alone.startInstance()
   const person = await alone.owner()
   alone.ollama.behave(hangs())
-  const second = await alone.startInstance()
-  // Whichever instance took it: one of the two goes, the answer ends by one or goes on by the other.
   const reads: Promise<Read>[] = []
-  // Calls of one moment travel together and go to one instance.
-  for (let i = 1; i <= 6; i++) {
+  for (let i = 1; i <= 3; i++) {
     reads.push(draft(person))
     await expect.poll(() => alone.ollama.asked.length).toBe(i)
   }
-  await second[Symbol.asyncDispose]()
-  alone.ollama.behave(says(ORDERS))
-  const ended = await Promise.all(
-    reads.map((each) => Promise.race([each, new Promise((go) => setTimeout(go, 2_500))])),
-  )
-  const failed = ended.filter((each) => each !== undefined) as Read[]
-  expect(failed.length).toBeGreaterThan(0)
-  for (const each of failed)
+  // People read on at another one.
+  await using _another = await alone.startInstance()
+  await stopping[Symbol.asyncDispose]()
+  // Told by the one that stopped: sooner than a reader takes a silent writer for gone.
+  const soon = new Promise<never>((_, no) => setTimeout(no, 5_000, new Error('nothing was told')).unref())
+  for (const each of await Promise.race([Promise.all(reads), soon]))
     expect(find(each, 'error')).toMatchObject({ code: 'UNAVAILABLE', refunded: true })
   const rows = await alone.rows<{ counted: boolean }>(`select counted from ai.uses where state = 'failed'`)
-  expect(rows.length).toBeGreaterThanOrEqual(failed.length)
-  expect(rows.filter(({ counted }) => counted)).toEqual([])
+  expect(rows).toEqual([{ counted: false }, { counted: false }, { counted: false }])
 })
 
 describe('conversations', () => {

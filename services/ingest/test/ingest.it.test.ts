@@ -45,6 +45,14 @@ afterAll(() => stack.disposeAsync())
 
 const record = (events: AuditEvent[]) => Promise.all(events.map((event) => publisher.audit.record(event)))
 
+/** Rows stay as they were stored until this is disposed. */
+async function withoutMerges(): Promise<AsyncDisposable> {
+  const merges = (verb: 'STOP' | 'START') =>
+    store.command(`SYSTEM ${verb} MERGES ${store.database}.audit_records`)
+  await merges('STOP')
+  return { [Symbol.asyncDispose]: () => merges('START') }
+}
+
 /** An organisation of its own for each test, so that none sees another's events. */
 const newOrg = () => crypto.randomUUID()
 
@@ -112,6 +120,7 @@ describe('the record', () => {
   })
 
   test('shows a message that is sent twice, under another message id, once', async () => {
+    await using _merges = await withoutMerges()
     const org_id = newOrg()
     const events = Array.from({ length: 20 }, () => makeEvent({ org_id }))
     const raw = jetstream(publisher.connection)
@@ -278,7 +287,10 @@ describe('the counts', () => {
     gateway.call(ingest.rpc.countAudits, input, personOf(org))
   const keys = async (input: CountInput) => (await counts(input)).items.map(({ key, count }) => [key, count])
 
+  const rest = new AsyncDisposableStack()
+  afterAll(() => rest.disposeAsync())
   beforeAll(async () => {
+    rest.use(await withoutMerges())
     const stored = async (wanted: number) => {
       const rows = () =>
         store.select<{ n: number }>(
