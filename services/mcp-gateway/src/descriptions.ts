@@ -4,7 +4,7 @@ import type { Output } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
 import type { mcpGateway } from '@mcpshield/contracts/mcp-gateway'
 import { drawFacts } from '@mcpshield/facts/draw'
-import type { Access, JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Grant } from './connectors/connector.ts'
 import { checkedArgs, type ConnectorToolName } from './connectors/tools.ts'
 import type { ProjectRuntime } from './runtimes.ts'
@@ -56,10 +56,8 @@ function grantOf(tool: string, sql: string, connection: { name: string; kind: st
     { method: 'tools/call', tool, arguments: { sql } },
     { connections: [connection] },
   )
-  const drawn = Array.isArray(accesses) ? accesses : []
   return {
-    // SQLite calls its catalogue by another name than statements do.
-    accesses: [...drawn, ...drawn.filter(({ resource }) => resource === 'sqlite_master').map(asSchema)],
+    accesses: Array.isArray(accesses) ? accesses : [],
     paths: [],
     urls: [],
     readOnly: true,
@@ -72,10 +70,6 @@ function grantOf(tool: string, sql: string, connection: { name: string; kind: st
     alsoAllows: () => false,
     namesHost: () => false,
   }
-}
-
-function asSchema(access: Access): Access {
-  return { ...access, resource: 'sqlite_schema' }
 }
 
 /** Names as they are, of bounded number and length. */

@@ -100,6 +100,16 @@ describe('a statement that was decided to read products', () => {
   })
 })
 
+test.for(['sqlite_master', 'sqlite_schema', 'main.sqlite_master'])(
+  'the list of tables is read where it was decided: %s',
+  async (name) => {
+    const sql = `select name from ${name} where type = 'view'`
+    const { rows } = await connector.query(sql, grant([access('sqlite_master')]))
+    expect(rows).toEqual([{ name: 'shown' }])
+    await expect(connector.query(sql, grant(products))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  },
+)
+
 test('a write that was decided writes its table and no other', async () => {
   const writing = grant([access('products', 'write')], { readOnly: false })
   expect((await connector.query("update products set name = 'c' where id = 2", writing)).rows).toEqual([

@@ -22,7 +22,8 @@ export function openedTables(database: DatabaseSync, sql: string): string[] | un
     (database.prepare('SELECT rootpage, tbl_name FROM sqlite_schema').all() as Owner[]).map(
       ({ rootpage, tbl_name }) => [rootpage, tbl_name],
     ),
-  ).set(1, 'sqlite_schema')
+    // By the name that the authorizer and the facts have for it.
+  ).set(1, 'sqlite_master')
   const opened = new Set<string>()
   for (const { opcode, p2, p3, p5 } of steps) {
     if (!OPENS.test(opcode)) continue
