@@ -35,9 +35,7 @@ const opened: (() => unknown)[] = []
 
 async function see(api: Product['demo']['api'], project: string): Promise<Seen> {
   const at = `/projects/${project}`
-  const { items } = await api.get<{ items: Audit[] }>(
-    `/audits?project_id=${project}&limit=100`,
-  )
+  const { items } = await api.get<{ items: Audit[] }>(`/audits?project_id=${project}&limit=100`)
   return {
     policy: await api.get(`${at}/policy`),
     keys: (await api.get<{ items: Record<string, unknown>[] }>(`${at}/keys`)).items.map(

@@ -47,7 +47,10 @@ export async function serveRpc<D extends Record<string, RpcDef>>(
       const taken = Promise.allSettled(subscriptions.map((each) => each.drain()))
       const answered = taken.then(() => open.answered())
       const deadline = new AbortController()
-      await Promise.race([answered, sleep(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined)])
+      await Promise.race([
+        answered,
+        sleep(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined),
+      ])
       deadline.abort()
       const stopped = new AppError('UNAVAILABLE', `The ${name} service was stopped; ask again.`)
       open.refuse(stopped)
