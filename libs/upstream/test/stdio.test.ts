@@ -55,7 +55,7 @@ describe('a process', () => {
 
   test('that stops fails its calls with a reason, and is started again by the next call', async () => {
     const peer = await start().peer(speakerOf('legacy'))
-    const lost = call(peer, 'hang')
+    const lost = expect(call(peer, 'hang')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     const crashed = await call(peer, 'crash').catch((error: unknown) => error as Error)
     expect(crashed).toMatchObject({
       code: 'UNAVAILABLE',
@@ -64,7 +64,7 @@ describe('a process', () => {
     expect((crashed as Error).cause).toMatchObject({
       message: expect.stringContaining('first line\nlast words'),
     })
-    await expect(lost).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await lost
     expect(textOf(await call(peer, 'echo', 'again'))).toBe('again')
   })
 
