@@ -51,6 +51,7 @@ export function addApprovals(program: Command, world: World, finish: Finish): vo
   const approvals = program
     .command('approvals')
     .description('see and decide the calls that wait for a person')
+    .addHelpText('after', example('mcpshield approvals list --project shop'))
   const command = (name: string, description: string) =>
     approvals
       .command(name)

@@ -32,7 +32,7 @@ export type Machine = {
   platform: 'linux' | 'darwin' | 'win32'
   /** Undefined without a home. */
   home: string | undefined
-  /** `XDG_CONFIG_HOME`, `APPDATA`, and what single programs let their folders be moved by. */
+  /** Of `MOVED_BY`, those that are set. */
   variables: Readonly<Record<string, string | undefined>>
 }
 
@@ -49,7 +49,16 @@ function stateFolder({ XDG_STATE_HOME, LOCALAPPDATA, HOME }: NodeJS.ProcessEnv):
   return HOME ? join(HOME, '.local', 'state') : undefined
 }
 
-const MOVED_BY = ['XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR', 'CODEX_HOME'] as const
+const MOVED_BY = [
+  'XDG_CONFIG_HOME',
+  'APPDATA',
+  'LOCALAPPDATA',
+  'CLAUDE_CONFIG_DIR',
+  'CODEX_HOME',
+  'COPILOT_HOME',
+  'GOOSE_PATH_ROOT',
+  'CLINE_MCP_SETTINGS_PATH',
+] as const
 
 /** Systems that are none of the three keep their files as Linux does. */
 function machine(variables: NodeJS.ProcessEnv): Machine {

@@ -54,8 +54,12 @@ export function commands(world: World, finish: Finish): Command {
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text),
     })
+    .addHelpText('after', example('mcpshield wrap --policy policy.yaml -- npx -y some-mcp-server'))
     .addHelpText('after', '\nExit codes: 0 done, 1 negative answer, 2 usage, 3 server or network.')
-  const policy = program.command('policy').description('check, try and simulate policies')
+  const policy = program
+    .command('policy')
+    .description('check, try and simulate policies')
+    .addHelpText('after', example('mcpshield policy check policy.yaml'))
   addPolicyCheck(policy, world, finish)
   addPolicyEval(policy, world, finish)
   addServerPolicies(policy, world, finish)
@@ -80,6 +84,8 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version
 }
 
+/** So that a program may give it to every command. */
+const alwaysJson = () => new Option('--json', 'as without it: one JSON object for each line')
 const calls = () => new Argument('[file]', 'JSON Lines; standard input when absent')
 const connections = () =>
   new Option('--connections <file>', 'JSON: {"connections": […], "upstreams": [{"slug", "server"}]}')
@@ -112,6 +118,7 @@ function addPolicyEval(policy: Command, world: World, finish: Finish): void {
     .addOption(connections())
     .option('--facts', 'tell what each call touches')
     .option('--trace', 'tell what every rule made of each call')
+    .addOption(alwaysJson())
     .addHelpText(
       'after',
       example(
@@ -137,6 +144,7 @@ function addInspect(program: Command, world: World, finish: Finish): void {
     )
     .option('--schema <file>', 'the CREATE statements of the database (postgresql, sqlite)')
     .option('--search-path <names>', 'where names are looked up: a,b (mysql: the one database)', list)
+    .addOption(alwaysJson())
     .addHelpText(
       'after',
       example(
@@ -156,6 +164,7 @@ function addRedact(program: Command, world: World, finish: Finish): void {
     .description('mask secrets and personal data in texts')
     .addArgument(calls())
     .option('--detectors <names>', 'only these: a,b', list)
+    .addOption(alwaysJson())
     .addHelpText('after', example(`echo '{"id":1,"text":"mail ann@example.com"}' | mcpshield redact`))
     .action(async (file: string | undefined, options: RedactOptions) => {
       const { redact } = await import('./commands/redact.ts')

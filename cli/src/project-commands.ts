@@ -16,7 +16,10 @@ import type { CreateProjectOptions, ProjectsOptions } from './commands/projects.
 import type { World } from './world.ts'
 
 export function addProjects(program: Command, world: World, finish: Finish): void {
-  const projects = program.command('projects').description('see, make and choose projects')
+  const projects = program
+    .command('projects')
+    .description('see, make and choose projects')
+    .addHelpText('after', example('mcpshield projects list'))
   const command = (name: string, description: string) =>
     projects
       .command(name)
@@ -54,7 +57,10 @@ export function addProjects(program: Command, world: World, finish: Finish): voi
 }
 
 export function addKeys(program: Command, world: World, finish: Finish): void {
-  const keys = program.command('keys').description('make, see and revoke the API keys of a project')
+  const keys = program
+    .command('keys')
+    .description('make, see and revoke the API keys of a project')
+    .addHelpText('after', example('mcpshield keys list --project shop'))
   const command = (name: string, description: string) =>
     keys
       .command(name)

@@ -39,6 +39,7 @@ export function addPins(program: Command, world: World, finish: Finish): void {
   const pins = program
     .command('pins')
     .description('see and accept changed definitions of the tools of a wrapped server')
+    .addHelpText('after', example('mcpshield pins list --name files'))
   const command = (name: string, description: string) =>
     pins
       .command(name)

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
@@ -33,6 +33,8 @@ const FILES: Record<string, Record<(typeof PLATFORMS)[number], string>> = {
   goose: { ...same('.config/goose/config.yaml'), win32: 'AppData/Roaming/Block/goose/config/config.yaml' },
   'lm-studio': same('.lmstudio/mcp.json'),
   opencode: same('.config/opencode/opencode.jsonc'),
+  kiro: same('.kiro/settings/mcp.json'),
+  antigravity: same('.gemini/config/mcp_config.json'),
 }
 
 const endpoint = { url: 'https://gateway.example/mcp', key: 'mcps_k3y' }
@@ -54,15 +56,50 @@ test('a folder that a variable moves is looked for where it is', () => {
     CODEX_HOME: '/srv/codex',
     CLAUDE_CONFIG_DIR: '/srv/claude',
     XDG_CONFIG_HOME: '/srv/config',
+    COPILOT_HOME: '/srv/copilot',
+    CLINE_MCP_SETTINGS_PATH: '/srv/cline.json',
   })
   const fileFor = (id: string) => fileOf(CLIENTS.find((each) => each.id === id) as McpClient, machine)
-  expect(['codex-cli', 'claude-code', 'vs-code', 'zed'].map(fileFor)).toEqual([
+  const ids = ['codex-cli', 'claude-code', 'vs-code', 'zed', 'copilot-cli', 'cline-cli', 'opencode', 'goose']
+  expect(ids.map(fileFor)).toEqual([
     '/srv/codex/config.toml',
     '/srv/claude/.claude.json',
     '/srv/config/Code/User/mcp.json',
     '/srv/config/zed/settings.json',
+    '/srv/copilot/mcp-config.json',
+    '/srv/cline.json',
+    '/srv/config/opencode/opencode.jsonc',
+    '/srv/config/goose/config.yaml',
   ])
 })
+
+test('Goose is looked for where it is told to keep everything', () => {
+  using machine = machineOf('win32', { GOOSE_PATH_ROOT: '/srv/goose' })
+  const goose = CLIENTS.find(({ id }) => id === 'goose') as McpClient
+  expect(fileOf(goose, machine)).toBe('/srv/goose/config/config.yaml')
+})
+
+test.for([[{}], [{ LOCALAPPDATA: 'AppData/Elsewhere' }]] as const)(
+  'Claude Desktop that is a package of Windows is written to where it reads, and not where it read before (%j)',
+  ([given]) => {
+    using plain = machineOf('win32')
+    const local = 'LOCALAPPDATA' in given ? join(plain.home, given.LOCALAPPDATA) : undefined
+    const machine = {
+      ...plain,
+      variables: { ...plain.variables, ...(local === undefined ? {} : { LOCALAPPDATA: local }) },
+    }
+    const desktop = CLIENTS.find(({ id }) => id === 'claude-desktop') as McpClient
+    install(desktop, machine)
+    expect(plain.at(fileOf(desktop, machine))).toBe('AppData/Roaming/Claude/claude_desktop_config.json')
+    const folder = join(local ?? join(plain.home, 'AppData/Local'), 'Packages/Claude_pzs8sxrjxfjjc')
+    mkdirSync(folder, { recursive: true })
+    expect(fileOf(desktop, machine)).toBe(
+      join(folder, 'LocalCache/Roaming/Claude/claude_desktop_config.json'),
+    )
+    rmSync(join(plain.home, 'AppData/Roaming'), { recursive: true })
+    expect(installedClients(machine)).toEqual([desktop])
+  },
+)
 
 test('of several files that a client reads, the one that is there is written', () => {
   using machine = machineOf('linux')

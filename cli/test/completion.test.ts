@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -69,6 +69,66 @@ describe.runIf(has('fish'))('fish completes', () => {
     ['mcpshield connect cl', ['claude-code', 'claude-desktop', 'cline', 'cline-cli']],
   ])('%s', async ([line, wanted]) => {
     expect(await offeredByFish(line)).toEqual(wanted)
+  })
+})
+
+/** Notes what its completion offers, and ends. */
+const ZSHRC = `
+PROMPT=
+autoload -U compinit; compinit -D -u
+source "$ZDOTDIR/script"
+compadd() {
+  local -a offered
+  # What is only counted or stored is not offered yet.
+  if [[ " \${(j: :)@[1,(i)(-|--)]} " == *' -'[a-zA-Z0-9]#[OAD]' '* ]]; then builtin compadd "$@"; return; fi
+  builtin compadd -O offered "$@"
+  print -r -l -- $offered >>"$ZDOTDIR/offered"
+  builtin compadd "$@"
+}
+comppostfuncs=(ended)
+ended() { exit }
+bindkey '^I' complete-word
+`
+/** A terminal in which somebody types the line and the tab key. */
+const TYPED = `
+zmodload zsh/zpty
+zpty shell zsh -d -i
+zpty -n -w shell "$1"$'\\t'
+while zpty -r shell line; do :; done
+`
+
+/** What zsh offers for an unfinished line, in an empty folder. */
+async function offeredByZsh(line: string): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'mcpshield-zsh-'))
+  try {
+    writeFileSync(join(folder, '.zshrc'), ZSHRC)
+    writeFileSync(join(folder, 'script'), await script('zsh'))
+    writeFileSync(join(folder, 'offered'), '')
+    const empty = join(folder, 'empty')
+    mkdirSync(empty)
+    const env = { PATH: process.env['PATH'], HOME: folder, ZDOTDIR: folder, TERM: 'xterm' }
+    spawnSync('zsh', ['-f', '-c', TYPED, 'zsh', line], { env, cwd: empty, timeout: 20_000 })
+    const offers = readFileSync(join(folder, 'offered'), 'utf8').split('\n')
+    return offers.filter((offer) => offer !== '').toSorted()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe.runIf(has('zsh'))('zsh completes', { timeout: 30_000 }, () => {
+  test.for<[string, string[]]>([
+    ['mcpshield pi', ['pins']],
+    ['mcpshield p', ['pins', 'policy', 'projects']],
+    ['mcpshield policy pu', ['pull', 'push']],
+    ['mcpshield policy push --n', ['--note']],
+    ['mcpshield policy push --note pins --b', ['--base']],
+    ['mcpshield inspect --dialect m', ['mongodb', 'mysql']],
+    ['mcpshield connect cl', ['claude-code', 'claude-desktop', 'cline', 'cline-cli']],
+    ['mcpshield completion ', ['--help', 'bash', 'fish', 'zsh']],
+    ['mcpshield policy eval --policy ', []],
+    ['mcpshield wrap -- --', []],
+  ])('%s', async ([line, wanted]) => {
+    expect(await offeredByZsh(line)).toEqual(wanted)
   })
 })
 

@@ -282,7 +282,8 @@ describe('connect without a key', () => {
       env: { ...env, XDG_STATE_HOME: join(machine.home, 'state') },
     })
     expect(undone).toMatchObject({ code: 0 })
-    expect(rest.revoked).toEqual([`${keys}/k1`, `${keys}/k3`])
+    // The one that it replaced was not to be left either.
+    expect(rest.revoked).toEqual([`${keys}/k2`, `${keys}/k1`, `${keys}/k3`])
     expect([cursor, codex].map(({ file }) => readFileSync(file, 'utf8'))).toEqual([cursor.text, codex.text])
   })
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { McpClient } from '../src/clients/client.ts'
@@ -10,6 +10,8 @@ import { node } from '../src/doctor/here.ts'
 import { startGateway } from './gateway-server.ts'
 import { ran } from './in-process.ts'
 import { install, machineOf, type FixtureMachine } from './machines.ts'
+
+const PROJECT = '0194b2f0-0000-7000-8000-0000000000aa'
 
 type State = {
   name: string
@@ -35,6 +37,8 @@ async function apiServer(state: Partial<State> = {}) {
       '/health': [200, { dependencies: all.dependencies }],
       '/me': [all.me, { email: 'ann@example.com', detail: 'It is over.' }],
       '/policy/evaluate': [all.evaluate, {}],
+      [`/projects/${PROJECT}`]: [200, { id: PROJECT, name: 'Shop' }],
+      '/projects?limit=200': [200, { items: [{ id: PROJECT, name: 'Shop' }], next_cursor: null }],
     }
     const [status, body] = answers[request.url ?? ''] ?? [404, {}]
     response.setHeader('date', new Date(Date.now() + all.aheadMs).toUTCString())
@@ -66,6 +70,14 @@ async function doctor(machine: FixtureMachine, api: string, mcp: string, env: Re
     wrong: (lines as Finding[]).filter(({ state }) => state === 'wrong').map(({ name }) => name),
   }
 }
+
+const LOGIN = JSON.stringify({
+  api: 'http://127.0.0.1',
+  email: 'ann@example.com',
+  access_token: 'a',
+  refresh_token: 'b',
+  expires_at: '2099-01-01T00:00:00.000Z',
+})
 
 const cursor = CLIENTS.find(({ id }) => id === 'cursor') as McpClient
 
@@ -146,6 +158,71 @@ describe('doctor', () => {
     })
     expect(await state('{"mcpServers": ')).toMatchObject({ state: 'wrong' })
     expect(await state('{"mcpServers":{"mcpshield":{}}}')).toMatchObject({ state: 'wrong' })
+  })
+
+  test('names a client whose entry is switched off, and a file that it may not read', async () => {
+    await using api = await apiServer()
+    await using gateway = await startGateway('mcps_good')
+    using machine = machineOf('linux')
+    const { file } = install(cursor, machine)
+    const entry = { ...cursor.entry({ url: gateway.url, key: 'mcps_good' }, []), disabled: true }
+    writeFileSync(file, JSON.stringify({ mcpServers: { mcpshield: entry } }))
+    const off = await doctor(machine, api.url, gateway.url)
+    expect(off.found['Cursor']).toMatchObject({ state: 'note', detail: expect.stringContaining('off') })
+    rmSync(file)
+    mkdirSync(file)
+    const unread = await doctor(machine, api.url, gateway.url)
+    expect(unread.found['Cursor']).toMatchObject({
+      state: 'wrong',
+      mend: `let your account read ${file}`,
+    })
+  })
+
+  test('tells the address that is none from the gateway that does not run', async () => {
+    await using api = await apiServer()
+    using machine = machineOf('linux')
+    const none = await doctor(machine, api.url, 'localhost')
+    expect(none.found['mcp']).toMatchObject({ state: 'wrong', mend: expect.stringContaining('address') })
+    const down = await doctor(machine, api.url, 'http://127.0.0.1:9/mcp')
+    expect(down.found['mcp']).toMatchObject({ state: 'wrong', mend: expect.stringContaining('start it') })
+  })
+
+  test.for<[string, (path: string) => void, RegExp]>([
+    ['is no login', (path) => writeFileSync(path, '{'), /^run mcpshield login /],
+    ['cannot be read', (path) => mkdirSync(path), /^let it be read, or remove it and run mcpshield login /],
+    ['others can read', (path) => writeFileSync(path, LOGIN, { mode: 0o644 }), /chmod 600/],
+  ])('names a file of the login that %s', async ([, make, mend]) => {
+    await using api = await apiServer()
+    await using gateway = await startGateway()
+    using machine = machineOf('linux')
+    mkdirSync(join(machine.home, 'config/mcpshield'), { recursive: true })
+    make(join(machine.home, 'config/mcpshield/login.json'))
+    const env = { MCPSHIELD_TOKEN: 'a-token' }
+    const { code, found, wrong } = await doctor(machine, api.url, gateway.url, env)
+    expect({ code, wrong }).toEqual({ code: 1, wrong: ['login'] })
+    expect(found['login']?.mend).toMatch(mend)
+  })
+
+  test.for<[string, string | undefined, string | undefined, string]>([
+    ['is there, by its id', undefined, PROJECT, 'ok'],
+    ['is there, by the name of the environment', 'shop', undefined, 'ok'],
+    ['is gone', undefined, PROJECT.replace('aa', 'bb'), 'wrong'],
+    ['is not there by that name', 'warehouse', undefined, 'wrong'],
+    ['is no choice', undefined, '', 'wrong'],
+  ])('looks at the chosen project that %s', async ([, named, kept, state]) => {
+    await using api = await apiServer()
+    await using gateway = await startGateway()
+    using machine = machineOf('linux')
+    if (kept !== undefined) {
+      mkdirSync(join(machine.home, 'config/mcpshield'), { recursive: true })
+      const text = kept === '' ? '{' : JSON.stringify({ api: api.url, id: kept, name: 'Shop' })
+      writeFileSync(join(machine.home, 'config/mcpshield/project.json'), text)
+    }
+    const env = { MCPSHIELD_TOKEN: 'a-token', ...(named === undefined ? {} : { MCPSHIELD_PROJECT: named }) }
+    const { found } = await doctor(machine, api.url, gateway.url, env)
+    expect(found['project']).toMatchObject({ state })
+    if (state === 'wrong')
+      expect(found['project']?.mend).toContain(named === undefined ? 'projects use' : 'MCPSHIELD_PROJECT')
   })
 
   test('says that nobody is logged in without calling it wrong', async () => {

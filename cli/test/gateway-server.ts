@@ -2,13 +2,21 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type GatewayServer = AsyncDisposable & { url: string; keys: Set<string> }
+export type GatewayServer = AsyncDisposable & {
+  url: string
+  keys: Set<string>
+  /** The keys that it was shown, in their order. */
+  asked: string[]
+}
 
 export async function startGateway(...keys: string[]): Promise<GatewayServer> {
   const known = new Set(keys)
+  const asked: string[] = []
   const server = createServer((request, response) => {
     request.resume()
-    const isKnown = known.has(String(request.headers['x-api-key']))
+    const key = request.headers['x-api-key']
+    if (typeof key === 'string') asked.push(key)
+    const isKnown = known.has(String(key))
     response.writeHead(isKnown ? 200 : 401, {
       'content-type': 'application/json',
       ...(isKnown ? {} : { 'www-authenticate': 'Bearer realm="mcpshield"' }),
@@ -22,6 +30,7 @@ export async function startGateway(...keys: string[]): Promise<GatewayServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
     keys: known,
+    asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

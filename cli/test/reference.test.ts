@@ -16,6 +16,24 @@ test('the reference has every command, in the words of its own help', async () =
   await expect(`${HEAD}\n${sections.join('\n')}`).toMatchFileSnapshot(FILE)
 })
 
+test('every command and every group of them has an example in its help', () => {
+  const { world } = worldOf({})
+  const program = commands(world, async () => undefined)
+  const without = [program, ...everyCommand(program)].filter((each) => !/\nExample:\n {2}/.test(helpOf(each)))
+  expect(without.map(pathOf)).toEqual([])
+})
+
+test('every command takes --json, but for those whose output is another program’s to read', () => {
+  const { world } = worldOf({})
+  const without = runnable(commands(world, async () => undefined)).filter(
+    ({ options }) => !options.some(({ long }) => long === '--json'),
+  )
+  expect(without.map(pathOf)).toEqual(['wrap', 'completion'])
+})
+
+const everyCommand = (command: Command): Command[] =>
+  command.commands.filter((each) => each.name() !== 'help').flatMap((each) => [each, ...everyCommand(each)])
+
 const HEAD = `# Command reference
 
 Made from the commands themselves: each says the same with \`--help\`. What they are for, with their input and output, is

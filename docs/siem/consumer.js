@@ -5,13 +5,15 @@
 //
 // siem.creds: `creds` of the answer that made the credential. siem.json: its `connection`.
 import { readFileSync } from 'node:fs'
-import { connect, credsAuthenticator } from '@nats-io/transport-node'
+import { connect, credsAuthenticator, wsconnect } from '@nats-io/transport-node'
 import { jetstream } from '@nats-io/jetstream'
 
 const [credsFile, connectionFile] = process.argv.slice(2)
 const place = JSON.parse(readFileSync(connectionFile, 'utf8'))
 
-const connection = await connect({
+// wss://… is NATS in a WebSocket, which Node has since version 22.
+const open = place.url.startsWith('wss://') ? wsconnect : connect
+const connection = await open({
   servers: place.url,
   authenticator: credsAuthenticator(readFileSync(credsFile)),
   // Answers come nowhere else: without it the server refuses the subscription for them.

@@ -1,16 +1,14 @@
 // The Kubernetes files are held to the code, to docker-compose.yml and to what a cluster would ask of them. What they come to
 // is built by kustomize itself where there is one.
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { findBinary } from '../dev/binaries.ts'
 import { readCompose, ROOT } from './compose-file.ts'
-import { SECRETS_OF, SECRETS_OF_STORES } from './secrets-of.ts'
+import { findKustomize, kustomized, ownKustomization } from './kustomize.ts'
+import { SECRETS_OF, SECRETS_OF_MEMBERS, SECRETS_OF_STORES } from './secrets-of.ts'
 import { configOf, givenTo, SECRET_VARIABLES, settledValues } from './service-variables.ts'
-import { setUp } from './setup.ts'
 
 // Keys of NATS are made by a slow library.
 vi.setConfig({ testTimeout: 60_000 })
@@ -33,11 +31,17 @@ type Container = {
   livenessProbe?: object
   readinessProbe?: { httpGet?: { port: string | number } }
 }
+type Volume = {
+  name: string
+  secret?: { secretName: string }
+  configMap?: { name: string }
+  projected?: { sources: { secret?: { name: string } }[] }
+}
 type Pod = {
   metadata: { labels: Record<string, string> }
   spec: {
     containers: Container[]
-    volumes?: { name: string; secret?: { secretName: string }; configMap?: { name: string } }[]
+    volumes?: Volume[]
     securityContext?: Record<string, unknown>
     enableServiceLinks?: boolean
     automountServiceAccountToken?: boolean
@@ -64,37 +68,14 @@ type Thing = {
 const folder = mkdtempSync(join(tmpdir(), 'mcpshield-kubernetes-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const builder = findKustomize()
+const builder = findKustomize(process.env)
 if (builder === undefined)
   console.warn('SKIPPED: what the Kubernetes files come to. There is neither kubectl nor kustomize here.')
-const things = builder === undefined ? [] : await buildOwn(builder)
+const things = builder === undefined ? [] : built(builder, await ownKustomization(folder))
 const compose = readCompose()
 
-function findKustomize(): string[] | undefined {
-  const kubectl = findBinary('kubectl', process.env)
-  if (kubectl !== undefined) return [kubectl, 'kustomize']
-  const kustomize = findBinary('kustomize', process.env)
-  return kustomize === undefined ? undefined : [kustomize, 'build']
-}
-
-/** As an operator's own kustomization, with the secrets and domains of a set-up. */
-async function buildOwn(command: string[]): Promise<Thing[]> {
-  const settings = {
-    APP_DOMAIN: 'app.mine.test',
-    API_DOMAIN: 'api.mine.test',
-    MCP_DOMAIN: 'mcp.mine.test',
-    ACME_EMAIL: 'a@mine.test',
-    SMTP_FROM_EMAIL: 'b@mine.test',
-  }
-  const dir = join(folder, 'mine')
-  await setUp({ dir, envFile: join(folder, 'env'), settings, smtpUrl: 'smtp://x', kubernetes: true })
-  return built(command, dir)
-}
-
-function built([command = '', ...args]: string[], dir: string): Thing[] {
-  const { status, stdout, stderr } = spawnSync(command, [...args, dir], { encoding: 'utf8', maxBuffer: 1e8 })
-  if (status !== 0) throw new Error(`kustomize ended with ${status}: ${stderr}`)
-  return parseAllDocuments(stdout).map((document) => document.toJS() as Thing)
+function built(command: string[], dir: string): Thing[] {
+  return parseAllDocuments(kustomized(command, dir)).map((document) => document.toJS() as Thing)
 }
 
 const of = (...kinds: string[]) => things.filter(({ kind }) => kinds.includes(kind))
@@ -103,6 +84,10 @@ const pods = of('Deployment', 'StatefulSet', 'Job').map(named)
 const ownPods = pods.filter(([, { spec }]) =>
   spec.template.spec.containers[0]?.image.startsWith('mcpshield/'),
 )
+const secretsOf = ({ secret, projected }: Volume) => [
+  ...(secret === undefined ? [] : [secret.secretName]),
+  ...(projected?.sources ?? []).flatMap((each) => each.secret?.name ?? []),
+]
 const matches = (labels: Record<string, string>, selector: Record<string, string> = {}) =>
   Object.entries(selector).every(([name, value]) => labels[name] === value)
 
@@ -261,13 +246,14 @@ describe.skipIf(builder === undefined)('what they come to', () => {
     Object.entries({ ...SECRETS_OF, ...SECRETS_OF_STORES }).filter(
       ([name]) => !['backup', 'postgres'].includes(name),
     ),
-  )('%s is given its secrets and no other’s', (name, secrets) => {
+  )('%s is given its secrets and no other’s', (name, given) => {
+    const secrets = { ...given, ...SECRETS_OF_MEMBERS[name] }
     const secret = of('Secret').find(
       ({ metadata }) => metadata.name.replace(/-[a-z0-9]{10}$/, '') === `mcpshield-${name}`,
     )
     expect(Object.keys(secret?.data ?? {}).sort()).toEqual(Object.keys(secrets).sort())
     const readers = pods.filter(([, { spec }]) =>
-      spec.template.spec.volumes?.some((each) => each.secret?.secretName === secret?.metadata.name),
+      spec.template.spec.volumes?.some((each) => secretsOf(each).includes(secret?.metadata.name ?? '')),
     )
     const allowed = [name, `migrate-${name}`]
     expect(
@@ -309,7 +295,7 @@ describe.skipIf(builder === undefined)('what they come to', () => {
   test('an instance at a time is taken away, and gateways grow with their work', () => {
     const deployments = of('Deployment').map(({ metadata }) => metadata.name)
     const budgets = of('PodDisruptionBudget').map(({ metadata }) => metadata.name)
-    expect(budgets.sort()).toEqual([...deployments, 'nats'].sort())
+    expect(budgets.sort()).toEqual([...deployments, 'nats', 'clickhouse'].sort())
     const scaled = of('HorizontalPodAutoscaler').map(({ spec }) => spec.scaleTargetRef?.name ?? '')
     expect(scaled.sort()).toEqual(['decision', 'mcp-gateway', 'rest-gateway'])
     for (const { spec } of of('Deployment')) expect(spec.replicas).toBeGreaterThanOrEqual(2)

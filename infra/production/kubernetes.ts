@@ -2,7 +2,7 @@
 // only files below its own folder, so it lies beside the secrets.
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { SECRETS_OF, SECRETS_OF_STORES } from './secrets-of.ts'
+import { SECRETS_OF, SECRETS_OF_MEMBERS, SECRETS_OF_STORES } from './secrets-of.ts'
 import type { Settings } from './settings.ts'
 
 const BASE = join(import.meta.dirname, '../kubernetes/overlays/example')
@@ -20,6 +20,8 @@ export function kustomization(settings: Settings, example: string): string {
   const { postgres: _, ...stores } = SECRETS_OF_STORES
   const { backup: _byHand, ...services } = SECRETS_OF
   const secrets = { ...services, ...stores }
+  for (const [store, files] of Object.entries(SECRETS_OF_MEMBERS))
+    secrets[store] = { ...secrets[store], ...files }
   return `# Of this installation. It holds no secret itself, and names the files that do.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization

@@ -25,11 +25,14 @@ const HELP = `Restores a backup: what the stores hold is replaced.
 
 Without --local the stores are those of the environment, as for the backup; their tables are there (prepare and migrate),
 the secrets are put back by hand before, and the services are stopped. Afterwards start the services: they tell the
-gateways what is in force.
+gateways what is in force, and the NATS server which SIEM credentials are good.
 
   docker compose run --rm restore /backups/2026-11-27T220000Z
   node infra/production/restore.ts --local /srv/mcpshield ~/backups/2026-11-27T220000Z
 `
+
+const RESTORED = `restored
+What was revoked after the backup was made (keys, SIEM credentials, memberships) is not revoked in it: revoke it again.`
 
 export type Progress = (line: string) => void
 
@@ -107,7 +110,7 @@ async function main(): Promise<void> {
   if (values.check) await checkBackup(folder)
   else if (values.local !== undefined) await restoreLocal(values.local, folder, { env, progress })
   else await restore(readConfig(StoresConfig, env), folder, progress)
-  console.log(values.check ? 'the backup is whole' : 'restored')
+  console.log(values.check ? 'the backup is whole' : RESTORED)
 }
 
 if (import.meta.main) {

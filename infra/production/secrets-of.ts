@@ -13,6 +13,11 @@ export const SECRETS_OF_STORES: Record<string, Record<string, string>> = {
   clickhouse: { 'clickhouse-users.xml': 'clickhouse-users' },
 }
 
+/** What a store is given besides where it is several servers (infra/stores), and by Compose is not. */
+export const SECRETS_OF_MEMBERS: Record<string, Record<string, string>> = {
+  clickhouse: { 'clickhouse-members.xml': 'clickhouse-members' },
+}
+
 /** Services with a schema of their own in PostgreSQL. */
 export const DATABASE_SERVICES = ['auth', 'projects', 'billing', 'mailer', 'ai', 'siem'] as const
 

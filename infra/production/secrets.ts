@@ -8,7 +8,7 @@ import { flow, type FlowRow } from '@mcpshield/contracts/flow'
 import { busAccounts } from '../dev/bus-accounts.ts'
 import { newHexKey, newPassword, type Owner, type SecretFolder } from './secret-folder.ts'
 import { DATABASE_SERVICES, SECRETS_OF } from './secrets-of.ts'
-import { clickhouseUsers, REDIS_KEYS, redisUsers } from './store-accounts.ts'
+import { clickhouseMembers, clickhouseUsers, REDIS_KEYS, redisUsers } from './store-accounts.ts'
 
 /** Where the stores answer, as seen by the services. */
 export type StoreHosts = { postgres: string; redis: string; clickhouse: string }
@@ -30,6 +30,7 @@ export async function makeSecrets(
   makeRedis(folder, hosts.redis)
   const clickhouse = folder.keepOrMake('clickhouse-password', newPassword)
   folder.keepOrMake('clickhouse-users', () => clickhouseUsers(clickhouse))
+  folder.keepOrMake('clickhouse-members', () => clickhouseMembers(newPassword()))
   folder.keepOrMake('clickhouse-url', () => `http://mcpshield:${clickhouse}@${hosts.clickhouse}/mcpshield`)
   await makeBus(folder, owner)
 }

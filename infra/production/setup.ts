@@ -23,7 +23,7 @@ const HELP = `Makes folders, secrets and settings of an installation; called by 
 `
 
 /** Who the containers run as where this is run by root: nobody of the machine's. */
-const CONTAINER_OWNER: Owner = { uid: 10_001, gid: 10_001 }
+export const CONTAINER_OWNER: Owner = { uid: 10_001, gid: 10_001 }
 const DATA = ['postgres', 'nats', 'redis', 'clickhouse', 'ollama', 'caddy']
 
 export type SetupOptions = {

@@ -61,3 +61,14 @@ export function clickhouseUsers(password: string): string {
 </clickhouse>
 `
 }
+
+/** What servers of ClickHouse say to one another when they ask for each other's rows. */
+export function clickhouseMembers(password: string): string {
+  return `<clickhouse>
+    <interserver_http_credentials>
+        <user>member</user>
+        <password>${password}</password>
+    </interserver_http_credentials>
+</clickhouse>
+`
+}

@@ -1,5 +1,6 @@
 // A running installation is backed up, and restored into a new one: people sign in, keys and policies are in force, what
-// waits for a person still waits, the record is whole, and what was revoked stays revoked.
+// waits for a person still waits, the record is whole, what was revoked stays revoked, and the organisation's own systems
+// are sent the record from where they were.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,7 +14,11 @@ import { localStores } from '@mcpshield/infra/production/local-stores.ts'
 import { restore, restoreLocal } from '@mcpshield/infra/production/restore.ts'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type { SiemCredential, SiemForwarder } from '@mcpshield/contracts/siem'
+import { connectSiemReader, readSiemUntil, type HeldCredential } from '@mcpshield/testkit/siem-reader'
+import { httpOf } from './http.ts'
 import { startProduct, type Product } from './product.ts'
+import { startCollector, type Collector } from './siem-collector.ts'
 
 const PORT = 22_700
 const folder = mkdtempSync(join(tmpdir(), 'mcpshield-backup-'))
@@ -29,7 +34,15 @@ rules:
 type Seen = { policy: unknown; keys: unknown; audits: Audit[]; approvals: unknown }
 type Audit = { kind: string; decision: string | null; outcome: string | null }
 
-let before: { backup: string; account: Product['demo']['account']; revoked: string; seen: Seen }
+let before: { backup: string; account: Product['demo']['account']; revoked: string; seen: Seen; siem: Siem }
+/** `unread`: a decision that the credential's reader has not acknowledged. */
+type Siem = {
+  credential: HeldCredential
+  revoked: HeldCredential
+  unread: string
+  collected: string[]
+}
+let collector: Collector
 let restored: Stack
 const opened: (() => unknown)[] = []
 
@@ -62,9 +75,52 @@ async function connect(mcp: string, key: string): Promise<Client> {
   return client
 }
 
+/** A call that is decided; answers the decision's id. */
+async function decide(api: string, key: string): Promise<string> {
+  const body = { tool: 'files/read', arguments: {} }
+  const answer = await httpOf(api)({ method: 'POST', path: '/policy/evaluate', key, body })
+  return answer.json<{ decision_id: string }>().decision_id
+}
+
+/** Two credentials, of which one is revoked, and a webhook; what they were sent and read so far. */
+async function setUpSiem({ demo, stack }: Product): Promise<Siem> {
+  const { api, account } = demo
+  await api.send('POST', '/billing/subscribe', { plan: 'enterprise' })
+  const make = (name: string) => api.send<HeldCredential>('POST', '/organization/siem-credentials', { name })
+  const [credential, revoked] = [await make('Reads on'), await make('Revoked')]
+  await (await connectSiemReader(revoked, stack.backing.natsUrl)).close()
+  await api.send('DELETE', `/organization/siem-credentials/${revoked.id}`)
+  const forwarder = { name: 'Collector', destination: collector.destination }
+  await api.send('POST', '/organization/siem-forwarders', forwarder)
+  const reader = await connectSiemReader(credential, stack.backing.natsUrl)
+  const read = await decide(stack.api, account.api_key)
+  await readSiemUntil(reader, credential, read)
+  await reader.close()
+  const unread = await decide(stack.api, account.api_key)
+  return { credential, revoked, unread, collected: [] }
+}
+
+/** Nothing waits for the webhook, something for the credential, and what is revoked is known everywhere. */
+async function untilSiemRests({ demo: { api } }: Product, { unread }: Siem): Promise<void> {
+  await vi.waitFor(async () => {
+    const { items: credentials } = await api.get<{ items: SiemCredential[] }>(
+      '/organization/siem-credentials',
+    )
+    const { items: forwarders } = await api.get<{ items: SiemForwarder[] }>('/organization/siem-forwarders')
+    expect(forwarders.map(({ pending }) => pending)).toEqual([0])
+    expect(collector.events).toContain(`${unread} decision`)
+    const states = Object.fromEntries(credentials.map(({ name, state, pending }) => [name, [state, pending]]))
+    expect(states).toEqual({ 'Reads on': ['active', expect.any(Number)], Revoked: ['revoked', null] })
+    expect(states['Reads on']?.[1]).toBeGreaterThan(0)
+  }, SOON)
+}
+
 beforeAll(async () => {
-  await using product = await startProduct(PORT)
+  collector = await startCollector()
+  opened.push(() => collector[Symbol.asyncDispose]())
+  await using product = await startProduct(PORT, { env: { FORWARDER_EGRESS: 'localhost' } })
   const { demo, at, stack } = product
+  const siem = await setUpSiem(product)
   const { api_key: revoked, id } = await demo.api.send<{ api_key: string; id: string }>(
     'POST',
     `${at}/keys`,
@@ -94,11 +150,18 @@ beforeAll(async () => {
     expect(open).toEqual([])
   }, SOON)
   const seen = await see(demo.api, demo.account.project_id)
+  await untilSiemRests(product, siem)
   const dataFolder = dirname(dirname(dirname(stack.credsFile('auth'))))
   // Beside the running services, at its running stores.
   await using stores = await localStores({ folder: dataFolder, env: process.env, progress: quiet })
   const backup = await backUp(stores.config, join(folder, 'backups'), quiet)
-  before = { backup, account: demo.account, revoked, seen }
+  before = {
+    backup,
+    account: demo.account,
+    revoked,
+    seen,
+    siem: { ...siem, collected: [...collector.events] },
+  }
   // A restore into what is in use is refused before anything is changed.
   await expect(restore(stores.config, backup, quiet)).rejects.toThrow(/still run/)
   await client.close()
@@ -123,7 +186,7 @@ test('what is damaged or not whole is not restored', async () => {
 
 test('an installation restored from the backup is the one that was', { timeout: 300_000 }, async () => {
   const dataFolder = join(folder, 'restored')
-  const env = { ...process.env, LOG_LEVEL: 'warn' }
+  const env = { ...process.env, LOG_LEVEL: 'warn', FORWARDER_EGRESS: 'localhost' }
   await restoreLocal(dataFolder, before.backup, { env, progress: quiet })
   const dataDir = openDataDir(dataFolder)
   opened.push(() => dataDir[Symbol.dispose]())
@@ -147,6 +210,30 @@ test('its keys and policies are in force at the gateway, and what was revoked be
   expect(JSON.stringify(await call('select id from orders'))).not.toContain('"decision":"deny"')
   await client.close()
   await expect(connect(restored.mcp, before.revoked)).rejects.toThrow()
+})
+
+test('a webhook goes on where it was: nothing of before comes again, and nothing from now on is missing', async () => {
+  const { collected } = before.siem
+  const decided = await decide(restored.api, before.account.api_key)
+  await vi.waitFor(() => expect(collector.events).toContain(`${decided} decision`), SOON)
+  const since = collector.events.slice(collected.length)
+  expect(collector.events.slice(0, collected.length)).toEqual(collected)
+  expect(since.filter((event) => collected.includes(event))).toEqual([])
+})
+
+test('a SIEM credential reads on, from what it had not read, and nothing else; a revoked one is refused', async () => {
+  const { credential, revoked, unread } = before.siem
+  const url = restored.backing.natsUrl
+  const reader = await vi.waitFor(() => connectSiemReader(credential, url), SOON)
+  const decided = await decide(restored.api, before.account.api_key)
+  expect(await readSiemUntil(reader, credential, decided)).toContain(unread)
+  const refused = new Promise((resolve) =>
+    reader.subscribe('audit.>', { callback: (error) => resolve(error) }),
+  )
+  expect(String(await refused)).toMatch(/permissions violation/i)
+  await expect(reader.request('$JS.API.STREAM.NAMES', '', { timeout: 1_000 })).rejects.toThrow()
+  await reader.close()
+  await expect(connectSiemReader(revoked, url)).rejects.toThrow()
 })
 
 test('it refuses to be restored over, and keeps on recording', async () => {

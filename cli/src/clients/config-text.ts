@@ -70,9 +70,18 @@ function edited(
   } catch (error) {
     throw new CannotEdit((error as Error).message)
   }
-  if (!isDeepStrictEqual(plainOf(contentOf(format, after)), plainOf(wanted)))
+  if (!says(format, after, wanted))
     throw new CannotEdit('it is written in a way that cannot be changed here without changing more than that')
   return after
+}
+
+function says(format: Format, text: string, wanted: unknown): boolean {
+  try {
+    return isDeepStrictEqual(plainOf(contentOf(format, text)), plainOf(wanted))
+  } catch (error) {
+    if (error instanceof CannotEdit) return false
+    throw error
+  }
 }
 
 /** The members above may be absent, or empty; anything else that stands in their place is somebody's. */

@@ -10,6 +10,8 @@ export type ConnectionRecord = {
   path: string[]
   /** The file as it was before the first change, in the folder of this record; null when there was none. */
   backup: string | null
+  /** The first folder that was made for the file; absent where all were there. */
+  folder?: string
   /** SHA-256 of the file as it was left. */
   left: string
   /** Whether nobody else changed the file between our own changes: then the backup is all there is to put back. */

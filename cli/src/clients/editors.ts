@@ -1,8 +1,10 @@
 // Clients with a window: editors and desktop applications.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Machine } from '../config.ts'
 import { isThisMachine } from '../rest-client.ts'
 import { headers, KEY_HEADER, KEY_VARIABLE, type Endpoint, type McpClient } from './client.ts'
-import { inApplicationData, inConfiguration, inHome } from './places.ts'
+import { inApplicationData, inConfiguration, inHome, inLocalData } from './places.ts'
 
 const MCP_SERVERS = () => ['mcpServers']
 
@@ -12,13 +14,35 @@ function allowHttp(text: string): string[] {
   return url.protocol === 'http:' && !isThisMachine(url) ? ['--allow-http'] : []
 }
 
+const DESKTOP_FILE = 'claude_desktop_config.json'
+
+/** Installed as a package of Windows (by either installer, since 2026) it reads a copy of the folder that is its own, and no other. */
+function desktopFolders(machine: Machine): string[] {
+  const packages = desktopPackages(machine)
+  return packages.length > 0
+    ? packages.map((folder) => join(folder, 'LocalCache', 'Roaming', 'Claude'))
+    : [inApplicationData(machine, 'Claude')]
+}
+
+function desktopPackages(machine: Machine): string[] {
+  if (machine.platform !== 'win32') return []
+  const folder = inLocalData(machine, 'Packages')
+  try {
+    return readdirSync(folder)
+      .filter((each) => each.startsWith('Claude_'))
+      .map((each) => join(folder, each))
+  } catch {
+    return []
+  }
+}
+
 /** Its file takes local servers alone, so the package mcp-remote carries the calls to the gateway. */
 const claudeDesktop: McpClient = {
   id: 'claude-desktop',
   name: 'Claude Desktop',
   format: 'json',
-  signs: (machine) => [inApplicationData(machine, 'Claude')],
-  files: (machine) => [inApplicationData(machine, 'Claude', 'claude_desktop_config.json')],
+  signs: (machine) => [...desktopFolders(machine), ...desktopPackages(machine)],
+  files: (machine) => desktopFolders(machine).map((folder) => join(folder, DESKTOP_FILE)),
   servers: MCP_SERVERS,
   entry: ({ url, key }) => ({
     command: 'npx',
@@ -122,7 +146,9 @@ const clineCli: McpClient = {
   id: 'cline-cli',
   name: 'Cline CLI',
   signs: (machine) => [inHome(machine, '.cline')],
-  files: (machine) => [inHome(machine, '.cline', 'data', 'settings', CLINE_FILE)],
+  files: (machine) => [
+    machine.variables['CLINE_MCP_SETTINGS_PATH'] ?? inHome(machine, '.cline', 'data', 'settings', CLINE_FILE),
+  ],
   then: 'Start it anew: cline mcp lists mcpshield.',
 }
 
@@ -141,6 +167,32 @@ const lmStudio: McpClient = {
   then: 'Turn mcpshield on in the tab Program (LM Studio 0.3.17 or newer).',
 }
 
+/** The editor and its command line read the same file. */
+const kiro: McpClient = {
+  id: 'kiro',
+  name: 'Kiro',
+  format: 'json',
+  signs: (machine) => [inHome(machine, '.kiro')],
+  files: (machine) => [inHome(machine, '.kiro', 'settings', 'mcp.json')],
+  servers: MCP_SERVERS,
+  entry: plain,
+  then: 'Open the tab MCP servers in its panel, or run kiro-cli mcp status --name mcpshield.',
+}
+
+const inGemini = (machine: Machine, ...parts: string[]) => inHome(machine, '.gemini', ...parts)
+
+const antigravity: McpClient = {
+  id: 'antigravity',
+  name: 'Antigravity',
+  format: 'json',
+  signs: (machine) => ['antigravity', 'antigravity-cli', 'config'].map((folder) => inGemini(machine, folder)),
+  // The second is where the editor kept it before it shared one with its command line.
+  files: (machine) => ['config', 'antigravity'].map((folder) => inGemini(machine, folder, 'mcp_config.json')),
+  servers: MCP_SERVERS,
+  entry: (endpoint) => ({ serverUrl: endpoint.url, headers: headers(endpoint) }),
+  then: 'Open Manage MCP Servers and refresh, or run agy mcp list.',
+}
+
 export const EDITORS: readonly McpClient[] = [
   claudeDesktop,
   cursor,
@@ -151,4 +203,6 @@ export const EDITORS: readonly McpClient[] = [
   cline,
   clineCli,
   lmStudio,
+  kiro,
+  antigravity,
 ]

@@ -20,8 +20,12 @@ function parse(text: string): unknown {
 
 function set(text: string, path: readonly string[], entry: JsonObject): string {
   const root = jsonc.parseTree(text, [], OPTIONS)
-  if (root === undefined)
-    return `${text}${written(nested(path, entry), '', '  ', lineEnd(text))}${lineEnd(text)}`
+  if (root === undefined) {
+    const end = lineEnd(text)
+    // Not behind a comment that has no end of its own.
+    const before = text === '' || text.endsWith('\n') ? text : text + end
+    return `${before}${written(nested(path, entry), '', '  ', end)}${end}`
+  }
   const existing = jsonc.findNodeAtLocation(root, [...path])
   if (existing !== undefined) return replaced(text, existing, entry)
   for (let depth = path.length - 1; depth >= 0; depth--) {
@@ -54,7 +58,8 @@ function remove(text: string, path: readonly string[]): string {
   if (!isLast || comma || before === undefined)
     return line === 0 ? head + rest.replace(/^[ \t]+/, '') : head + rest
   const previous = endOfMember(text, before.offset + before.length).commaAt
-  return head.slice(0, previous) + head.slice(previous + 1) + rest
+  const behind = head.slice(previous + 1)
+  return head.slice(0, previous) + (line === 0 ? behind.replace(/[ \t]+$/, '') : behind) + rest
 }
 
 const nested = (path: readonly string[], entry: JsonObject): JsonObject =>

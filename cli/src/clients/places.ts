@@ -29,6 +29,14 @@ export function inConfiguration(machine: Machine, ...parts: string[]): string {
     : join(XDG_CONFIG_HOME, ...parts)
 }
 
+/** In `%LOCALAPPDATA%`. */
+export function inLocalData(machine: Machine, ...parts: string[]): string {
+  const { LOCALAPPDATA } = machine.variables
+  return LOCALAPPDATA === undefined
+    ? inHome(machine, 'AppData', 'Local', ...parts)
+    : join(LOCALAPPDATA, ...parts)
+}
+
 /** The folder that a variable moves, or the one in the home. */
 export function movable(machine: Machine, variable: string, ...parts: string[]): string {
   return machine.variables[variable] ?? inHome(machine, ...parts)

@@ -6,7 +6,7 @@ import type { KeyState } from '../gateway.ts'
 import type { JsonValue } from '@mcpshield/policy/facts'
 import { endpointIn, isObject, SERVER_NAME, type McpClient } from './client.ts'
 import { fileOf } from './clients.ts'
-import { readConfig } from './config-file.ts'
+import { readConfig, requireChangeable } from './config-file.ts'
 import { CannotEdit, contentOf, entryAt, plainOf, withEntry } from './config-text.ts'
 
 export type Plan = {
@@ -44,7 +44,7 @@ export async function planFor(
     const found = endpointIn(existing)
     const known = key ?? found.key
     const isGood =
-      found.url === url && known !== null && found.key === known && (await check(known)) === 'good'
+      isSameHost(found.url, url) && known !== null && found.key === known && (await check(known)) === 'good'
     const same = isGood && isDeepStrictEqual(existing, client.entry({ url, key: known }, servers))
     const plan: Plan = {
       client,
@@ -56,12 +56,20 @@ export async function planFor(
       state: same ? 'connected' : 'to change',
     }
     // Whether it can be done at all is found out before a key is made for it.
-    if (!same) newText(plan, { url, key: 'mcps_' })
+    if (!same) {
+      newText(plan, { url, key: 'mcps_' })
+      await requireChangeable(file)
+    }
     return plan
   } catch (error) {
     if (error instanceof CannotEdit) return { client, file, problem: error.message }
     throw error
   }
+}
+
+/** A gateway that moved to another port takes the key that it made. To another host it is not even shown. */
+function isSameHost(known: string | null, url: string): boolean {
+  return known !== null && URL.parse(known)?.hostname === new URL(url).hostname
 }
 
 export function newText({ client, bytes, path }: Plan, endpoint: { url: string; key: string }): string {

@@ -49,8 +49,8 @@ const copilot: McpClient = {
   id: 'copilot-cli',
   name: 'GitHub Copilot CLI',
   format: 'json',
-  signs: (machine) => [inHome(machine, '.copilot')],
-  files: (machine) => [inHome(machine, '.copilot', 'mcp-config.json')],
+  signs: (machine) => [movable(machine, 'COPILOT_HOME', '.copilot')],
+  files: (machine) => [join(movable(machine, 'COPILOT_HOME', '.copilot'), 'mcp-config.json')],
   servers: () => ['mcpServers'],
   entry: (endpoint) => ({ type: 'http', url: endpoint.url, headers: headers(endpoint), tools: ['*'] }),
   then: 'Start it anew and write /mcp show.',
@@ -76,12 +76,15 @@ const goose: McpClient = {
 }
 
 function gooseFolder(machine: Machine): string {
+  const root = machine.variables['GOOSE_PATH_ROOT']
+  if (root !== undefined) return join(root, 'config')
   return machine.platform === 'win32'
     ? inConfiguration(machine, 'Block', 'goose', 'config')
-    : inHome(machine, '.config', 'goose')
+    : join(movable(machine, 'XDG_CONFIG_HOME', '.config'), 'goose')
 }
 
-const openCodeFolder = (machine: Machine) => inHome(machine, '.config', 'opencode')
+/** On all three systems. */
+const openCodeFolder = (machine: Machine) => join(movable(machine, 'XDG_CONFIG_HOME', '.config'), 'opencode')
 
 /** The second version reads the first one's form, and the first not the second's: that is written only where it is in use. */
 const openCode: McpClient = {

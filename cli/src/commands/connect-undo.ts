@@ -4,7 +4,7 @@ import { jsonText, WITHIN_MS } from '../answers.ts'
 import { clientsNamed, CLIENTS } from '../clients/clients.ts'
 import type { JsonObject } from '@mcpshield/policy/facts'
 import type { McpClient } from '../clients/client.ts'
-import { digestOf, readConfig, replaceConfig } from '../clients/config-file.ts'
+import { digestOf, readConfig, removeMadeFolders, replaceConfig } from '../clients/config-file.ts'
 import { CannotEdit, contentOf, entryAt, withEntry, withoutEntry } from '../clients/config-text.ts'
 import {
   backupPath,
@@ -31,12 +31,18 @@ type Undone = {
 export async function undoConnect(world: World, ids: string[], options: { json?: boolean }): Promise<number> {
   const clients = ids.length > 0 ? clientsNamed(ids) : [...CLIENTS]
   const done: Undone[] = []
+  const undone: ConnectionRecord[] = []
   for (const client of clients) {
     const record = await readConnection(world, client.id)
-    if (record !== undefined) done.push(await undo(world, client, record))
-    else if (ids.length > 0)
+    if (record !== undefined) {
+      done.push(await undo(world, client, record))
+      undone.push(record)
+    } else if (ids.length > 0)
       throw new CommandError(`${client.id} was not connected by this command`, NEGATIVE)
   }
+  // At the end, and the last first: one may be in another's.
+  for (const { file, folder } of undone.toReversed())
+    if (folder !== undefined) await removeMadeFolders(file, folder)
   if (done.length === 0) throw new CommandError('nothing was connected by this command', NEGATIVE)
   await write(world.stdout, options.json ? done.map(jsonText).join('') : undoneText(world, done))
   return done.some(({ change }) => change === 'failed') ? NEGATIVE : DONE

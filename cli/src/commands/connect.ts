@@ -6,7 +6,13 @@ import { clientsNamed, CLIENTS, installedClients } from '../clients/clients.ts'
 import type { McpClient } from '../clients/client.ts'
 import { digestOf, isReadByOthers, replaceConfig } from '../clients/config-file.ts'
 import { CannotEdit } from '../clients/config-text.ts'
-import { keepBackup, readConnection, writeConnection, backupPath } from '../clients/connections.ts'
+import {
+  backupPath,
+  keepBackup,
+  readConnection,
+  writeConnection,
+  type ConnectionRecord,
+} from '../clients/connections.ts'
 import { changeText, isPossible, newText, planFor, type Impossible, type Plan } from '../clients/plan.ts'
 import { colorsFor } from '../diagnostics-text.ts'
 import { gatewayUrl, keyState, newKeyState } from '../gateway.ts'
@@ -76,10 +82,12 @@ async function requireGood(url: string, key: string): Promise<void> {
   if (state !== 'good') throw new CommandError(`${url}: ${printable(state.problem)}`, 3)
 }
 
+type FreshKey = MadeKey & { api: RestApi; project: string }
+
 type KeySource = {
   /** What will be made, for who is asked; undefined when nothing is. */
   note: string | undefined
-  keyFor(client: McpClient): Promise<{ key: string; made?: MadeKey & { api: RestApi; project: string } }>
+  keyFor(client: McpClient): Promise<{ key: string; made?: FreshKey }>
 }
 
 /** The key of the environment for all, or a key of its own for each client: then one can be revoked, and the record tells them apart. */
@@ -129,7 +137,10 @@ async function carryOut(world: World, plan: Plan | Impossible, url: string, keys
   const { key, made } = plan.key === null ? await keys.keyFor(client) : { key: plan.key, made: undefined }
   try {
     if (made !== undefined) await requireTaken(url, key)
-    const backup = await change(world, plan, newText(plan, { url, key }), made)
+    const before = await readConnection(world, client.id)
+    const backup = await change(world, plan, newText(plan, { url, key }), { before, made })
+    // The key before it is in no file any more.
+    if (made !== undefined && before?.key?.api === made.api.address) await revoke(made.api, before.key)
     return {
       ...told,
       change: plan.existing === undefined ? 'added' : 'replaced',
@@ -139,13 +150,16 @@ async function carryOut(world: World, plan: Plan | Impossible, url: string, keys
     }
   } catch (error) {
     // A key that nobody has is not left behind.
-    if (made !== undefined)
-      await made.api
-        .request('DELETE', `${keysPath(made.project)}/${encodeURIComponent(made.id)}`, undefined, WITHIN_MS)
-        .catch(() => undefined)
+    if (made !== undefined) await revoke(made.api, { project_id: made.project, key_id: made.id })
     if (error instanceof CannotEdit) return { ...told, change: 'failed', problem: error.message }
     throw error
   }
+}
+
+/** As far as it can be done: what came of it is not this command's answer. */
+async function revoke(api: RestApi, key: { project_id: string; key_id: string }): Promise<void> {
+  const path = `${keysPath(key.project_id)}/${encodeURIComponent(key.key_id)}`
+  await api.request('DELETE', path, undefined, WITHIN_MS).catch(() => undefined)
 }
 
 /** A client that reads its file at once must not be refused; and the gateway may be another product's than the API. */
@@ -161,29 +175,31 @@ async function change(
   world: World,
   { client, file, bytes, path }: Plan,
   text: string,
-  made: (MadeKey & { api: RestApi; project: string }) | undefined,
+  { before, made: key }: { before: ConnectionRecord | undefined; made: FreshKey | undefined },
 ): Promise<string | null> {
-  const before = await readConnection(world, client.id)
   const name = bytes === null ? null : await keepBackup(world, client.id, bytes)
   const after = Buffer.from(text)
-  await replaceConfig(file, bytes, after)
+  const made = await replaceConfig(file, bytes, after)
   const continues = before !== undefined && before.file === file
   const untouched = continues && before.left === (bytes === null ? '' : digestOf(bytes))
   await writeConnection(world, client.id, {
     file,
     path,
     backup: continues ? before.backup : name,
+    ...folderMade(continues ? before.folder : made),
     left: digestOf(after),
     exact: !continues || (before.exact && untouched),
     key:
-      made === undefined
+      key === undefined
         ? continues
           ? before.key
           : null
-        : { api: made.api.address, project_id: made.project, key_id: made.id },
+        : { api: key.api.address, project_id: key.project, key_id: key.id },
   })
   return name === null ? null : backupPath(world, client.id, name)
 }
+
+const folderMade = (folder: string | undefined) => (folder === undefined ? {} : { folder })
 
 function planText(world: World, plans: (Plan | Impossible)[], url: string): string {
   const colors = colorsFor(world, world.stdout)

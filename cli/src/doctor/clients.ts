@@ -1,5 +1,5 @@
 // The MCP clients of this machine: whether they lead to the gateway, by a key that it takes.
-import { endpointIn, SERVER_NAME, type McpClient } from '../clients/client.ts'
+import { endpointIn, isObject, SERVER_NAME, type McpClient } from '../clients/client.ts'
 import { fileOf, installedClients } from '../clients/clients.ts'
 import { readConfig } from '../clients/config-file.ts'
 import { CannotEdit, contentOf, entryAt } from '../clients/config-text.ts'
@@ -28,10 +28,14 @@ async function checkClient(client: McpClient, file: string, gateway: string | un
       name,
       state: 'wrong',
       detail: `${file}: ${error.message}`,
-      mend: 'mend the file, which the client cannot read either',
+      mend: / cannot be read: /.test(error.message)
+        ? `let your account read ${file}`
+        : 'mend the file, which the client cannot read either',
     }
   }
   if (entry === undefined) return { name, state: 'note', detail: 'does not go through the gateway', mend }
+  if (isSwitchedOff(entry))
+    return { name, state: 'note', detail: `its entry ${SERVER_NAME} in ${file} is switched off`, mend }
   const { url, key } = endpointIn(entry)
   if (url === null || key === null)
     return {
@@ -50,4 +54,9 @@ async function checkClient(client: McpClient, file: string, gateway: string | un
     detail: state === 'refused' ? 'its key is unknown, revoked or expired' : `${url}: ${state.problem}`,
     mend: state === 'refused' ? mend : 'see what is said of the gateway',
   }
+}
+
+/** As one client or another says it. */
+function isSwitchedOff(entry: unknown): boolean {
+  return isObject(entry) && (entry['disabled'] === true || entry['enabled'] === false)
 }

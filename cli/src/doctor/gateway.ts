@@ -17,7 +17,13 @@ export async function checkGateway(
     return { url, found: [{ name: 'mcp', state: 'ok', detail: url }, ...(await environmentKey(world, url))] }
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    return { url: undefined, found: [{ name: 'mcp', state: 'wrong', detail: error.message, mend }] }
+    const isSaid = given !== undefined || world.environment.mcpUrl !== undefined
+    // What is said is no address: there is nothing to start.
+    const said = 'give an address such as http://localhost:8100/mcp by --mcp or MCPSHIELD_MCP_URL'
+    return {
+      url: undefined,
+      found: [{ name: 'mcp', state: 'wrong', detail: error.message, mend: isSaid ? said : mend }],
+    }
   }
 }
 

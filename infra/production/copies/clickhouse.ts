@@ -14,8 +14,9 @@ const INSERT_BYTES = 8 * 1024 * 1024
 
 export async function backUpRecord(backup: BackupWriter, options: RecordOptions): Promise<void> {
   await connected(options, async (client, database) => {
-    for (const table of await tablesOf(client, database)) {
-      const query = `SELECT * FROM ${database}.${table} FORMAT TabSeparatedWithNames`
+    for (const { name: table, engine } of await tablesOf(client, database)) {
+      const condition = engine.startsWith('Replicated') ? await caughtUp(client, `${database}.${table}`) : ''
+      const query = `SELECT * FROM ${database}.${table} ${condition} FORMAT TabSeparatedWithNames`
       const { stream } = await client.exec({ query })
       const lines = counting(table)
       await backup.write(fileOf(table), stream.pipe(lines), () => lines.rows())
@@ -31,7 +32,7 @@ export async function restoreRecord(
   options: RecordOptions,
 ): Promise<void> {
   await connected(options, async (client, database) => {
-    const there = await tablesOf(client, database)
+    const there = (await tablesOf(client, database)).map(({ name }) => name)
     for (const [file, { items }] of Object.entries(manifest.files)) {
       const table = /^clickhouse\/(\w+)\.tsv\.gz$/.exec(file)?.[1]
       if (table === undefined) continue
@@ -39,7 +40,8 @@ export async function restoreRecord(
         throw new SetupError(
           `ClickHouse has no table ${table}: restore with the version that made the backup.`,
         )
-      await client.command({ query: `TRUNCATE TABLE ${database}.${table}` })
+      // Of replicas each would do a TRUNCATE by itself, one that was away later, when the rows below are there.
+      await client.command({ query: `ALTER TABLE ${database}.${table} DROP PARTITION ALL` })
       const rows = await insertAll(client, `${database}.${table}`, openCopy(folder, file))
       if (rows !== items) throw new SetupError(`${file}: ${rows} of ${items} rows were read.`)
       if (rows > 0) options.progress(`clickhouse: ${table}, ${rows} rows`)
@@ -58,7 +60,9 @@ async function insertAll(client: ClickHouseClient, table: string, content: Reada
       batch.map((line) => `${line}\n`),
       { objectMode: false },
     )
-    await client.insert({ table, columns, values, format: 'TabSeparated' })
+    // What was inserted before with the same content, and is gone, is not to be taken for a repetition.
+    const clickhouse_settings = { insert_deduplicate: 0 } as const
+    await client.insert({ table, columns, values, format: 'TabSeparated', clickhouse_settings })
     rows += batch.length
     batch = []
     bytes = 0
@@ -77,13 +81,39 @@ async function insertAll(client: ClickHouseClient, table: string, content: Reada
   return rows
 }
 
-async function tablesOf(client: ClickHouseClient, database: string): Promise<string[]> {
+/**
+ * Lets a replica have what was acknowledged before by any, and returns a condition by which only that one answers. What it
+ * lacked would be in no copy: of the streams' it is not, as it was stored.
+ */
+async function caughtUp(client: ClickHouseClient, table: string): Promise<string> {
+  const host = await hostOf(client)
+  await client.command({ query: `SYSTEM SYNC REPLICA ${table}` })
+  if ((await hostOf(client)) !== host)
+    throw new SetupError('CLICKHOUSE_URL leads to one server and another. Name one of them.')
+  return onlyOn(host)
+}
+
+export const onlyOn = (host: string) =>
+  `WHERE throwIf(hostName() != '${host}', 'another server has answered: CLICKHOUSE_URL is to name one of them') = 0`
+
+async function hostOf(client: ClickHouseClient): Promise<string> {
+  const answer = await client.query({ query: 'SELECT hostName() AS host', format: 'JSONEachRow' })
+  const [row] = await answer.json<{ host: string }>()
+  if (row === undefined || !/^[\w.-]+$/.test(row.host))
+    throw new SetupError('ClickHouse does not say who it is.')
+  return row.host
+}
+
+async function tablesOf(
+  client: ClickHouseClient,
+  database: string,
+): Promise<{ name: string; engine: string }[]> {
   const answer = await client.query({
-    query: `SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree' ORDER BY name`,
+    query: `SELECT name, engine FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree' ORDER BY name`,
     query_params: { database },
     format: 'JSONEachRow',
   })
-  return (await answer.json<{ name: string }>()).map(({ name }) => name)
+  return answer.json<{ name: string; engine: string }>()
 }
 
 /** Counts lines behind the first, and refuses an answer that breaks off: an error comes as text at its end. */
@@ -119,6 +149,8 @@ async function connected<T>(
     url: url.href,
     request_timeout: REQUEST_WITHIN_MS,
     application: 'mcpshield-backup',
+    // One after the other to the same server, where an address leads to several.
+    max_open_connections: 1,
     // It would write rows it could not insert to the console.
     log: { level: ClickHouseLogLevel.OFF },
   })

@@ -60,6 +60,7 @@ export async function restorePostgres(
         isCalled,
       ])
     await tellBucketsAnew(client)
+    await tellAccountsAnew(client)
     await client.query('commit')
   })
 }
@@ -97,6 +98,21 @@ async function tellBucketsAnew(client: pg.Client): Promise<void> {
       `insert into projects.outbox (topic, key, message_id) select $1, ${key}, gen_random_uuid() from ${table}`,
       [topic],
     )
+}
+
+/**
+ * What a NATS server knows of SIEM credentials' accounts is not in a backup either. Those that are good are told to the
+ * server by `siem` when it starts, which asks it first: one that it knows as revoked stays so. Those that were being
+ * taken back are taken back.
+ */
+async function tellAccountsAnew(client: pg.Client): Promise<void> {
+  await client.query(
+    "update siem.feeds set account_state = null where kind = 'credential' and revoked_at is null",
+  )
+  await client.query(
+    `insert into siem.outbox (topic, key, message_id) select 'accounts', id::text, gen_random_uuid() from siem.feeds
+     where kind = 'credential' and revoked_at is not null and account_state is distinct from 'closed'`,
+  )
 }
 
 /** What a running service wrote meanwhile would be lost, or mixed in. */

@@ -14,6 +14,8 @@ export type SiemBacklog = {
 }
 
 export type SiemWriter = AsyncDisposable & {
+  /** Whether the stream is there: once it was made, its absence means that what was in it is lost. */
+  isThere(): Promise<boolean>
   /** Makes stream and consumer where they are missing. */
   prepare(): Promise<void>
   /** Resolves when all are stored, in their order; a repeated one is stored once. Rejects with SiemFull. */
@@ -55,6 +57,7 @@ export async function connectSiemWriter(options: {
   const api = apiOf(connection)
   const durable = siemDurable(options.credentialId)
   return {
+    isThere: async () => (await streamInfo(api)) !== undefined,
     prepare: () => prepare(api, durable),
     write: (messages) => write(connection, messages),
     backlog: () => backlog(api, durable),
@@ -81,9 +84,10 @@ function apiOf(connection: NatsConnection): Api {
   }
 }
 
+const streamInfo = (api: Api) => api<object>(`STREAM.INFO.${SIEM_STREAM}`, undefined, [NO_SUCH_STREAM])
+
 async function prepare(api: Api, durable: string): Promise<void> {
-  const known = await api(`STREAM.INFO.${SIEM_STREAM}`, undefined, [NO_SUCH_STREAM])
-  if (known === undefined) await api(`STREAM.CREATE.${SIEM_STREAM}`, STREAM_CONFIG)
+  if ((await streamInfo(api)) === undefined) await api(`STREAM.CREATE.${SIEM_STREAM}`, STREAM_CONFIG)
   if ((await api(`CONSUMER.INFO.${SIEM_STREAM}.${durable}`, undefined, [NO_SUCH_CONSUMER])) !== undefined)
     return
   const config = {

@@ -159,9 +159,9 @@ const monthly = { used: z.int(), input_tokens: z.int(), output_tokens: z.int() }
 export const ModelState = z.object({
   name: z.string(),
   state: z.enum(['ready', 'unset', 'unreachable', 'missing']),
-  /** What is wrong and how to mend it, a sentence; null when it is ready. */
+  /** Why it does not answer the person who asks, and how to mend it: a sentence; null when it does. */
   detail: z.string().nullable(),
-  /** Whether the built-in templates answer instead. */
+  /** Whether the built-in templates answer instead: also who may not change policies, though the model is ready. */
   template: z.boolean(),
 })
 
@@ -231,7 +231,7 @@ export const ai = contract('ai', {
         path: '/ai/analyze',
         perMinute: 30,
         stream,
-        summary: 'Weaknesses of a policy or of a query',
+        summary: 'Weaknesses of a policy or of a query; the model explains them to who may change policies',
       },
       timeoutMs: 20_000,
     }),
@@ -253,7 +253,7 @@ export const ai = contract('ai', {
         path: '/ai/advise',
         perMinute: 30,
         stream,
-        summary: 'Advice on connecting and protecting systems',
+        summary: 'Advice on connecting and protecting systems; of the model to who may change policies',
       },
       timeoutMs: 20_000,
     }),

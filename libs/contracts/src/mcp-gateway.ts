@@ -23,14 +23,21 @@ export const mcpGateway = contract('mcp-gateway', {
       access: 'internal',
       timeoutMs: 25_000,
     }),
-    /** Names of what is stored behind a connection of a project, and nothing of its content. */
+    /** The tools by which a connection of a project is used, and names of what is stored behind it: nothing of its content. */
     describeConnection: rpc({
       input: z.strictObject({ project_id: Id, name: z.string() }),
       output: z.object({
-        /** Tables and views as rules name them (`schema.table`), collections; with their columns where these are known. */
+        /** As an agent is told them. */
+        tools: z.array(z.object({ name: z.string(), description: z.string(), input_schema: z.json() })),
+        /**
+         * As rules name them: tables and views (`schema.table`) with their columns, collections with fields of a few documents,
+         * patterns of keys (`session:*`), folders as absolute paths.
+         */
         resources: z.array(z.object({ name: z.string(), fields: z.array(z.string()) })),
-        /** Whether there are more. */
+        /** Whether there is more, or not all of it was looked at. */
         truncated: z.boolean(),
+        /** Why nothing is known of what is stored: a sentence. */
+        note: z.string().nullable(),
       }),
       errors: ['NOT_FOUND', 'UNAVAILABLE'],
       access: 'internal',

@@ -308,7 +308,10 @@ export const ProjectKnowledge = z.object({
   /** What facts are drawn with. */
   systems: PolicySnapshot.pick({ connections: true, upstreams: true }),
   keys: z.array(z.object({ name: z.string(), labels: z.array(z.string()) })),
-  /** Approved definitions of tools, by canonical name. Those that changed since, or that speak to a model, are left out. */
+  /**
+   * Approved definitions of tools of upstreams, by canonical name. Left out are those that changed since, that speak to a model,
+   * that are too long, or too many.
+   */
   tools: z.array(z.object({ name: z.string(), description: z.string(), input_schema: z.json() })),
   tools_left_out: z.int(),
 })

@@ -36,7 +36,8 @@ export async function advised(work: AdviseWork, reporter: Reporter): Promise<Wor
   }
   await reporter.emit({ type: 'step', step: 'writing', attempt: 1 })
   const checklist = checklists.flatMap(({ points }) => points)
-  const end = await explained(model, adviceMessages({ question, checklist }, knowledge, fences()), reporter)
+  const messages = adviceMessages({ question, checklist }, knowledge, fences(), model.contextTokens)
+  const end = await explained(model, messages, reporter)
   const pages = [...new Set(checklists.flatMap((each) => each.pages))]
   reporter.text('template', `\n\nFrom our documents: ${pages.join(', ')}`)
   return end

@@ -31,7 +31,8 @@ export async function analyzed(work: AnalyzeWork, reporter: Reporter): Promise<W
     text: query?.text ?? policy,
     findings: findings.map(({ severity, message }) => `${severity}: ${message}`),
   }
-  return explained(model, analysisMessages(subject, knowledge, fences()), reporter)
+  const messages = analysisMessages(subject, knowledge, fences(), model.contextTokens)
+  return explained(model, messages, reporter)
 }
 
 /** The model's prose, passed on as it comes. */

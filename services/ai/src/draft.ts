@@ -12,7 +12,7 @@ import { probesOf } from '@mcpshield/policy/probes'
 import { policyInWords } from '@mcpshield/policy/rule-wording'
 import { runPolicyTests, type TestCall } from '@mcpshield/policy/run-tests'
 import { ruleId, type DecisionWord, type Policy, type PolicyTest } from '@mcpshield/policy/schema'
-import { knownSystems, type Knowledge } from './knowledge.ts'
+import { knownSystems, touchable, type Knowledge } from './knowledge.ts'
 import type { ComposedTest } from './compose.ts'
 import { diffOf } from './text-diff.ts'
 import { typicalCalls } from './typical-calls.ts'
@@ -47,7 +47,7 @@ export function draftOf(
   const { inForce } = knowledge
   const probes = probesOf([inForce.policy, ...(inForce.above === undefined ? [] : [inForce.above]), policy], {
     tools: knowledge.tools.map(({ name }) => name),
-    resources: knowledge.resources.map(({ name }) => name),
+    resources: touchable(knowledge).map(({ name }) => name),
     connections: knowledge.systems.connections.map(({ name }) => name),
     context: { environment: knowledge.environment },
   })

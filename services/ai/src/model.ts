@@ -21,6 +21,8 @@ export type ModelStanding = { state: 'ready' | 'unset' | 'unreachable' | 'missin
 
 export type Model = {
   name: string
+  /** What it is given to read and write in. */
+  contextTokens: number
   /** As of now, or a few seconds ago; never rejects. */
   standing(): Promise<ModelStanding>
   /** Rejects with a ModelFailure. */
@@ -62,6 +64,7 @@ export function noModel(name: string): Model {
     'No address of an Ollama server is given (OLLAMA_URL), so the built-in templates answer. Start Ollama, pull the model, and give its address.'
   return {
     name,
+    contextTokens: 0,
     standing: async () => ({ state: 'unset', detail }),
     ask: async () => {
       throw new ModelFailure('unreachable')

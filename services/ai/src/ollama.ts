@@ -8,6 +8,7 @@ import {
   type ModelQuestion,
   type ModelStanding,
 } from './model.ts'
+import { outputTokens } from './room.ts'
 
 export type OllamaOptions = {
   url: string
@@ -19,14 +20,13 @@ export type OllamaOptions = {
 
 const LOOK_WITHIN_MS = 2_000
 const STANDING_HOLDS_MS = 5_000
-/** Of one answer: a policy of thirty rules has about half. */
-const MAX_OUTPUT_TOKENS = 3_000
 const MAX_TEXT_UNITS = 64 * 1024
 
 export function ollamaModel(options: OllamaOptions): Model {
   let known: { standing: Promise<ModelStanding>; untilMs: number } | undefined
   return {
     name: options.model,
+    contextTokens: options.contextTokens,
     standing() {
       if (known === undefined || performance.now() > known.untilMs) {
         known = { standing: look(options), untilMs: performance.now() + STANDING_HOLDS_MS }
@@ -78,7 +78,7 @@ async function chat(
     messages,
     stream: true,
     ...(format === undefined ? {} : { format }),
-    options: { temperature: 0, num_ctx: contextTokens, num_predict: MAX_OUTPUT_TOKENS },
+    options: { temperature: 0, num_ctx: contextTokens, num_predict: outputTokens(contextTokens) },
   })
   let text = ''
   for await (const part of parts) {

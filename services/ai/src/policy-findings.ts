@@ -9,7 +9,7 @@ import { probesOf } from '@mcpshield/policy/probes'
 import { accessInWords } from '@mcpshield/policy/wording'
 import { listOf, ruleId, type Obligations, type Policy, type Rule } from '@mcpshield/policy/schema'
 import type { Documents } from '@mcpshield/policy/openings'
-import type { Knowledge, StoredResource } from './knowledge.ts'
+import { touchable, type Knowledge, type StoredResource } from './knowledge.ts'
 
 const ORDER: Record<Finding['severity'], number> = { high: 0, medium: 1, low: 2, info: 3 }
 const MAX_FINDINGS = 60
@@ -104,7 +104,7 @@ function* decidedAccesses({ policy, above }: Documents, knowledge: Knowledge) {
   const compiled = compile(policy, above === undefined ? {} : { above })
   const world = {
     tools: knowledge.tools.map(({ name }) => name),
-    resources: knowledge.resources.map(({ name }) => name),
+    resources: touchable(knowledge).map(({ name }) => name),
     connections: knowledge.systems.connections.map(({ name }) => name),
     context: { environment: knowledge.environment },
   }
@@ -129,6 +129,7 @@ const TOOLS: Record<string, string> = {
   postgresql: 'postgres.query',
   mysql: 'mysql.query',
   sqlite: 'sqlite.query',
+  mongodb: 'mongodb.find',
 }
 
 /** Personal columns of known tables that may be read as they are. */

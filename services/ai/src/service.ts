@@ -4,7 +4,7 @@ import type { Call } from '@mcpshield/bus/rpc'
 import type { ai, AiJob, Draft } from '@mcpshield/contracts/ai'
 import type { Handlers, ParsedInput } from '@mcpshield/contracts/define'
 import { AppError } from '@mcpshield/contracts/errors'
-import { signedIn, type SignedIn } from '@mcpshield/contracts/rights'
+import { hasRight, signedIn, type SignedIn } from '@mcpshield/contracts/rights'
 import { healthOf, type Checks } from '@mcpshield/runtime/health'
 import { advised } from './advise.ts'
 import { analyzed } from './analyze.ts'
@@ -34,6 +34,17 @@ export type AiDeps = KnowledgeDeps & {
   now(): Date
   checks: Checks
 }
+
+/**
+ * The plan's uses are few and a team's own: who may only look gets what code finds, which counts nothing, and uses up nothing
+ * of those who work on policies.
+ */
+function mayAskModel(role: SignedIn['role']): boolean {
+  return hasRight(role, 'change')
+}
+
+const NOT_THE_MODEL =
+  'Your role here may not change policies, so the built-in findings and checklists answer. They ask no model and count nothing.'
 
 /** Models are slow and memory is not endless; who comes later is told to come again. */
 const MAX_RUNNING = 40
@@ -67,7 +78,7 @@ export function aiService(deps: AiDeps): Handlers<typeof ai.rpc, Call> {
     },
 
     async getAiUsage(_input, call) {
-      const { org_id } = signedIn(call.caller)
+      const { org_id, role } = signedIn(call.caller)
       const [months, standing] = await Promise.all([deps.uses.months(org_id), deps.model.standing()])
       const month = monthOf(deps.now())
       const current = months.find((each) => each.month === month)
@@ -78,7 +89,11 @@ export function aiService(deps: AiDeps): Handlers<typeof ai.rpc, Call> {
         input_tokens: current?.input_tokens ?? 0,
         output_tokens: current?.output_tokens ?? 0,
         months,
-        model: { name: deps.model.name, ...standing, template: standing.state !== 'ready' },
+        model: {
+          ...{ name: deps.model.name, state: standing.state },
+          detail: standing.detail ?? (mayAskModel(role) ? null : NOT_THE_MODEL),
+          template: standing.state !== 'ready' || !mayAskModel(role),
+        },
       }
     },
 
@@ -116,7 +131,8 @@ async function begin(
   const caller = signedIn(call.caller)
   const asking = { caller: call.caller, requestId: call.requestId }
   const knowledge = await learn(deps, project_id, asking)
-  const standing = source === 'template' ? undefined : await deps.model.standing()
+  const isAllowed = mayAskModel(caller.role)
+  const standing = source === 'template' || !isAllowed ? undefined : await deps.model.standing()
   const model = standing?.state === 'ready' ? deps.model : undefined
   if (deps.runner.running() >= MAX_RUNNING)
     throw new AppError('UNAVAILABLE', 'The assistant is busy; try again in a moment.', {
@@ -130,7 +146,7 @@ async function begin(
   return {
     ...{ id, caller, knowledge, model },
     more: () => withResources(deps, project_id, knowledge, asking),
-    notice: standing?.detail ?? null,
+    notice: source === 'template' || isAllowed ? (standing?.detail ?? null) : NOT_THE_MODEL,
   }
 }
 

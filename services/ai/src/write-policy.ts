@@ -6,8 +6,8 @@ import type { Said } from './conversation-store.ts'
 import { draftOf, testsOfRules } from './draft.ts'
 import { fences } from './fences.ts'
 import type { Knowledge } from './knowledge.ts'
-import type { Model, ModelMessage } from './model.ts'
-import { policyMessages, repairMessages } from './prompts.ts'
+import type { Model } from './model.ts'
+import { policyMessages, type Failed } from './prompts.ts'
 import { readProposal, type Proposal } from './proposal.ts'
 import { proposalSchema } from './proposal-schema.ts'
 import type { Reporter, WorkEnd } from './runner.ts'
@@ -32,10 +32,12 @@ export const MAX_ATTEMPTS = 3
 export async function writeByModel(work: PolicyWork, model: Model, reporter: Reporter): Promise<Written> {
   const fenced = fences()
   const { request, base, said, knowledge } = work
-  const messages: ModelMessage[] = policyMessages({ request, base, said, knowledge }, fenced)
+  const prompt = { request, base, said, knowledge }
+  let failed: Failed | undefined
   let best: { draft: Draft; reply: string } | undefined
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     await reporter.emit({ type: 'step', step: attempt === 1 ? 'writing' : 'repairing', attempt })
+    const messages = policyMessages(prompt, fenced, model.contextTokens, failed)
     const answer = await model.ask({ messages, format: proposalSchema(), signal: reporter.signal })
     reporter.took(answer)
     const read = readProposal(answer.text)
@@ -46,7 +48,7 @@ export async function writeByModel(work: PolicyWork, model: Model, reporter: Rep
       if (draft.valid) break
     }
     const problems = 'proposal' in read ? problemsOf(best?.draft) : [cutShort(answer.whole, read.problem)]
-    messages.splice(2, Infinity, ...repairMessages(answer.text, problems, fenced))
+    failed = { answer: answer.text, problems }
   }
   return tell(best, reporter)
 }

@@ -65,9 +65,13 @@ describe('a draft', () => {
     expect(await usage(user)).toMatchObject({ used: 1, limit: 30, input_tokens: 321, output_tokens: 45 })
   })
 
-  test('knows the tables of what is connected', async () => {
+  test('knows the arguments of tools and the tables of what is connected', async () => {
     await draft(user)
-    expect(world.ollama.asked.at(-1)?.messages[1]?.content).toContain('hr.salaries on shop: id, salary')
+    const told = world.ollama.asked.at(-1)?.messages[1]?.content
+    expect(told).toContain('hr.salaries on shop: id, salary')
+    expect(told).toContain('shop (postgresql) stores more than is told here.')
+    expect(told).toContain('postgres.query: Run one SQL statement.\n  sql: string, required')
+    expect(told).toContain('github/create_issue: Create an issue.\n  title: string')
   })
 
   test('is asked for in the name of the person, and nothing that the service may call changes anything', async () => {
@@ -95,6 +99,31 @@ describe('a draft', () => {
     await expect(draft(viewer)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
     expect(find(await readAll(viewer, analyze, {}), 'done')).toMatchObject({ outcome: 'completed' })
     await expect(draft(user.as('editor'))).resolves.toBeDefined()
+  })
+
+  test('is what the plan’s uses are for: who may only look uses up none, and gets what code finds', async () => {
+    const viewer = user.as('viewer')
+    const before = world.ollama.asked.length
+    for (const read of [
+      await readAll(viewer, analyze, { policy_yaml: 'version: 1\ndefault: allow\n' }),
+      await readAll(viewer, advise, { question: 'How do I protect PostgreSQL?' }),
+    ]) {
+      expect(find(read, 'conversation')).toMatchObject({
+        ...{ source: 'template', model: null },
+        notice: expect.stringContaining('may not change policies') as string,
+      })
+      expect(find(read, 'usage')).toMatchObject({ counted: false, used: 0 })
+      expect(find(read, 'done')).toMatchObject({ outcome: 'completed' })
+      expect(textOf(read)).toMatch(/^No language model was used/)
+    }
+    expect(world.ollama.asked).toHaveLength(before)
+    expect((await usage(viewer)).model).toMatchObject({
+      ...{ state: 'ready', template: true },
+      detail: expect.stringContaining('may not change policies') as string,
+    })
+    expect((await usage(user.as('editor'))).model).toMatchObject({ template: false, detail: null })
+    await readAll(user.as('editor'), advise, { question: 'How do I protect PostgreSQL?' })
+    expect(await usage(user)).toMatchObject({ used: 1 })
   })
 
   test('leaves an administrative record with what it took, and not what was said', async () => {

@@ -68,6 +68,15 @@ describe('a policy', () => {
     expect(codes(judged)).not.toContain('writes_unasked')
   })
 
+  test('that lets a personal field of a collection be read is told so, and one that hides it is not', () => {
+    const people = { connection: 'docs', kind: 'mongodb', name: 'people', fields: ['name', 'email'] }
+    const known = knowledgeOf(undefined, { resources: [people] })
+    const reads = (more: string) =>
+      `version: 1\nrules:\n  - { id: r, tool: "mongodb.*", decision: allow, conditions: { operations: [read], resources: [people] }${more} }\n`
+    expect(codes(policyFindings(reads(''), known))).toContain('personal_unredacted')
+    expect(codes(policyFindings(reads(', redact: [email]'), known))).not.toContain('personal_unredacted')
+  })
+
   test('that is none has its errors, by line', () => {
     const [first] = policyFindings('version: 1\nrules:\n  - { tool: a }\n', knowledgeOf())
     expect(first).toMatchObject({ severity: 'high', code: 'missing_key', line: 3 })

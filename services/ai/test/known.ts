@@ -45,6 +45,8 @@ export function knowledgeOf(policy_yaml = IN_FORCE, more: Partial<Knowledge> = {
       },
     ],
     tools_left_out: 0,
+    ownTools: [],
+    notes: [],
     resources: [
       {
         connection: 'shop',

@@ -131,7 +131,7 @@ async function playOthers(nats: TestBus, stack: AsyncDisposableStack) {
       async describeProject({ project_id }, { caller }) {
         asked.push({ subject: describeProject.subject, caller })
         requireOwn(project_id, caller)
-        const { inForce: _, resources: __, ...shown } = known
+        const { inForce: _, resources: __, ownTools: ___, notes: ____, ...shown } = known
         return { ...shown, policy: policyOf(IN_FORCE), organization_policy: null }
       },
       async validatePolicy({ project_id, policy_yaml }, { caller }) {
@@ -148,8 +148,16 @@ async function playOthers(nats: TestBus, stack: AsyncDisposableStack) {
     { describeConnection },
     {
       describeConnection: async () => ({
+        tools: [
+          {
+            name: 'postgres.query',
+            description: 'Run one SQL statement.',
+            input_schema: { type: 'object', properties: { sql: { type: 'string' } }, required: ['sql'] },
+          },
+        ],
         resources: known.resources.map(({ name, fields }) => ({ name, fields })),
-        truncated: false,
+        truncated: true,
+        note: null,
       }),
     },
   )

@@ -1,6 +1,7 @@
 // Changing and deleting rows across the record: what the plan's retention and the deletion of projects,
 // organisations and people ask for. Nothing here reads for anybody.
 import type { ClickHouse } from './clickhouse.ts'
+import { isUpToDate } from './replication.ts'
 import { NO_PROJECT } from './rows.ts'
 
 type Store = Pick<ClickHouse, 'select' | 'change' | 'insert' | 'database'>
@@ -74,7 +75,10 @@ async function applyAll(store: Store, changes: Change[]): Promise<boolean> {
   let changed = false
   for (const { table, where, action, parameters } of changes) {
     const name = `${store.database}.${table}`
-    const found = await store.select(`SELECT 1 AS found FROM ${name} WHERE ${where} LIMIT 1`, parameters)
+    const found = await store.select(
+      `SELECT 1 AS found FROM ${name} WHERE ${where} AND ${isUpToDate(store.database)} LIMIT 1`,
+      parameters,
+    )
     if (found.length === 0) continue
     await store.change(`ALTER TABLE ${name} ${action} WHERE ${where}`, parameters)
     changed = true
@@ -99,7 +103,8 @@ export function recentDeletions(store: Store): Promise<Deletion[]> {
 /** The retention that rows have been given, by organisation. */
 export async function appliedRetentions(store: Store): Promise<Map<string, number | null>> {
   const rows = await store.select<{ org_id: string; days: number | null }>(
-    `SELECT org_id, days FROM ${store.database}.applied_retentions FINAL`,
+    `SELECT org_id, days FROM ${store.database}.applied_retentions FINAL
+  WHERE ${isUpToDate(store.database)}`,
     {},
   )
   return new Map(rows.map(({ org_id, days }) => [org_id, days]))

@@ -1,6 +1,7 @@
 // What one organisation may read: the only way for a query to name a table. Each part is a `FROM … WHERE …` that
 // a query narrows with AND, so that none can be written that forgets whose rows they are or how long they are kept.
 import type { ClickHouse } from './clickhouse.ts'
+import { isUpToDate } from './replication.ts'
 
 export type Reader = Pick<ClickHouse, 'select' | 'database'>
 
@@ -13,6 +14,8 @@ export type Scope = {
   readonly results: string
   /** Events that count, one row each; of all time, as the record goes before its invoice does. */
   readonly usage: string
+  /** The same for what decides something: no answer from a replica that is behind. */
+  readonly usageUpToDate: string
   select<Row>(query: string, parameters: Record<string, unknown>): Promise<Row[]>
 }
 
@@ -27,6 +30,7 @@ export function scopeOf(reader: Reader, orgId: string, retentionDays: number | n
     recordsOnce: `FROM ${reader.database}.audit_records FINAL ${kept}`,
     results: `FROM ${reader.database}.audit_results ${kept}`,
     usage: `FROM ${reader.database}.usage_events FINAL ${mine}`,
+    usageUpToDate: `FROM ${reader.database}.usage_events FINAL ${mine} AND ${isUpToDate(reader.database)}`,
     select: (query, parameters) =>
       reader.select(query, {
         ...parameters,

@@ -25,9 +25,10 @@ const COUNTS = `count() AS count, countIf(decision = 'allow') AS allow, countIf(
 const WITHIN = "received_at >= {from:DateTime64(3, 'UTC')} AND received_at < {to:DateTime64(3, 'UTC')}"
 const within = ({ fromMs, toMs }: Span) => ({ from: clickhouseTime(fromMs), to: clickhouseTime(toMs) })
 
+/** With which a month's running count begins. */
 export async function selectCount(scope: Scope, span: Span): Promise<number> {
   const [row] = await scope.select<{ count: number }>(
-    `SELECT count() AS count ${scope.usage} AND ${WITHIN}`,
+    `SELECT count() AS count ${scope.usageUpToDate} AND ${WITHIN}`,
     within(span),
   )
   return row?.count ?? 0
@@ -65,7 +66,7 @@ export async function selectCounted(scope: Scope, projectId: string, ids: string
   const found = await Promise.all(
     chunksOf(ids, IDS_IN_ONE_QUERY).map((chunk) =>
       scope.select<{ counts_as: string }>(
-        `SELECT counts_as ${scope.usage} AND project_id = {project:UUID} AND counts_as IN {ids:Array(UUID)}`,
+        `SELECT counts_as ${scope.usageUpToDate} AND project_id = {project:UUID} AND counts_as IN {ids:Array(UUID)}`,
         { project: projectId, ids: chunk },
       ),
     ),

@@ -13,11 +13,13 @@ import { systemsOf } from './snapshots.ts'
 import { found, projectOf, type Store } from './store.ts'
 import type { ToolPinRow } from './tool-pin-entity.ts'
 
-/** A small model reads little: the rest would be cut off there. */
-const MAX_TOOLS = 100
+/** The assistant chooses among them those that a request is about. */
+const MAX_TOOLS = 300
 const MAX_KEYS = 50
 /** Of one tool's definition; a larger one is left out. */
-const MAX_DEFINITION_UNITS = 8_000
+const MAX_DEFINITION_UNITS = 32_000
+/** Of all of them together: they travel in one message. */
+const MAX_DEFINITIONS_UNITS = 400_000
 
 export function assistantKnowledgeHandlers({
   store,
@@ -60,21 +62,29 @@ async function keysOf(em: EntityManager, project_id: string): Promise<ProjectKno
   return rows.map(({ name, labels }) => ({ name, labels }))
 }
 
-type Pin = Pick<ToolPinRow, 'name' | 'approved'> & { upstream: string; changed: boolean }
+type Pin = Pick<ToolPinRow, 'name' | 'approved'> & { upstream: string; changed: boolean; pinned: string }
 
 async function toolsOf(
   em: EntityManager,
   project_id: string,
 ): Promise<Pick<ProjectKnowledge, 'tools' | 'tools_left_out'>> {
   const pins = await em.execute<Pin[]>(
-    `select u.slug as upstream, t.name, t.approved, t.offered_hash is not null as changed
+    `select u.slug as upstream, t.name, t.approved, t.offered_hash is not null as changed, count(*) over () as pinned
      from tool_pins t join upstreams u on u.id = t.upstream_id
      where t.project_id = ? order by u.slug, t.name limit ?`,
     [project_id, MAX_TOOLS * 2],
   )
   const names = pins.map(({ upstream, name }): NamedTool => ({ upstream, name }))
-  const tools = pins.flatMap((pin) => asTool(pin, names) ?? []).slice(0, MAX_TOOLS)
-  return { tools, tools_left_out: pins.length - tools.length }
+  const tools: ProjectKnowledge['tools'] = []
+  let leftUnits = MAX_DEFINITIONS_UNITS
+  for (const pin of pins) {
+    if (tools.length === MAX_TOOLS || pin.approved.length > leftUnits) continue
+    const tool = asTool(pin, names)
+    if (tool === undefined) continue
+    leftUnits -= pin.approved.length
+    tools.push(tool)
+  }
+  return { tools, tools_left_out: Number(pins[0]?.pinned ?? 0) - tools.length }
 }
 
 function asTool(pin: Pin, names: NamedTool[]): ProjectKnowledge['tools'][number] | undefined {

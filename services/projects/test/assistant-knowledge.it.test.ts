@@ -89,6 +89,31 @@ test('approved tools, without those that changed, that speak to a model, or that
   expect(tools_left_out).toBe(3)
 })
 
+test('of very many tools three hundred, each with its arguments, and how many are left out', async () => {
+  const { id } = await owner.call(projects.rpc.createProject, { name: 'Many', environment: 'dev' })
+  const { id: upstream_id } = await owner.call(projects.rpc.createUpstream, {
+    project_id: id,
+    ...{ slug: 'many', transport: 'http', url: 'http://127.0.0.1:1/' },
+  })
+  await world.mcp.call(projects.rpc.reportTools, {
+    ...{ project_id: id, upstream_id },
+    tools: Array.from({ length: 700 }, (_, i) => ({
+      name: `tool_${i}`,
+      hash: '',
+      definition: { name: `tool_${i}`, inputSchema: { type: 'object', properties: { [`p${i}`]: {} } } },
+    })),
+  })
+  await using bus = await world.nats.connect('ai')
+  const { tools, tools_left_out } = await bus.call(
+    describeProject,
+    { project_id: id },
+    { caller: owner.caller },
+  )
+  expect(tools).toHaveLength(300)
+  expect(tools_left_out).toBe(400)
+  expect(tools.every(({ input_schema }) => JSON.stringify(input_schema).includes('properties'))).toBe(true)
+})
+
 test('a project of another organisation is not there, and nobody asks without a person', async () => {
   await expect(told(await world.owner())).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await using bus = await world.nats.connect('ai')

@@ -14,16 +14,24 @@ export function writerConnector(
     connectSiemWriter({ url, credentialId, sign: (userKey) => sign(credentialId, userKey) })
 }
 
-/** `onBacklog` hears how much its reader has not acknowledged, at most every `everyMs`. */
+export type AccountHears = {
+  /** How much its reader has not acknowledged, at most every `everyMs`. */
+  onBacklog(backlog: SiemBacklog): void
+  everyMs: number
+  /** What was in the account is lost, with the server's disk or by a restore: before it is made anew. */
+  onLost(): Promise<void>
+}
+
 export async function accountTarget(
   connectWriter: ConnectWriter,
   credentialId: string,
-  { onBacklog, everyMs }: { onBacklog(backlog: SiemBacklog): void; everyMs: number },
+  { onBacklog, everyMs, onLost }: AccountHears,
 ): Promise<Target> {
   const writer = await connectWriter(credentialId).catch((cause: unknown) => {
     throw new FeedError('The NATS account of this credential cannot be reached.', { cause })
   })
   try {
+    if (!(await writer.isThere())) await onLost()
     await writer.prepare()
   } catch (cause) {
     await writer[Symbol.asyncDispose]()

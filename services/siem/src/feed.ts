@@ -1,7 +1,7 @@
 // One feed while it runs here: messages of its durable consumer, batch by batch and in order, to its place. A batch is
 // acknowledged when it was taken, and tried again until it is: nothing is passed over.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DurableMessage, Durables } from '@mcpshield/bus/durables'
+import type { DurableMessage, DurableSpec, Durables } from '@mcpshield/bus/durables'
 import type { Log } from '@mcpshield/runtime/log'
 import { batches, type BatchLimits } from './batches.ts'
 import { FeedError } from './feed-error.ts'
@@ -54,11 +54,24 @@ export function runFeed(spec: FeedSpec, deps: FeedDeps): RunningFeed {
   }
 }
 
+/** A feed's consumer of the record. */
+export function consumerOf({
+  durable,
+  orgId,
+  from,
+}: Pick<FeedSpec, 'durable' | 'orgId' | 'from'>): DurableSpec {
+  return {
+    durable,
+    filter: `audit.${orgId}.>`,
+    from,
+    maxAckPending: MAX_ACK_PENDING,
+    ackWaitMs: ACK_WAIT_MS,
+  }
+}
+
 async function run(spec: FeedSpec, deps: FeedDeps, signal: AbortSignal): Promise<void> {
-  const { durable, orgId } = spec
-  const filter = `audit.${orgId}.>`
-  const waits = { maxAckPending: MAX_ACK_PENDING, ackWaitMs: ACK_WAIT_MS }
-  await deps.durables.ensure({ durable, filter, from: spec.from, ...waits })
+  const { durable } = spec
+  await deps.durables.ensure(consumerOf(spec))
   if (!(await deps.isThere())) return deps.durables.remove(durable)
   const place = placeOf(spec.open)
   try {

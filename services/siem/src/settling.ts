@@ -8,7 +8,7 @@ import type { ConnectWriter } from './account.ts'
 import { FeedRow } from './entities.ts'
 import type { Plans } from './plan.ts'
 import type { AccountState } from './settings.ts'
-import { ACCOUNTS_TOPIC, CLEARINGS_TOPIC, DURABLES_TOPIC, type Rows } from './store.ts'
+import { ACCOUNTS_TOPIC, CLEARINGS_TOPIC, DURABLES_TOPIC, recordOwn, settle, type Rows } from './store.ts'
 
 export type SettlingDeps = {
   rows: Rows
@@ -16,6 +16,7 @@ export type SettlingDeps = {
   durables(): Durables
   setAccount(credentialId: string, state: AccountState): Promise<void>
   connectWriter: ConnectWriter
+  now(): Date
 }
 
 export function settlers(deps: SettlingDeps): Deliverers {
@@ -37,7 +38,7 @@ async function settleDurable(deps: SettlingDeps, id: string): Promise<void> {
 async function settleAccount(deps: SettlingDeps, id: string): Promise<void> {
   const row = await rowOf(deps, id)
   if (isGone(row)) {
-    await takeBack(deps, id)
+    await isSet(deps, id, 'revoked')
     return deps.rows.change(async (em) => {
       await em.nativeUpdate(FeedRow, { id }, { account_state: 'revoked' })
       // Emptied after this, so that the next that is to be revoked does not wait for it.
@@ -45,23 +46,44 @@ async function settleAccount(deps: SettlingDeps, id: string): Promise<void> {
     })
   }
   const state = deps.plans.isEnterprise(row.org_id) ? 'open' : 'resting'
-  await deps.setAccount(id, state)
+  if (!(await isSet(deps, id, state))) return markRevoked(deps, id)
   await deps.rows.change((em) => em.nativeUpdate(FeedRow, { id }, { account_state: state }))
 }
 
-/** An account that is closed already is more than taken back. */
-async function takeBack({ setAccount }: SettlingDeps, id: string): Promise<void> {
-  await setAccount(id, 'revoked').catch((error: unknown) => {
-    if (!(error instanceof AppError) || error.code !== 'CONFLICT') throw error
+/** False where the servers have it as revoked already, or more: they never turn that back. */
+async function isSet({ setAccount }: SettlingDeps, id: string, state: AccountState): Promise<boolean> {
+  try {
+    await setAccount(id, state)
+    return true
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'CONFLICT') return false
+    throw error
+  }
+}
+
+/** The rows are of a time before it was revoked: they were restored. The servers know better. */
+function markRevoked({ rows, now }: SettlingDeps, id: string): Promise<void> {
+  return rows.change(async (em) => {
+    const row = await em.findOne(FeedRow, { id })
+    if (isGone(row)) return
+    row.revoked_at = now()
+    settle(em, row)
+    const reason = `The SIEM credential ${row.name} was revoked before the database was restored.`
+    const change = { method: 'revokeSiemCredential', reason, arguments: { credential_id: id } }
+    recordOwn(em, row.org_id, change, now())
+    await em.flush()
   })
 }
 
 /** An account that was taken back lets in nobody but us, who were given a JWT later. */
 async function clearAccount(deps: SettlingDeps, id: string): Promise<void> {
+  const closed = () => deps.rows.change((em) => em.nativeUpdate(FeedRow, { id }, { account_state: 'closed' }))
+  // Closed already: that lets in nobody, us neither.
+  if (!(await isSet(deps, id, 'revoked'))) return void (await closed())
   await using writer = await deps.connectWriter(id).catch((cause: unknown) => {
     throw new Error('the account of a revoked credential cannot be reached yet', { cause })
   })
   await writer.clear()
   await deps.setAccount(id, 'closed')
-  await deps.rows.change((em) => em.nativeUpdate(FeedRow, { id }, { account_state: 'closed' }))
+  await closed()
 }

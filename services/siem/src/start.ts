@@ -53,7 +53,7 @@ export async function start(config: Config, log: Log, tempo = REAL_TEMPO): Promi
   // The relay is made with the store, and woken by it.
   const store: Store = siemStore(db, () => relay.wake())
   const rows = store.everywhere
-  const settling: SettlingDeps = { rows, plans, durables: () => durables, ...accounts }
+  const settling: SettlingDeps = { rows, plans, durables: () => durables, ...accounts, now }
   const deliverers = {
     ...settlers(settling),
     [AUDIT_TOPIC]: ({ payload }: { payload: unknown }) => bus.audit.record(AuditEvent.parse(payload)),

@@ -167,6 +167,24 @@ describe('a credential', () => {
     await user.call(siem.rpc.revokeSiemCredential, { credential_id: mine.id })
   })
 
+  test('that the servers know as revoked stays so when the database is restored to a time before', async () => {
+    const one = await world.owner()
+    const mine = await create(one)
+    await one.call(siem.rpc.revokeSiemCredential, { credential_id: mine.id })
+    const row = async () =>
+      (
+        await world.rows<{ account_state: string; revoked: boolean }>(
+          'select account_state, revoked_at is not null as revoked from siem.feeds where id = $1',
+          [mine.id],
+        )
+      )[0]
+    await expect.poll(row, { timeout: 20_000 }).toEqual({ account_state: 'closed', revoked: true })
+    await world.rows('update siem.feeds set account_state = null, revoked_at = null where id = $1', [mine.id])
+    await expect.poll(row, { timeout: 20_000 }).toEqual({ account_state: 'closed', revoked: true })
+    expect(await state(one, mine.id)).toBe('revoked')
+    await expect(world.reader(mine)).rejects.toThrow()
+  })
+
   test('expires when it was said to', async () => {
     const expires_at = new Date(Date.now() + 4_000).toISOString()
     const mine = await user.call(siem.rpc.createSiemCredential, { name: 'Short', expires_at })

@@ -48,7 +48,12 @@ export type Answer = {
 
 export type Connector = AsyncDisposable & {
   run<Name extends ConnectorToolName>(tool: Name, args: ArgsOf<Name>, grant: Grant): Promise<Answer>
+  /** MongoDB: what its database has, which no tool asks for. */
+  collections?(grant: Pick<Grant, 'timeoutMs' | 'signal'>): Promise<CollectionName[]>
 }
+
+/** `isStored`: whether it has documents of its own, and is no view. */
+export type CollectionName = { name: string; isStored: boolean }
 
 /** A connector that only has statements to run. */
 export type Statements = AsyncDisposable & { query(sql: string, grant: Grant): Promise<Table> }

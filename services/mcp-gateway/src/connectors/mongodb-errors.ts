@@ -16,7 +16,9 @@ const DUPLICATE_KEY = 11000
 const NOWHERE =
   /^Mongo(ServerSelection|Network|PoolCleared|PoolClosed|WaitQueueTimeout|NotConnected|TopologyClosed)/
 
-export function asMongodbError(error: unknown, name: string, grant: Grant): AppError {
+export type Time = Pick<Grant, 'timeoutMs' | 'signal'>
+
+export function asMongodbError(error: unknown, name: string, grant: Time): AppError {
   if (error instanceof AppError) return error
   const { name: kind = 'Error' } = error as Error
   if (error instanceof MongoServerError) return serverError(error, name, grant)
@@ -34,11 +36,11 @@ export function unreachable(name: string, cause?: unknown): AppError {
   })
 }
 
-export function stopped(grant: Grant, cause?: unknown): AppError {
+export function stopped(grant: Time, cause?: unknown): AppError {
   return new AppError('DEADLINE_EXCEEDED', `The command was stopped after ${grant.timeoutMs} ms.`, { cause })
 }
 
-function serverError(error: MongoServerError, name: string, grant: Grant): AppError {
+function serverError(error: MongoServerError, name: string, grant: Time): AppError {
   const code = Number(error.code ?? 0)
   const cause = new Error(`MongoDB error ${code}`)
   if (code === MAX_TIME_EXPIRED) return stopped(grant, cause)

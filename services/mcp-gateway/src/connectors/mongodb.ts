@@ -1,14 +1,15 @@
 // MongoDB: runs the very document that was judged, after a second look at it, on the database of the connection's
 // URL, with a time limit on the server, and documents that stop at the caps.
-import { MongoClient, type Db, type MongoClientOptions } from 'mongodb'
+import { MongoClient, type MongoClientOptions } from 'mongodb'
 import { AppError } from '@mcpshield/contracts/errors'
 import { commandOfTool, type MongodbVerb } from '@mcpshield/facts/mongodb-command'
 import { isUnknown, type JsonObject } from '@mcpshield/policy/facts'
 import type { Reach } from '@mcpshield/upstream/reach'
-import type { Answer, ConnectionSpec, Connector, Grant } from './connector.ts'
+import type { ConnectionSpec, Connector, Grant } from './connector.ts'
 import { boundMembers, type BoundMembers } from './mongodb-reach.ts'
-import { asMongodbError, stopped } from './mongodb-errors.ts'
-import { runCommand, type Call } from './mongodb-run.ts'
+import { asMongodbError, stopped, type Time } from './mongodb-errors.ts'
+import { listCollections } from './mongodb-collections.ts'
+import { runCommand } from './mongodb-run.ts'
 import { whyRefused } from './mongodb-wall.ts'
 import type { ArgsOf, ConnectorToolName } from './tools.ts'
 import { turns } from './turns.ts'
@@ -38,11 +39,11 @@ export function mongodbConnector(spec: ConnectionSpec, reach?: Reach): Connector
   const client = newClient(spec, bound)
   bound?.watch(client)
   const db = client.db(database)
-  const runBound = async (call: Call, grant: Grant) => {
+  const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
     await bound?.check()
     // The result of whoever is met meanwhile is not given out.
     try {
-      return await runWatched(db, call, grant, spec)
+      return await work()
     } finally {
       await bound?.check()
     }
@@ -56,8 +57,12 @@ export function mongodbConnector(spec: ConnectionSpec, reach?: Reach): Connector
       const why = whyRefused(verb, command, database, grant)
       if (why !== undefined) throw notRun(why)
       const call = { verb, command, collection: String(command[verb]) }
-      return take(grant, () => runBound(call, grant))
+      return take(grant, () =>
+        bounded(() => watched((signal) => runCommand(db, call, grant, signal), grant, spec)),
+      )
     },
+    collections: (grant) =>
+      take(grant, () => bounded(() => watched((signal) => listCollections(db, signal), grant, spec))),
     async [Symbol.asyncDispose]() {
       await client.close(true)
     },
@@ -91,11 +96,15 @@ function newClient(spec: ConnectionSpec, bound: BoundMembers | undefined): Mongo
   }
 }
 
-/** Runs a command until it is done, its time is over or its client went away; the server then learns of it. */
-async function runWatched(db: Db, call: Call, grant: Grant, spec: ConnectionSpec): Promise<Answer> {
+/** Runs something until it is done, its time is over or its client went away; the server then learns of it. */
+async function watched<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  grant: Time,
+  spec: ConnectionSpec,
+): Promise<T> {
   const late = AbortSignal.timeout(Math.ceil(grant.timeoutMs) + GRACE_MS)
   try {
-    return await runCommand(db, call, grant, AbortSignal.any([late, grant.signal]))
+    return await work(AbortSignal.any([late, grant.signal]))
   } catch (error) {
     if (grant.signal.aborted) throw new AppError('UNAVAILABLE', 'The client went away.')
     if (late.aborted) throw stopped(grant)
