@@ -46,13 +46,7 @@ function accessesOf(tool: string, sql: string, connection: { name: string; kind:
     { method: 'tools/call', tool, arguments: { sql } },
     { connections: [connection] },
   )
-  const drawn = Array.isArray(accesses) ? accesses : []
-  // SQLite calls its catalogue by another name than statements do.
-  return [...drawn, ...drawn.filter(({ resource }) => resource === 'sqlite_master').map(asSchema)]
-}
-
-function asSchema(access: Access): Access {
-  return { ...access, resource: 'sqlite_schema' }
+  return Array.isArray(accesses) ? accesses : []
 }
 
 /** Names as they are, of bounded number and length. */
