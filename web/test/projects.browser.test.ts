@@ -220,7 +220,8 @@ describe('servers and connections', () => {
     await visit(page, at('/servers'))
     await page.getByRole('link', { name: 'Add connection' }).click()
     await page.getByRole('link', { name: 'Files' }).click()
-    // Only the form for files has a path: before it is there, a name would go with the form that is left.
+    // What is sent from the form that is left goes with it.
+    await expect(page.getByRole('link', { name: 'Chosen: Files' })).toBeVisible()
     await page.getByLabel('Path').fill('not/absolute')
     await page.getByLabel('Name').fill('papers')
     await page.getByRole('button', { name: 'Add connection' }).click()
