@@ -73,6 +73,7 @@ test('from signing up to deleting the account', { timeout: 180_000 }, async () =
   await visit(page, `${project}/servers`)
   await page.getByRole('link', { name: 'Add connection' }).click()
   await page.getByRole('link', { name: 'Files' }).click()
+  await expect(page.getByRole('link', { name: 'Chosen: Files' })).toBeVisible()
   await page.getByLabel('Name').fill('papers')
   await page.getByLabel('Path').fill(folder)
   await page.getByRole('button', { name: 'Add connection' }).click()
