@@ -86,10 +86,13 @@ function signedOutWhenRefused(event: RequestEvent, api: Api): Api {
     } catch (refused) {
       const isOver =
         refused instanceof ApiError && refused.status === 401 && refused.type === 'unauthenticated'
+      if (!isOver || event.locals.session === undefined) throw refused
+      // Of several calls of one page the first lets go of it, and each leads away.
       const id = sessionIdIn(event.cookies, event.url)
-      if (!isOver || event.locals.session === undefined || id === undefined) throw refused
-      await closeSession(id)
-      clearSessionCookie(event.cookies, event.url)
+      if (id !== undefined) {
+        await closeSession(id)
+        clearSessionCookie(event.cookies, event.url)
+      }
       redirect(303, `/auth/sign-in?ended&next=${encodeURIComponent(event.url.pathname)}`)
     }
   }

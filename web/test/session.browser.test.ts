@@ -93,16 +93,17 @@ describe('the browser', () => {
     for (const text of [kept, ...seen]) expect(text).not.toMatch(/eyJ[\w-]{10,}\./)
   })
 
+  // A page asks the API several things at once, and all of them are refused: whichever comes first.
   test('is signed out where its session was ended elsewhere', async () => {
-    const other = await newPerson('Grace')
-    const page = await openPage(browser, { as: other })
-    await page.goto('/app/projects')
-    await api(other.token, 'DELETE', '/me/sessions')
-    // A page that says that something is away says nothing of the session; whatever else is shown does.
-    await expect(async () => {
-      expect((await page.goto('/app/projects'))?.status()).toBeLessThan(500)
-    }).toPass({ timeout: 20_000 })
-    await expect(page).toHaveURL(/\/auth\/sign-in\?ended/)
+    for (let turn = 0; turn < 5; turn++) {
+      const other = await newPerson('Grace')
+      const page = await openPage(browser, { as: other })
+      await page.goto('/app/projects')
+      await api(other.token, 'DELETE', '/me/sessions')
+      await page.goto('/app/projects')
+      await expect(page).toHaveURL(/\/auth\/sign-in\?ended/)
+      await page.context().close()
+    }
   })
 
   test('gets pages that only their own scripts may run in', async () => {
