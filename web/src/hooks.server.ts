@@ -2,9 +2,10 @@
 import { error, redirect, type RequestEvent } from '@sveltejs/kit'
 import type { Handle, HandleServerError } from '@sveltejs/kit/hooks'
 import { auth } from '@mcpshield/contracts/auth'
-import { ApiError, apiFor, type Api, type Browser } from '#lib/server/api.ts'
+import { ApiError, apiFor, type Browser } from '#lib/server/api.ts'
 import { clearSessionCookie, sessionIdIn } from '#lib/server/session-cookie.ts'
-import { closeSession, currentSession, type WebSession } from '#lib/server/sessions.ts'
+import { currentSession, type WebSession } from '#lib/server/sessions.ts'
+import { signedOutWhenRefused } from '#lib/server/signed-out.ts'
 import { themeOf } from '#lib/theme.ts'
 
 const SECURITY_HEADERS = {
@@ -76,26 +77,6 @@ async function sessionOf(event: RequestEvent, browser: Browser): Promise<WebSess
   })
   if (session === undefined) clearSessionCookie(event.cookies, event.url)
   return session
-}
-
-/** A session that was ended elsewhere leads to the sign-in; every other refusal is the page's to show. */
-function signedOutWhenRefused(event: RequestEvent, api: Api): Api {
-  return async (def, input) => {
-    try {
-      return await api(def, input)
-    } catch (refused) {
-      const isOver =
-        refused instanceof ApiError && refused.status === 401 && refused.type === 'unauthenticated'
-      if (!isOver || event.locals.session === undefined) throw refused
-      // Of several calls of one page the first lets go of it, and each leads away.
-      const id = sessionIdIn(event.cookies, event.url)
-      if (id !== undefined) {
-        await closeSession(id)
-        clearSessionCookie(event.cookies, event.url)
-      }
-      redirect(303, `/auth/sign-in?ended&next=${encodeURIComponent(event.url.pathname)}`)
-    }
-  }
 }
 
 /** What the API refuses, and no page catches, is the page of that status. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { auth } from '@mcpshield/contracts/auth'
 import { freshRedis } from '@mcpshield/testkit/fresh'
 import type * as Sessions from '../src/lib/server/sessions.ts'
 
@@ -116,4 +117,37 @@ test('a session that was closed meanwhile is not written again by who renews it'
   })
   await renewing
   expect(await sessions.currentSession(id, never)).toBeUndefined()
+})
+
+describe('a page whose session was ended elsewhere', () => {
+  const url = new URL('http://localhost/app/projects')
+  /** Two calls, of which the second is refused when the first has been. */
+  async function refused(type: string) {
+    const { signedOutWhenRefused } = await import('../src/lib/server/signed-out.ts')
+    const { ApiError } = await import('../src/lib/server/api.ts')
+    const id = await sessions.openSession(tokens(900), false)
+    const session = await sessions.currentSession(id, () => Promise.resolve(undefined))
+    const jar = new Map([['session', id]])
+    const cookies = { get: (name: string) => jar.get(name), delete: (name: string) => void jar.delete(name) }
+    const asking = { cookies, url, locals: { session } } as never
+    const problem = { type: `urn:mcpshield:error:${type}`, status: 401 }
+    const api = signedOutWhenRefused(asking, () => Promise.reject(new ApiError(problem)))
+    const reasonOf = () => api(auth.rpc.getMe, {}).catch((reason: unknown) => reason)
+    const reasons = [await reasonOf(), await reasonOf()]
+    const isKept = (await sessions.currentSession(id, () => Promise.resolve(undefined))) !== undefined
+    return { reasons, jar, isKept }
+  }
+
+  test('leads to the sign-in by each of its calls', async () => {
+    const { reasons, jar, isKept } = await refused('unauthenticated')
+    const away = { status: 303, location: '/auth/sign-in?ended&next=%2Fapp%2Fprojects' }
+    expect(reasons).toMatchObject([away, away])
+    expect([jar.size, isKept]).toEqual([0, false])
+  })
+
+  test('is none where something else was wrong', async () => {
+    const { reasons, jar, isKept } = await refused('password_wrong')
+    expect(reasons).toMatchObject([{ name: 'ApiError' }, { name: 'ApiError' }])
+    expect([jar.size, isKept]).toEqual([1, true])
+  })
 })

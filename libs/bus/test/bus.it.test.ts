@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { auth } from '@mcpshield/contracts/auth'
@@ -134,6 +135,8 @@ describe('request and reply', () => {
       await expect
         .poll(() => ask().catch((error: AppError) => error.message))
         .toBe('The auth service is not running.')
+      // Not gone while somebody waits.
+      expect(await Promise.race([stopped.then(() => 'gone'), sleep(300, 'there')])).toBe('there')
       goOn.resolve()
       await expect(before).resolves.toEqual(answer)
       await stopped

@@ -1,9 +1,8 @@
 // Patterns of a Redis database's keys, from a bounded look at their names. No value is asked for.
-import { drawFacts } from '@mcpshield/facts/draw'
 import type { JsonValue } from '@mcpshield/policy/facts'
 import type { Connectors } from '../connectors/connectors.ts'
 import { keyPatterns } from './key-patterns.ts'
-import { leftMs, MAX_RESOURCES, readingGrant, type Stored, type Within } from './reading.ts'
+import { accessesOf, leftMs, MAX_RESOURCES, readingGrant, type Stored, type Within } from './reading.ts'
 
 const MAX_KEYS = 3_000
 /** Names that the server looks at for one answer: a millisecond or so of its time. */
@@ -20,7 +19,11 @@ export async function storedKeys(connectors: Connectors, connection: string, tim
   let isWhole = false
   for (let round = 0; round < MAX_ROUNDS && keys.size < MAX_KEYS; round++) {
     const command = ['SCAN', cursor, 'COUNT', String(LOOKED_AT)]
-    const grant = readingGrant({ accesses: accessesOf(command, connection) }, time, MAX_KEYS)
+    const grant = readingGrant(
+      { accesses: accessesOf('redis.command', { command }, { name: connection, kind: 'redis' }) },
+      time,
+      MAX_KEYS,
+    )
     const { data } = await connector.run('redis.command', { command }, grant)
     const [next, names] = data['values'] as [string | number, JsonValue[]]
     for (const each of names) if (typeof each === 'string') keys.add(each)
@@ -36,10 +39,4 @@ export async function storedKeys(connectors: Connectors, connection: string, tim
     truncated:
       !isWhole || patterns.length < all.length || keys.size > MAX_KEYS || patterns.length > MAX_RESOURCES,
   }
-}
-
-function accessesOf(command: string[], name: string) {
-  const call = { method: 'tools/call', tool: 'redis.command', arguments: { command } }
-  const { accesses } = drawFacts(call, { connections: [{ name, kind: 'redis' }] })
-  return Array.isArray(accesses) ? accesses : []
 }

@@ -1,5 +1,6 @@
 // What a description may do: read a little, within a time of its own, through the same connectors as any call.
-import type { Access } from '@mcpshield/policy/facts'
+import { drawFacts } from '@mcpshield/facts/draw'
+import type { Access, JsonObject } from '@mcpshield/policy/facts'
 import type { Grant } from '../connectors/connector.ts'
 
 /** What is stored behind a connection, by name: tables with their columns, collections, patterns of keys, folders. */
@@ -44,6 +45,17 @@ export function readingGrant(
     alsoAllows: () => false,
     namesHost: () => false,
   }
+}
+
+/** What a call of a built-in tool touches, as it is drawn of an agent's; nothing where that is not known. */
+export function accessesOf(
+  tool: string,
+  args: JsonObject,
+  connection: { name: string; kind: string },
+): Access[] {
+  const call = { method: 'tools/call', tool, arguments: args }
+  const { accesses } = drawFacts(call, { connections: [connection] })
+  return Array.isArray(accesses) ? accesses : []
 }
 
 export function readOf(connection: string, resource: Access['resource']): Access {

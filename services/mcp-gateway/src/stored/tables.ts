@@ -1,9 +1,16 @@
 // Tables and views with their columns: one fixed statement for each kind of database.
-import { drawFacts } from '@mcpshield/facts/draw'
-import type { Access, JsonObject } from '@mcpshield/policy/facts'
+import type { JsonObject } from '@mcpshield/policy/facts'
 import type { Connectors } from '../connectors/connectors.ts'
 import { checkedArgs, type ConnectorToolName } from '../connectors/tools.ts'
-import { fits, MAX_FIELDS, MAX_RESOURCES, readingGrant, type Stored, type Within } from './reading.ts'
+import {
+  accessesOf,
+  fits,
+  MAX_FIELDS,
+  MAX_RESOURCES,
+  readingGrant,
+  type Stored,
+  type Within,
+} from './reading.ts'
 
 const MAX_ROWS = 3_000
 
@@ -35,18 +42,10 @@ export async function storedTables(
 ): Promise<Stored> {
   const { tool, sql } = QUESTIONS[kind]
   const connector = connectors.choose(tool, { connection: name })
-  const grant = readingGrant({ accesses: accessesOf(tool, sql, { name, kind }) }, time, MAX_ROWS)
+  const grant = readingGrant({ accesses: accessesOf(tool, { sql }, { name, kind }) }, time, MAX_ROWS)
   const answer = await connector.run(tool, checkedArgs(tool, { sql }), grant)
   const { rows } = answer.data as { rows?: JsonObject[] }
   return gathered(rows ?? [], answer.cut)
-}
-
-function accessesOf(tool: string, sql: string, connection: { name: string; kind: string }): Access[] {
-  const { accesses } = drawFacts(
-    { method: 'tools/call', tool, arguments: { sql } },
-    { connections: [connection] },
-  )
-  return Array.isArray(accesses) ? accesses : []
 }
 
 /** Names as they are, of bounded number and length. */
